@@ -1,0 +1,69 @@
+"""The entry: a bare word is a command, everything else goes to the Hydra application. Errors become one line."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from experiments.errors import UserError, nearest, one_line
+
+DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+COMMANDS = ("diagnose",)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Answer one command line; the exit status."""
+    traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # a console script lacks it; the user's own modules are there
+    try:
+        return _answer(list(arguments))
+    except UserError as error:
+        status, text = WRONG_REQUEST, one_line(error)
+        if traceback_wanted:
+            raise
+    except KeyboardInterrupt:
+        status, text = INTERRUPTED, "interrupted"
+    except BrokenPipeError:  # the reader, `head` say, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        status, text = FAILED, f"{type(error).__name__}: {one_line(error)}"
+        if traceback_wanted:
+            raise
+    print(f"error: {text}", file=sys.stderr)
+    return status
+
+
+def _answer(arguments: list[str]) -> int:
+    word = arguments[0] if arguments else ""
+    if word and word[0] not in "-+~" and "=" not in word:
+        if word not in COMMANDS:
+            raise UserError(
+                f"{word}: no such command{nearest(word, COMMANDS) or '; there are ' + ', '.join(COMMANDS)}"
+                " (an override has the form key=value)"
+            )
+        from importlib import import_module
+
+        return import_module(f"experiments.commands.{word}").main(arguments[1:])
+    if "--version" in arguments:
+        from experiments import __version__
+
+        print(f"experiments {__version__}")
+        return DONE
+    if "--help" in arguments or "-h" in arguments:
+        from experiments.help import text
+
+        print(text())
+        return DONE
+    from experiments.application import main as application
+
+    return application(arguments)
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    entry()

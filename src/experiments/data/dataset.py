@@ -1,0 +1,118 @@
+"""What every data set becomes: a frozen table of inputs and targets in their original units."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from experiments.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """x (n, features) and y (n, targets), both float, on the CPU, in the units of the table."""
+
+    x: Tensor
+    y: Tensor
+    features: tuple[str, ...]
+    targets: tuple[str, ...]
+    feature_units: tuple[str, ...] = ()
+    target_units: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()
+    """What each target measures, for the equations; the targets' names where not given."""
+    example: tuple[float, ...] | None = None
+    """An input row whose prediction the summary shows."""
+    truth: tuple[Tensor, Tensor] | None = None
+    """Weight (targets, features) and bias (targets,) that the targets were made with, where known."""
+
+    def __post_init__(self) -> None:
+        check_shapes(self.x, self.y)
+        if self.x.shape[1] != len(self.features) or self.y.shape[1] != len(self.targets):
+            raise UserError(
+                f"data: {self.x.shape[1]} inputs and {self.y.shape[1]} targets, but "
+                f"{len(self.features)} and {len(self.targets)} names"
+            )
+        for units, names in (("feature_units", self.features), ("target_units", self.targets)):
+            if not getattr(self, units):
+                object.__setattr__(self, units, ("",) * len(names))
+        if not self.quantities:
+            object.__setattr__(self, "quantities", self.targets)
+
+
+class Source(Protocol):
+    """A class that `data._target_` names: its keys are its arguments, `load` reads or makes the table."""
+
+    def load(self) -> Dataset: ...
+
+
+def check_shapes(x: Tensor, y: Tensor) -> None:
+    """Raise UserError unless x is (n, features) and y (n, targets), both float, finite, n above 0.
+
+    Here, once, before any training: (n,) against (n, 1) would broadcast to (n, n) in a loss without a word.
+    """
+    for name, tensor in (("inputs", x), ("targets", y)):
+        if tensor.ndim != 2:
+            raise UserError(
+                f"data: {name} of shape {tuple(tensor.shape)}; must be (rows, columns): "
+                "a single column is (n, 1), as tensor.unsqueeze(1) gives"
+            )
+        if not tensor.is_floating_point():
+            raise UserError(f"data: {name} of type {tensor.dtype}; must be float32 or float64")
+        if tensor.shape[1] == 0:
+            raise UserError(f"data: no {name}; at least one column is needed")
+    if len(x) != len(y):
+        raise UserError(f"data: {len(x)} rows of inputs but {len(y)} of targets")
+    if len(x) == 0:
+        raise UserError("data: the table has no rows")
+    for name, tensor in (("inputs", x), ("targets", y)):
+        # one pass and no copy: a sum is finite only if every summand is, apart from overflow
+        if not torch.isfinite(tensor.sum(dtype=torch.float64)) and not torch.isfinite(tensor).all():
+            row, column = (~torch.isfinite(tensor)).nonzero()[0].tolist()
+            raise UserError(
+                f"data: {name} row {row + 1}, column {column + 1} is {tensor[row, column].item()}; "
+                "every cell must be a finite number"
+            )
+
+
+def select(dataset: Dataset, inputs: list[str] | None, targets: list[str] | None) -> Dataset:
+    """The data set with only the named columns; either may come from the inputs or the targets of the table."""
+    if inputs is None and targets is None:
+        return dataset
+    names = (*dataset.features, *dataset.targets)
+    units = (*dataset.feature_units, *dataset.target_units)
+    targets = list(dataset.targets) if targets is None else targets
+    if inputs is None:
+        inputs = [n for n in dataset.features if n not in targets]
+    for key, chosen in (("inputs", inputs), ("targets", targets)):
+        if not chosen:
+            raise UserError(f"data.{key}=[]: at least one column is needed; there are {', '.join(names)}")
+        for name in chosen:
+            if name not in names:
+                raise UserError(
+                    f"data.{key}: there is no column {name}{nearest(name, names) or '; there are ' + ', '.join(names)}"
+                )
+    both = sorted(set(inputs) & set(targets))
+    if both:
+        raise UserError(f"data.inputs and data.targets both name {both[0]}; a column can only be one of them")
+    table = torch.cat([dataset.x, dataset.y], dim=1)
+    at = {name: i for i, name in enumerate(names)}
+    i, j = [at[n] for n in inputs], [at[n] for n in targets]
+    same_inputs = tuple(inputs) == dataset.features
+    truth = dataset.truth
+    if truth is not None:
+        kept = [dataset.targets.index(n) for n in targets] if set(targets) <= set(dataset.targets) else []
+        truth = (truth[0][kept], truth[1][kept]) if kept and same_inputs else None
+    return dataclasses.replace(
+        dataset,
+        x=table[:, i],
+        y=table[:, j],
+        features=tuple(inputs),
+        targets=tuple(targets),
+        feature_units=tuple(units[k] for k in i),
+        target_units=tuple(units[k] for k in j),
+        quantities=dataset.quantities if tuple(targets) == dataset.targets else (),
+        example=dataset.example if same_inputs else None,
+        truth=truth,
+    )

@@ -1,0 +1,33 @@
+"""The rule of the batch order: which row comes when, from the run's generator alone.
+
+The serial loop and the stack both call it. A small table's order is the stable argsort of uniform draws, since
+many runs can then be drawn and sorted at once and still each get the bits that it would get alone: `torch.rand`
+in pieces is one big `torch.rand`. (`randperm` has no such form; it serves tables too large to stack.)
+"""
+
+import torch
+from torch import Generator, Tensor
+
+SORTED_ROWS = 65_536
+"""Tables of more rows than this are ordered by randperm."""
+
+
+def epoch_order(rows: int, generator: Generator) -> Tensor:
+    """A permutation (rows,) of one epoch; advances the generator."""
+    if rows > SORTED_ROWS:
+        return torch.randperm(rows, generator=generator)
+    return sort_keys(torch.rand(rows, generator=generator))
+
+
+def sort_keys(keys: Tensor) -> Tensor:
+    """Permutations (..., rows) from uniform float32 draws of that shape; ties keep their order."""
+    assert keys.dtype == torch.float32  # another dtype would be another order
+    return torch.argsort(keys, dim=-1, stable=True)
+
+
+def block_order(rows: int, block_rows: int, generator: Generator) -> Tensor:
+    """A permutation (rows,) that shuffles blocks of neighbouring rows, and the rows inside each block."""
+    starts = range(0, rows, block_rows)
+    blocks = epoch_order(len(starts), generator).tolist()
+    pieces = [(starts[b], min(block_rows, rows - starts[b])) for b in blocks]
+    return torch.cat([epoch_order(n, generator).add_(first) for first, n in pieces])

@@ -1,0 +1,72 @@
+"""Standardising: learned on the training rows, undone in everything that is reported."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Shift and scale of each input (features,) and target (targets,), float64: scaled = (x - shift) / scale."""
+
+    x_shift: Tensor
+    x_scale: Tensor
+    y_shift: Tensor
+    y_scale: Tensor
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """x (n, features) as the model trains on it."""
+        return (x - self.x_shift) / self.x_scale
+
+    def targets(self, y: Tensor) -> Tensor:
+        """y (n, targets) as the model trains on it."""
+        return (y - self.y_shift) / self.y_scale
+
+    def predictions(self, scaled: Tensor) -> Tensor:
+        """The model's outputs (n, targets) in the units of the table."""
+        return scaled * self.y_scale + self.y_shift
+
+    def original(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Weight (targets, features) and bias (targets,) for the table's own units, float64.
+
+        With u = (x - m) / s and v = (y - c) / d:  v = w u + b  is  y = (d w / s) x + (d b + c - (d w / s) m).
+        """
+        weight = weight.detach().to("cpu", torch.float64)
+        bias = weight.new_zeros(len(weight)) if bias is None else bias.detach().to("cpu", torch.float64)
+        weight = weight * self.y_scale[:, None] / self.x_scale
+        return weight, bias * self.y_scale + self.y_shift - weight @ self.x_shift
+
+    def trained(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The inverse of `original`."""
+        return (
+            weight * self.x_scale / self.y_scale[:, None],
+            (bias + weight @ self.x_shift - self.y_shift) / self.y_scale,
+        )
+
+
+def identity(features: int, targets: int) -> Scaling:
+    """The scaling that changes nothing."""
+    zeros, ones = torch.zeros, torch.ones
+    f, t = {"size": (features,), "dtype": torch.float64}, {"size": (targets,), "dtype": torch.float64}
+    return Scaling(zeros(**f), ones(**f), zeros(**t), ones(**t))
+
+
+def standardization(x: Tensor, y: Tensor, bias: bool) -> Scaling:
+    """Mean 0 and (population) standard deviation 1 for the columns of x (n, features) and y (n, targets).
+
+    A model without intercept is not centred, only divided by the root mean square: shifting it would give it
+    an intercept. A constant column keeps its scale.
+    """
+    x_shift, x_scale = _moments(x, bias)
+    y_shift, y_scale = _moments(y, bias)
+    return Scaling(x_shift, x_scale, y_shift, y_scale)
+
+
+def _moments(table: Tensor, centre: bool) -> tuple[Tensor, Tensor]:
+    table = table.to(torch.float64)
+    shift = table.mean(0) if centre else torch.zeros(table.shape[1], dtype=torch.float64)
+    scale = (table - shift).square().mean(0).sqrt()
+    # below rounding of the column's own size, the deviation is no information
+    constant = scale <= 1e-12 * table.abs().amax(0)
+    return shift, torch.where(constant, torch.ones_like(scale), scale)

@@ -1,0 +1,62 @@
+"""A table drawn from known weights, with a chosen condition number."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from experiments.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """y = x w^T + b + noise, with w and b standard normal, the noise of standard deviation `noise`.
+
+    The inputs have mean 0, and their covariance has eigenvalues spread evenly (in logarithm) from
+    1/sqrt(condition) to sqrt(condition) along random directions, exactly so in the drawn sample when it has
+    more rows than features. The Hessian of the mean squared error, intercept included, then has just that
+    condition number; with condition 1 every input has variance 1.
+    """
+
+    n_rows: int = 1000
+    n_features: int = 3
+    n_targets: int = 1
+    noise: float = 0.1
+    condition: float = 1.0
+    seed: int = 0
+
+    def load(self) -> Dataset:
+        generator = Generator().manual_seed(self.seed)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+        weight, bias = normal(self.n_targets, self.n_features), normal(self.n_targets)
+        x = whitened(normal(self.n_rows, self.n_features)) @ self._root(normal(self.n_features, self.n_features))
+        y = x @ weight.t() + bias + self.noise * normal(self.n_rows, self.n_targets)
+        return Dataset(
+            x=x,
+            y=y,
+            features=tuple(f"x{i + 1}" for i in range(self.n_features)),
+            targets=tuple(f"y{i + 1}" for i in range(self.n_targets)),
+            truth=(weight, bias),
+        )
+
+    def _root(self, directions: Tensor) -> Tensor:
+        """A matrix (features, features) whose square is the covariance."""
+        if self.condition == 1:
+            return torch.eye(self.n_features, dtype=torch.float64)
+        spread = torch.linspace(-0.25, 0.25, self.n_features, dtype=torch.float64)
+        if self.n_features == 1:  # the intercept's eigenvalue is 1, so the one input takes the whole ratio
+            spread = torch.full((1,), 0.5, dtype=torch.float64)
+        axes = torch.linalg.qr(directions).Q
+        return (axes * self.condition**spread) @ axes.t()
+
+
+def whitened(z: Tensor) -> Tensor:
+    """z (n, features) with columns of mean 0, variance 1 and no correlation; unchanged without rows to spare."""
+    n, features = z.shape
+    if n <= features:
+        return z
+    centred = z - z.mean(0)
+    return torch.linalg.qr(centred).Q * n**0.5

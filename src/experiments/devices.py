@@ -1,0 +1,42 @@
+"""Where a run trains: the device, the precision, the threads. cuda and mps are untested on hardware."""
+
+import torch
+
+from experiments.errors import UserError
+
+
+def choose(name: str, dtype: str = "float32") -> torch.device:
+    """The torch device of `device.name`; `auto` is the best that is there and has the dtype. Raises UserError."""
+    there = available()
+    if name == "auto":
+        return torch.device(next(n for n in there if not (n == "mps" and dtype == "float64")))
+    if name not in there:
+        raise UserError(
+            f"device.name={name}: no such device on this machine (there is: {', '.join(there)}); "
+            "use device=auto or device=cpu"
+        )
+    return torch.device(name)
+
+
+def available() -> list[str]:
+    """The devices that torch can use here, the best first."""
+    names = []
+    if torch.cuda.is_available():
+        names.append("cuda")
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return [*names, "cpu"]
+
+
+def precision(dtype: str, device: torch.device) -> torch.dtype:
+    """The torch dtype of `device.dtype`. Raises UserError for float64 on mps, which has none."""
+    if dtype == "float64" and device.type == "mps":
+        raise UserError("device.dtype=float64: mps has no float64; use device.dtype=float32 or device=cpu")
+    return {"float32": torch.float32, "float64": torch.float64}[dtype]
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, for the log and the result."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return device.type

@@ -1,0 +1,20 @@
+"""The user's mistakes: one line each, with the nearest right name. Nothing here knows what was asked for."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A request that can't be met. Its text is one line: the value, why it is wrong, what to do."""
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """The clause `; did you mean X?` for the candidate most like `name`, or nothing when none is like it."""
+    found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def one_line(text: object) -> str:
+    """`text` without line breaks or control characters, so that an error stays one harmless line."""
+    words = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else "?" for c in words)

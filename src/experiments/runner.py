@@ -1,0 +1,218 @@
+"""One run: config -> parts -> fit -> tracking -> Result."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from experiments import assembly, assessment, devices, models
+from experiments.assembly import Experiment
+from experiments.config import Config
+from experiments.data.prepared import data_hash
+from experiments.errors import one_line
+from experiments.interruption import Interruption
+from experiments.losses import MSE, ManualMSE
+from experiments.optimum import Conditioning, Optimum, conditioning, solve
+from experiments.rates import stable_lr
+from experiments.tracking import environment
+from experiments.tracking.hparams import hparams
+from experiments.tracking.result import LARGEST_LISTED, Result, failure, write_result
+from experiments.tracking.tracker import Tracker
+from experiments.training import Look, Progress, fit
+from experiments.validation import config_hash, plain_config
+
+log = logging.getLogger("experiments")
+LARGEST_SOLVED = 10_000
+"""Tables of more features than this are trained without an exact optimum beside them."""
+LARGEST_TRACED = 64
+"""Models of more numbers than this have no weights/ tags and no path on the loss surface."""
+
+Watch = Callable[[Look | None], None]
+
+
+def run(config: Config, folder: Path, *, watch: Watch = lambda look: None, single: bool = True) -> Result:
+    """Train one experiment into `folder` and return its Result.
+
+    `watch` is called after every epoch; `single` is False in a sweep, where figures and weights are off by
+    default. Raises UserError before anything is written when a part can't be built, KeyboardInterrupt after the
+    files are closed; whatever else goes wrong is raised after a result.json of status failed.
+    """
+    began = time.perf_counter()
+    experiment = assembly.assemble(config)
+    plain = plain_config(config)
+    digest = config_hash(plain)
+    about = environment.describe(
+        devices.describe(experiment.device), torch.get_num_threads(), config.device.dtype,
+        data_hash(experiment.data.table),
+    )  # fmt: skip
+    with Tracker(folder, plain, digest, config.tracking.tensorboard) as tracker:
+        try:
+            result = _train(experiment, tracker, plain, digest, about, began, watch, single)
+        except Exception as error:
+            log.exception("the run failed: %s", one_line(error))
+            write_result(folder, failure(digest, config.seed, error, about))
+            raise
+    return replace(result, folder=folder, table=experiment.data.table)
+
+
+def _train(
+    experiment: Experiment, tracker: Tracker, plain: dict[str, Any], digest: str, about: dict[str, Any],
+    began: float, watch: Watch, single: bool,
+) -> Result:  # fmt: skip
+    config, data, model = experiment.config, experiment.data, experiment.model
+    log.info("training on %s, %s, seed %d", about["device"], config.device.dtype, config.seed)
+    optimum, conditions = yardstick(experiment)
+    least = optimum.loss if optimum is not None and conditions is not None else None
+    if tracker.events is not None:
+        tracker.events.hparams(hparams(plain, experiment.lr))
+        tracker.events.text("config", _markdown(plain))
+    tracing = models.is_linear(model) and sum(t.numel() for t in models.state(model).values()) <= LARGEST_TRACED
+    weights_logged = tracing and (single if config.tracking.weights is None else config.tracking.weights)
+    drawing = single if config.tracking.figures is None else config.tracking.figures
+    path: list[Tensor] = []
+    trace = tracing and drawing
+    if trace:
+        path.append(_point(model))
+
+    progress, training = Progress(), config.training
+    training_began = time.perf_counter()
+    with Interruption(progress, training.max_seconds) as interruption:
+        for look in fit(
+            model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr, experiment.batches,
+            experiment.trained_loss(), experiment.generator, progress,
+            epochs=training.epochs, log_every=training.log_every, patience=training.patience,
+        ):  # fmt: skip
+            if look is not None:
+                tracker.record(look.epoch, look.step, _scalars(look, least, experiment, weights_logged))
+                if trace:
+                    path.append(_point(model))
+            watch(look)
+    if progress.stop == "interrupted":
+        raise KeyboardInterrupt(interruption.signal)
+    seconds = time.perf_counter() - training_began
+
+    if progress.best is not None:
+        models.load_state(model, progress.best)
+    tracker.weights(saved_weights(experiment))
+    if drawing:
+        from experiments.tracking.drawing import draw
+
+        draw(tracker, experiment, optimum, path, progress.epoch)
+    result = Result(
+        status=progress.status, config_hash=digest, seed=config.seed, epochs=progress.epoch,
+        best_epoch=progress.best_epoch if progress.best_epoch else None, steps=progress.step, lr=experiment.lr,
+        executed="serial",
+        metrics=assessment.metrics(
+            experiment.predict, experiment.loss, data.table, data.held_out, optimum, models.is_linear(model)
+        ),
+        parameters=_listed(*experiment.parameters()) if models.is_linear(model) else None,
+        optimum=None if optimum is None else _listed(torch.from_numpy(optimum.weight), torch.from_numpy(optimum.bias)),
+        conditioning=None if conditions is None else {
+            "lambda_max": conditions.lambda_max, "condition_number": conditions.condition_number,
+            "max_stable_lr": conditions.max_stable_lr,
+        },
+        features=list(data.table.features), targets=list(data.table.targets),
+        rows={"train": len(data.table.x), "validation": 0 if data.held_out is None else len(data.held_out.x)},
+        timing={
+            "train_seconds": seconds, "total_seconds": time.perf_counter() - began,
+            "rows_per_second": progress.epoch * len(data.table.x) / max(seconds, 1e-9),
+        },
+        environment=about,
+    )  # fmt: skip
+    if progress.status == "diverged":
+        log.warning("%s", divergence(experiment, progress))
+    log.info("%s after %d epochs, training loss %s", result.status, result.epochs, result.metrics["train_loss"])
+    if tracker.events is not None:
+        tracker.events.end("success")
+    tracker.flush()
+    write_result(tracker.folder, result)
+    return result
+
+
+def yardstick(experiment: Experiment) -> tuple[Optimum | None, Conditioning | None]:
+    """The exact optimum of the training rows in their units, and the conditioning of the loss as trained.
+
+    None for both above 10,000 features; no conditioning for losses that are not quadratic.
+    """
+    data = experiment.data
+    features = len(data.table.features)
+    if features > LARGEST_SOLVED:
+        log.info("no exact optimum: %d features are more than %d", features, LARGEST_SOLVED)
+        return None, None
+    bias = assembly.has_bias(experiment.config)
+    optimum = solve(data.table.x, data.table.y, bias=bias)
+    if not optimum.unique:
+        log.warning(
+            "the optimum is not unique: rank %d of %d columns; the one compared with has the smallest weights",
+            optimum.rank, features + bias,
+        )  # fmt: skip
+    if not isinstance(experiment.loss, MSE | ManualMSE):
+        return optimum, None
+    return optimum, conditioning(data.x, len(data.table.targets), bias=bias)
+
+
+def divergence(experiment: Experiment, progress: Progress) -> str:
+    """What happened and a learning rate that holds, in one line."""
+    found = stable_lr(experiment.config, experiment.data, experiment.lr)
+    remedy = (
+        f"the same run with optimizer.lr={found:g} was tried and holds"
+        if found is not None
+        else "no smaller rate was shown to hold in the time allowed; try one a thousand times smaller"
+    )
+    return f"diverged: the loss is not finite at epoch {progress.epoch} with lr={experiment.lr:g}; {remedy}"
+
+
+def saved_weights(experiment: Experiment) -> dict[str, Tensor]:
+    """What model.safetensors holds.
+
+    A linear model: `weight` and `bias` in the table's units. Where it was trained on standardised columns, these
+    are float64 and `trained.weight`, `trained.bias` hold the bits that were trained. Any other model: its own tensors.
+    With standardised columns also `scaling.*`.
+    """
+    model, data = experiment.model, experiment.data
+    tensors = models.state(model)
+    if not data.standardized:
+        return tensors
+    scaling = {f"scaling.{k}": v for k, v in vars(data.scaling).items()}
+    if not models.is_linear(model):
+        return tensors | scaling
+    weight, bias = experiment.parameters()
+    return {"weight": weight, "bias": bias} | {f"trained.{k}": v for k, v in tensors.items()} | scaling
+
+
+def _scalars(look: Look, least: float | None, experiment: Experiment, weights_logged: bool) -> dict[str, float]:
+    values = {"loss/train": look.train_loss}
+    if look.validation_loss is not None:
+        values["loss/validation"] = look.validation_loss
+    if least is not None:
+        values["loss/gap"] = look.train_loss - least
+    values["optimizer/lr"] = look.lr
+    if weights_logged:
+        table, (weight, bias) = experiment.data.table, experiment.parameters()
+        for target, row, intercept in zip(table.targets, weight.tolist(), bias.tolist(), strict=True):
+            values |= {f"weights/{target}/{f}": w for f, w in zip(table.features, row, strict=True)}
+            values[f"weights/{target}/bias"] = intercept
+    return values
+
+
+def _point(model: Any) -> Tensor:
+    """Where a linear model is on its loss surface: the weights row by row, then the bias, as trained."""
+    parts = [t.detach().flatten() for t in (model.weight, model.bias) if t is not None]
+    return torch.cat(parts).cpu()
+
+
+def _listed(weight: Tensor, bias: Tensor) -> dict[str, Any] | None:
+    if weight.numel() + bias.numel() > LARGEST_LISTED:
+        return None
+    return {"weight": weight.tolist(), "bias": bias.tolist()}
+
+
+def _markdown(plain: dict[str, Any]) -> str:
+    from omegaconf import OmegaConf
+
+    return f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(plain))}```"

@@ -1,0 +1,86 @@
+"""The paper that the figures are drawn on: colours, words made safe, and the PNG. Imports matplotlib when
+called.
+
+Only matplotlib's objects are used, never pyplot: it costs less to import and leaves no figure in a global
+list.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which people with any kind of colour blindness can tell apart.
+BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#555555"
+MAX_POINTS = 2000  # more points make a blot, and a slow figure
+DIVERGED = 1e30  # beyond this a weight is noise, and squares of it leave the range of a plot
+
+
+def blank(width: float = 7.2, height: float = 5.6) -> "Figure":
+    """An empty figure of that many inches, at 120 dots an inch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=120, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: "Figure") -> bytes:
+    """The figure's bytes, the same for the same figure and version of matplotlib."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks shows as boxes: no reason to disturb the run.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def message(title: str, text: str) -> bytes:
+    """A figure that says why there is no picture."""
+    figure = blank(7.2, 2.4)
+    figure.text(0.5, 0.68, title, ha="center", va="center", fontsize=13, weight="bold")
+    figure.text(0.5, 0.38, text, ha="center", va="center", fontsize=10.5, color=GREY, wrap=True)
+    return png(figure)
+
+
+def sane(*arrays: np.ndarray) -> bool:
+    """Whether every number can be drawn: finite, and not blown up by a diverged run."""
+    return all(bool(np.all(np.abs(array) < DIVERGED)) for array in arrays)  # NaN compares as False
+
+
+def sample(rows: int) -> np.ndarray:
+    """Indices of at most MAX_POINTS rows, drawn without order so that a sorted table is shown evenly."""
+    if rows <= MAX_POINTS:
+        return np.arange(rows)
+    return np.random.default_rng(0).choice(rows, MAX_POINTS, replace=False)
+
+
+def word(name: str, longest: int = 28) -> str:
+    """A name as plain text: shortened, and with no `$`, which would start a formula."""
+    short = name if len(name) <= longest else name[: longest - 1] + "…"
+    return short.replace("$", r"\$")
+
+
+def labelled(name: str, unit: str | None) -> str:
+    """`name (unit)`, or the name alone."""
+    return f"{word(name)} ({word(unit)})" if unit else word(name)
+
+
+def limits(values: np.ndarray, margin: float = 0.06) -> tuple[float, float]:
+    """A range around the values that is never empty, not even for a constant column."""
+    low, high = float(values.min()), float(values.max())
+    spread = high - low
+    if spread <= 1e-9 * max(abs(low), abs(high)):
+        spread = max(abs(low), 1.0)
+    return low - margin * spread, high + margin * spread
+
+
+def unit_list(units: Sequence[str | None] | None, count: int) -> list[str | None]:
+    """One unit, or None, for each of `count` names."""
+    return list(units) if units else [None] * count

@@ -1,0 +1,91 @@
+"""The result of a run: what result.json holds, and what a notebook gets back."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.data.dataset import Dataset
+from experiments.tracking.files import json_bytes, read_json, write_atomically
+
+LARGEST_LISTED = 10_000
+"""Models of more numbers than this have them in model.safetensors only."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished run, field for field as in result.json; losses, gap and parameters in the table's units.
+
+    `metrics`: train_loss, validation_loss, optimum_loss, gap, gap_relative, r2, rmse (lists, one a target).
+    `parameters` and `optimum`: weight (targets x features) and bias (targets), or None.
+    `conditioning`: lambda_max, condition_number, max_stable_lr of the loss as trained.
+    """
+
+    status: str
+    config_hash: str
+    seed: int
+    epochs: int
+    best_epoch: int | None
+    steps: int
+    lr: float | None
+    executed: str
+    metrics: dict[str, Any]
+    parameters: dict[str, Any] | None
+    optimum: dict[str, Any] | None
+    conditioning: dict[str, Any] | None
+    features: list[str]
+    targets: list[str]
+    rows: dict[str, int]
+    timing: dict[str, float]
+    environment: dict[str, Any]
+    error: dict[str, str] | None = None
+    folder: Path | None = field(default=None, compare=False)
+    table: Dataset | None = field(default=None, compare=False, repr=False)
+    """The training rows, where this process trained on them."""
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """Predictions (n, targets) for rows (n, features) or (features,), in the table's units.
+
+        Raises ValueError for a model that is not linear, or too large to be listed: `load_run` has those.
+        """
+        if self.parameters is None:
+            raise ValueError("this result lists no weights; use load_run(folder).predict(rows)")
+        weight, bias = (np.array(self.parameters[k], dtype=np.float64) for k in ("weight", "bias"))
+        return np.asarray(rows, dtype=np.float64) @ weight.T + bias
+
+
+LOCAL = {"folder", "table"}
+"""Fields that result.json does not hold."""
+METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse")
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """The content of result.json."""
+    return {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in LOCAL}
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write result.json, last of a run's files and atomically: its presence means that the run ended."""
+    write_atomically(folder / "result.json", json_bytes(as_json(result)))
+
+
+def read_result(folder: Path) -> Result:
+    """The result in a run's folder. Raises OSError or ValueError (one line) for what is no result.json."""
+    content = read_json(folder / "result.json")
+    names = {f.name for f in dataclasses.fields(Result)} - LOCAL
+    if not isinstance(content, dict) or not names - {"error"} <= content.keys():
+        raise ValueError("result.json lacks keys that every result has")
+    return Result(**{k: content[k] for k in names if k in content}, folder=folder)
+
+
+def failure(config_hash: str, seed: int, error: BaseException, environment: dict[str, Any]) -> Result:
+    """The result of a run that could not be trained: every number null."""
+    return Result(
+        status="failed", config_hash=config_hash, seed=seed, epochs=0, best_epoch=None, steps=0, lr=None,
+        executed="serial", metrics=dict.fromkeys(METRICS), parameters=None, optimum=None, conditioning=None,
+        features=[], targets=[], rows={"train": 0, "validation": 0},
+        timing={"train_seconds": 0.0, "total_seconds": 0.0, "rows_per_second": 0.0},
+        environment=environment, error={"type": type(error).__name__, "message": str(error)},
+    )  # fmt: skip

@@ -1,0 +1,207 @@
+"""A plain config (what Hydra composed, or what a run stored) against the schema: typed, or refused in one line.
+
+The only way to a `Config`. It touches no torch and imports nothing that the config names.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from experiments.config import GROUPS, SECTIONS, UNHASHED, Config, Custom
+from experiments.errors import UserError, nearest, one_line
+
+Plain = dict[str, Any]
+
+
+def validate(plain: Mapping[str, Any]) -> Config:
+    """The typed config of a composed one. Raises UserError that gathers everything wrong in one line."""
+    problems: list[str] = []
+    parts: dict[str, Any] = {}
+    known = [f.name for f in dataclasses.fields(Config)]
+    for name in plain:
+        if name not in known:
+            problems.append(f"{name}: no such key{nearest(str(name), known)}")
+    for group in GROUPS:
+        parts[group] = _group(group, plain.get(group), problems)
+    for section, schema in SECTIONS.items():
+        parts[section] = _node(section, schema, plain.get(section, {}), problems)
+    parts["seed"] = _value("seed", _fields(Config)["seed"], plain.get("seed", 0), problems)
+    if not problems:
+        _together(parts, problems)
+    if problems:
+        raise UserError("; ".join(one_line(p) for p in problems))
+    return Config(**parts)
+
+
+def plain_config(config: Config) -> Plain:
+    """The JSON form of a config: what `validate` takes. Every key is there, defaults included."""
+    plain = {}
+    for f in dataclasses.fields(config):
+        node = getattr(config, f.name)
+        if isinstance(node, Custom):
+            plain[f.name] = {"_target_": node._target_, **node.options}
+        elif dataclasses.is_dataclass(node) and not isinstance(node, type):
+            plain[f.name] = dataclasses.asdict(node)
+        else:
+            plain[f.name] = node
+    return plain
+
+
+def config_hash(plain: Mapping[str, Any]) -> str:
+    """16 hexadecimal digits that two configs share when they learn the same thing from the same data."""
+    content = {k: v for k, v in plain.items() if k not in UNHASHED and k != "config_hash"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def schema_of(group: str, target: str) -> type | None:
+    """The dataclass whose `_target_` is `target`, or None for a class of the user's own."""
+    for schema in GROUPS[group].values():
+        default = _fields(schema).get("_target_")
+        if default is not None and default.default == target:
+            return schema
+    return None
+
+
+def choice_of(group: str, node: Mapping[str, Any]) -> str:
+    """The word that stands for a node on the command line: `sgd`; a user's own `_target_` stands for itself."""
+    if group == "device":
+        return str(node.get("name"))
+    target = str(node.get("_target_"))
+    schema = schema_of(group, target)
+    return next((name for name, s in GROUPS[group].items() if s is schema), target)
+
+
+def _group(group: str, node: Any, problems: list[str]) -> Any:
+    choices = ", ".join(GROUPS[group])
+    if not isinstance(node, Mapping):
+        problems.append(f"{group}: missing; choose one of {choices}")
+        return None
+    if group == "device":
+        return _node(group, GROUPS[group]["auto"], node, problems)
+    target = node.get("_target_")
+    if not isinstance(target, str) or not target:
+        problems.append(f"{group}._target_={target}: names no class; choose {group}= one of {choices}")
+        return None
+    schema = schema_of(group, target)
+    if schema is None:
+        return Custom(target, {k: v for k, v in node.items() if k != "_target_"})
+    return _node(group, schema, node, problems)
+
+
+def _node(path: str, schema: type, node: Any, problems: list[str]) -> Any:
+    if not isinstance(node, Mapping):
+        problems.append(f"{path}={node}: must be a section of keys")
+        return None
+    fields, before = _fields(schema), len(problems)
+    for name in node:
+        if name not in fields:
+            where = _target_name(schema)
+            problems.append(f"{path}.{name}: no such key{where}{nearest(str(name), fields)}")
+    values = {name: _value(f"{path}.{name}", f, node[name], problems) for name, f in fields.items() if name in node}
+    return schema(**values) if len(problems) == before else None
+
+
+def _target_name(schema: type) -> str:
+    for group, choices in GROUPS.items():
+        for choice, candidate in choices.items():
+            if candidate is schema and group != "device":
+                return f" in {group}={choice}"
+    return ""
+
+
+@cache
+def _fields(schema: type) -> dict[str, dataclasses.Field]:
+    return {f.name: f for f in dataclasses.fields(schema)}
+
+
+def _value(path: str, field: dataclasses.Field, value: Any, problems: list[str]) -> Any:
+    rules = field.metadata
+    if value in rules.get("special", ()) and isinstance(value, str):
+        return value
+    try:
+        value = _typed(field.type, value, rules)
+        for item in value if isinstance(value, list) else [value]:
+            _in_range(item, rules)
+    except ValueError as reason:
+        problems.append(f"{path}={'null' if value is None else value}: {reason}")
+    return value
+
+
+def _typed(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
+    """`value` as the annotated type. Whole numbers serve as floats; nothing else is converted."""
+    if isinstance(kind, types.UnionType):
+        if value is None:
+            return None
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if kind is Any:
+        if "choices" in rules:
+            return value
+        kind = float  # the one such key is lr, whose words stand in `special`
+    if typing.get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise ValueError("must be a list, as [a,b]")
+        if len(value) != rules.get("length", len(value)):
+            raise ValueError(f"must have {rules['length']} entries")
+        return [_typed(typing.get_args(kind)[0], v, rules) for v in value]
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = _float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+        raise ValueError(f"must be {words[kind]}" + _or_special(rules))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a finite number" + _or_special(rules))
+    return value
+
+
+def _float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("is beyond the largest number") from None
+
+
+def _or_special(rules: Mapping[str, Any]) -> str:
+    return "".join(f" or {word}" for word in rules.get("special", ()))
+
+
+def _in_range(value: Any, rules: Mapping[str, Any]) -> None:
+    if value is None:
+        return
+    if "choices" in rules:
+        choices = rules["choices"]
+        if not any(value is c or (isinstance(value, str) and value == c) for c in choices):
+            words = [str(c).lower() if isinstance(c, bool) else str(c) for c in choices]
+            raise ValueError(f"must be one of {', '.join(words)}{nearest(str(value), words)}")
+        return
+    for rule, word, holds in (
+        ("low", "at least", lambda v, b: v >= b),
+        ("high", "at most", lambda v, b: v <= b),
+        ("above", "above", lambda v, b: v > b),
+        ("below", "below", lambda v, b: v < b),
+    ):
+        if rule in rules and isinstance(value, int | float) and not holds(value, rules[rule]):
+            raise ValueError(f"must be {word} {rules[rule]}")
+
+
+def _together(parts: Plain, problems: list[str]) -> None:
+    """Rules that join two keys."""
+    optimizer, device = parts["optimizer"], parts["device"]
+    if getattr(optimizer, "nesterov", False) and (optimizer.momentum <= 0 or optimizer.dampening != 0):
+        problems.append("optimizer.nesterov=true: needs optimizer.momentum above 0 and optimizer.dampening=0")
+    if getattr(optimizer, "lr", None) == "auto" and schema_of("optimizer", optimizer._target_) is not None:
+        name = choice_of("optimizer", {"_target_": optimizer._target_})
+        if name not in ("sgd", "manual_sgd") or optimizer.momentum or optimizer.weight_decay:
+            problems.append(
+                "optimizer.lr=auto: a stable rate is known for plain gradient descent only; use "
+                "optimizer=sgd or manual_sgd without momentum and weight decay, or give a number"
+            )
+    if device.name == "mps" and device.dtype == "float64":
+        problems.append("device.dtype=float64: mps has no float64; use device.dtype=float32 or device=cpu")
