@@ -113,7 +113,7 @@ def test_condition_number_of_filip_is_that_of_the_literature():
 def test_small_eigenvalues_are_not_lost_in_the_rounding_of_large_ones():
     a, b = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, -1, -1])
     found = conditioning(np.c_[1e-12 * a, 1e8 * (a + b)], 1, bias=False)
-    assert found.eigenvalues == pytest.approx([2 * 1e-24 / 2, 2 * 2e16], rel=1e-9)  # product: the determinant
+    assert found.eigenvalues == pytest.approx([2 * 1e-24 / 2, 2 * 2e16], rel=1e-9, abs=0)  # product: the determinant
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -188,9 +188,9 @@ def test_a_constant_column_gets_no_weight_and_one_row_is_its_own_mean():
     assert (single.loss, single.rank, single.unique) == (0.0, 1, False)
 
 
-@pytest.mark.parametrize("scale", [1e-100, 1e100])
+@pytest.mark.parametrize("scale", [1e-160, 1e160])
 def test_units_do_not_matter(scale):
-    assert solve(X * scale, Y / scale).weight * scale**2 == pytest.approx(solve(X, Y).weight, rel=1e-13)
+    assert solve(X * scale, Y).weight * scale == pytest.approx(solve(X, Y).weight, rel=1e-13)
 
 
 @pytest.mark.parametrize("level", [0.0, 1e6])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from experiments.errors import UserError, nearest, one_line
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
-COMMANDS = ("diagnose",)
+COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board")
 
 
 def main(arguments: Sequence[str]) -> int:

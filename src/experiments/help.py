@@ -9,6 +9,12 @@ USAGE = """\
 experiments [OVERRIDES]                    one run
 experiments -m key=a,b seed='range(0,9)'   a sweep
 experiments diagnose [OVERRIDES]           conditioning and learning-rate verdict, nothing trained
+experiments compare [FOLDER...]            table of runs; --csv F, --html F, --png F, --sort METRIC, --group-by KEY
+experiments predict RUN 75,63,44           one line per input row; also --table FILE
+experiments diff RUN RUN                   what differs between two runs
+experiments rerun RUN [OVERRIDES]          the stored config again
+experiments resume FOLDER                  an unfinished run or sweep
+experiments board [FOLDER]                 TensorBoard on this machine, with settings that suit many runs
 
 An override is key=value or group=choice, as `optimizer=adam optimizer.lr=0.1`.
 Hydra's flags work: --cfg job, --config-dir DIR, --multirun, --info, --shell-completion, --hydra-help.

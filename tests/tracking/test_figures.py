@@ -170,6 +170,7 @@ def test_a_million_rows_and_many_targets_are_thinned(drawn: list[Any]) -> None:
     assert "2,000 of 1,000,000 rows" in words(drawn[0])
     assert "first 6 of 8 targets" in words(drawn[1])
     assert len(drawn[1].axes) == 6
+    assert max(len(line.get_xdata()) for line in drawn[1].axes[0].lines) == 2000
 
 
 def test_importing_imports_no_matplotlib() -> None:

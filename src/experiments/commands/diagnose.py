@@ -1,9 +1,13 @@
 """`experiments diagnose [OVERRIDES]`: conditioning and learning-rate verdict; nothing is trained or written."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from experiments.application import compose
 from experiments.errors import UserError
+
+if TYPE_CHECKING:  # assembly imports torch, which a refused request should not wait for
+    from experiments.assembly import Experiment
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,8 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def lines(experiment) -> list[str]:
+def lines(experiment: "Experiment") -> list[str]:
     """The verdict on an assembled experiment."""
+    from experiments.optimum import solve
     from experiments.verdict import best_lr, epochs_in_words, number, verdict
 
     data, lr, training = experiment.data, experiment.lr, experiment.config.training
@@ -34,7 +39,7 @@ def lines(experiment) -> list[str]:
     said = [
         f"table: {rows} rows, {features} features, {data.y.shape[1]} targets"
         + (", standardised" if data.standardized else ""),
-        f"smallest possible loss{' as trained' if data.standardized else ''}: {number(found.descent.optimum_loss)}",
+        f"smallest possible loss: {number(solve(data.table.x, data.table.y, model.bias is not None).loss)}",
         f"condition number: {number(conditioning.condition_number)} "
         f"(largest eigenvalue of the Hessian {number(conditioning.lambda_max)})",
         f"largest stable learning rate of full-batch gradient descent: {number(conditioning.max_stable_lr)}",
@@ -53,8 +58,8 @@ def lines(experiment) -> list[str]:
         kind = "exactly" if batch.exact else "as a proven bound"
         word = "certainly stable" if batch.stable(lr) else "not certain to be stable"
         said.append(
-            f"batches of {training.batch_size}: a batch can be as steep as {number(batch.lambda_max)} ({kind}), so every "
-            f"rate below {number(batch.max_stable_lr)} is stable; lr={number(lr)} is {word}"
+            f"batches of {training.batch_size}: a batch can be as steep as {number(batch.lambda_max)} ({kind}), "
+            f"so every rate below {number(batch.max_stable_lr)} is stable; lr={number(lr)} is {word}"
         )
         said.append("a constant rate on batches ends near the optimum, not at it: lower the rate with a schedule")
     said.append(f"full-batch descent at lr={number(lr)}, from this start: {epochs_in_words(found.descent)}")
@@ -62,7 +67,8 @@ def lines(experiment) -> list[str]:
         scaled = found.standardized
         said.append(
             f"with data.standardize=true: condition number {number(scaled.condition_number)}, largest stable rate "
-            f"{number(scaled.max_stable_lr)}; at lr={number(best_lr(scaled))} {epochs_in_words(found.standardized_descent)}"
+            f"{number(scaled.max_stable_lr)}; at lr={number(best_lr(scaled))} "
+            f"{epochs_in_words(found.standardized_descent)}"
         )
     if experiment.config.optimizer._target_.rpartition(".")[2] != "SGD" or experiment.config.optimizer.momentum:
         said.append("this verdict is on plain gradient descent; the optimizer chosen here obeys other limits")
