@@ -112,7 +112,7 @@ def test_condition_number_of_filip_is_that_of_the_literature():
 
 def test_small_eigenvalues_are_not_lost_in_the_rounding_of_large_ones():
     a, b = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, -1, -1])
-    found = conditioning(np.c_[1e-12 * a, 1e8 * (a + b)], 1, bias=False)
+    found = conditioning(np.c_[1e8 * (a + b), 1e-12 * a], 1, bias=False)
     assert found.eigenvalues == pytest.approx([2 * 1e-24 / 2, 2 * 2e16], rel=1e-9, abs=0)  # product: the determinant
 
 
@@ -196,9 +196,10 @@ def test_units_do_not_matter(scale):
 @pytest.mark.parametrize("level", [0.0, 1e6])
 def test_a_loss_above_the_rounding_of_the_targets_is_not_zero(level):
     x = np.arange(8.0)[:, None]
-    y = level + np.array([1e-6, -1e-6] * 4)[:, None]
+    y = level + 1e3 * x + np.array([1e-6, -1e-6] * 4)[:, None]
     a = np.c_[x, np.ones(8)]
-    residual = (y - level) - a @ np.linalg.lstsq(a, y - level, rcond=None)[0]
+    rest = y - level - 1e3 * x
+    residual = rest - a @ np.linalg.lstsq(a, rest, rcond=None)[0]
     data = LeastSquares()
     data.add(x, y)
     for found in (solve(x, y), data.optimum()):

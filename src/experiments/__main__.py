@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from experiments.errors import UserError, nearest, one_line
+from experiments.errors import Failure, UserError, nearest, one_line
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board")
@@ -21,8 +21,12 @@ def main(arguments: Sequence[str]) -> int:
         status, text = WRONG_REQUEST, one_line(error)
         if traceback_wanted:
             raise
-    except KeyboardInterrupt:
-        status, text = INTERRUPTED, "interrupted"
+    except Failure as error:
+        status, text = FAILED, one_line(error)
+        if traceback_wanted:
+            raise
+    except KeyboardInterrupt as stop:
+        status, text = INTERRUPTED, one_line(stop) or "interrupted"
     except BrokenPipeError:  # the reader, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

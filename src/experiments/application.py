@@ -42,6 +42,9 @@ class Outcome:
 
     result: "Result | None" = None
     error: BaseException | None = None
+    rows: list[dict[str, Any]] | None = None
+    """A sweep's table."""
+    folder: Path | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,7 +111,7 @@ def launch(
             begin(config)
             from experiments import runner
 
-            outcome.result = runner.run(config, folder, watch=watch, single=single)
+            result = runner.run(config, folder, watch=watch, single=single)
         except BaseException as error:
             if isinstance(error, UserError):
                 discard(folder)
@@ -116,8 +119,13 @@ def launch(
                 raise
             outcome.error = error  # raised by `launch`: Hydra prints a line of its own about what a task raises
             return None
-        return outcome.result.metrics["gap"]
+        from experiments.sweeps.results import objective
 
+        if single:
+            outcome.result = result
+        return objective(result, config.sweep.objective)
+
+    task.outcome = outcome  # type: ignore[attr-defined]  # the sweeper's way to hand its table back
     register_resolvers()
     application = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(task)
     try:

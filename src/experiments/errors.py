@@ -8,6 +8,10 @@ class UserError(ValueError):
     """A request that can't be met. Its text is one line: the value, why it is wrong, what to do."""
 
 
+class Failure(RuntimeError):
+    """Something went wrong that was no mistake in the request: one line, exit status 1."""
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """The clause `; did you mean X?` for the candidate most like `name`, or nothing when none is like it."""
     found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)

@@ -39,6 +39,37 @@ def validate(plain: Mapping[str, Any]) -> Config:
     return Config(**parts)
 
 
+def validate_leaf(plain: Mapping[str, Any], path: str, value: Any) -> Any:
+    """`value` as the key at `path` of an otherwise valid config takes it. Raises UserError.
+
+    Rules that join two keys are not looked at: see COUPLED.
+    """
+    section, _, name = path.rpartition(".")
+    if not section:
+        schema: type | None = Config
+    elif section in SECTIONS:
+        schema = SECTIONS[section]
+    elif section == "device":
+        schema = GROUPS[section]["auto"]
+    else:
+        schema = schema_of(section, plain[section]["_target_"])
+    if schema is None:  # a node of the user's own takes any value
+        return value
+    problems: list[str] = []
+    if name not in _fields(schema):
+        raise UserError(f"{path}: no such key{_target_name(schema)}{nearest(name, _fields(schema))}")
+    value = _value(path, _fields(schema)[name], value, problems)
+    if problems:
+        raise UserError(one_line(problems[0]))
+    return value
+
+
+COUPLED = frozenset(
+    f"optimizer.{name}" for name in ("nesterov", "momentum", "dampening", "weight_decay", "_target_")
+) | {"device.name", "device.dtype"}
+"""Keys whose validity depends on another key's value, besides lr=auto."""
+
+
 def plain_config(config: Config) -> Plain:
     """The JSON form of a config: what `validate` takes. Every key is there, defaults included."""
     plain = {}
@@ -56,8 +87,12 @@ def plain_config(config: Config) -> Plain:
 def config_hash(plain: Mapping[str, Any]) -> str:
     """16 hexadecimal digits that two configs share when they learn the same thing from the same data."""
     content = {k: v for k, v in plain.items() if k not in UNHASHED and k != "config_hash"}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(hash_text(content).encode()).hexdigest()[:16]
+
+
+def hash_text(content: Mapping[str, Any]) -> str:
+    """The one JSON form of a config that hashes are taken of."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
 @cache

@@ -1,0 +1,231 @@
+"""A sweep under way: jobs composed, packed, trained, written, counted. What the launcher plugin hands over to."""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from experiments.application import register_resolvers
+from experiments.errors import Failure, UserError, one_line
+from experiments.sweeps import results
+from experiments.sweeps.composing import Composer, Job
+from experiments.sweeps.packing import Plan, plan
+from experiments.sweeps.progress import Bar
+from experiments.tracking import environment, names
+from experiments.tracking.result import Result, failure, read_result
+from experiments.validation import config_hash
+
+log = logging.getLogger("experiments")
+SECONDS_BETWEEN_TABLES = 5.0
+
+
+class Sweep:
+    """The jobs of one sweep folder, through as many launches as a sweeper makes."""
+
+    def __init__(self, context: HydraContext, task: TaskFunction, config: DictConfig) -> None:
+        register_resolvers()
+        self.context, self.task, self.config = context, task, config
+        self.composer = Composer(context.config_loader, config)
+        self.folder = Path(str(config.hydra.sweep.dir)).absolute()
+        self.settings = config.sweep
+        self.rows: dict[int, results.Row] = {}
+        self.results: dict[int, Result] = {}
+        self.failures: list[tuple[Job, str]] = []
+        self.varied: list[str] = []
+        self.begun: set[int] = set()
+        """Jobs whose folder holds an attempt that did not end, or failed."""
+        self._table_written = 0.0
+
+    def run(self, jobs: Sequence[Job]) -> list[JobReturn]:
+        """Run composed jobs; a return for each. Raises KeyboardInterrupt, and Failure under fail_fast."""
+        setup_globals()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(self.folder / "sweep.log", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        try:
+            with Bar(len(jobs)) as bar:
+                self._run(jobs, bar)
+        finally:
+            self.write_table()
+            log.removeHandler(handler)
+            handler.close()
+        return [self._returned(job) for job in jobs]
+
+    def composed(self, batches: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[Job]:
+        """Jobs with their forms and names."""
+        jobs = [Job(number, tuple(overrides)) for number, overrides in zip(numbers, batches, strict=True)]
+        for name in varied_keys(batches):
+            if name not in self.varied:
+                self.varied.append(name)
+        for job in jobs:
+            self.composer.compose(job)
+            words = names.legible(o for o in job.overrides if key_of(o) in self.varied)
+            job.name = f"{job.number}_{words}"[: names.LONGEST].rstrip("_-.,=")
+        return jobs
+
+    def take_over(
+        self, ended: Mapping[int, tuple[Result, tuple[str, ...]]], jobs: Sequence[Job], remaining: Sequence[Job]
+    ) -> None:
+        """Go on with a folder: its ended jobs enter the table, its begun ones keep their names, new ones get one."""
+        for job in jobs:
+            words = names.legible(o for o in job.overrides if key_of(o) in self.varied)
+            job.name = job.name or f"{job.number}_{words}"[: names.LONGEST].rstrip("_-.,=")
+        self.begun = {job.number for job in remaining if (self.folder / job.name).exists()}
+        known = {job.number: job.name for job in jobs}
+        for number, (result, overrides) in ended.items():
+            job = Job(number, overrides, known.get(number, str(number)))
+            self.rows[number] = results.row(number, job.name, self._varied_of(job), result)
+            self.results[number] = result
+
+    def _run(self, jobs: Sequence[Job], bar: Bar) -> None:
+        self._bar = bar
+        sound = []
+        for job in jobs:
+            if job.error is None:
+                sound.append(job)
+            else:
+                self._refused(job, job.error)
+        planned = plan(sound)
+        self._explain(planned)
+        from experiments.sweeps.packs import Shelf, TooLarge, run_pack
+
+        shelf = Shelf()
+        alone = list(planned.serial)
+        for pack in planned.packs:
+            try:
+                run_pack(pack, self.job_folder, shelf, self._done)
+            except TooLarge as reason:
+                alone += [(job, str(reason)) for job in pack]
+            except UserError as error:
+                for job in pack:
+                    if job.number not in self.results:
+                        self._refused(job, str(error))
+            except OSError:
+                raise
+            except Exception as error:  # what a stack can't do, its jobs may do one by one, and fail one by one
+                log.exception("a pack of %d jobs failed, they run one by one: %s", len(pack), one_line(error))
+                alone += [(job, "its pack failed") for job in pack if job.number not in self.results]
+            self.write_table(SECONDS_BETWEEN_TABLES)
+        if len(alone) > len(planned.serial):
+            self._explain(Plan((), tuple(alone[len(planned.serial) :])))
+        for job, _ in alone:
+            self._serial(job)
+            self.write_table(SECONDS_BETWEEN_TABLES)
+        self._advise(sound)
+
+    def _explain(self, planned: Plan) -> None:
+        stacked = sum(map(len, planned.packs))
+        if stacked:
+            log.info("%d jobs in %d stacks", stacked, len(planned.packs))
+        reasons: dict[str, int] = {}
+        for _, reason in planned.serial:
+            reasons[reason] = reasons.get(reason, 0) + 1
+        for reason, count in reasons.items():
+            log.info("%d jobs run one by one: %s", count, reason)
+
+    def _serial(self, job: Job) -> None:
+        """One job through Hydra's own run_job."""
+        folder = Path(self.job_folder(job))
+        config = self.context.config_loader.load_sweep_config(self.config, list(job.overrides))
+        with open_dict(config):
+            config.hydra.job.id, config.hydra.job.num = str(job.number), job.number
+            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(self.folder), job.name
+        done = run_job(
+            hydra_context=self.context, task_function=self.task, config=config,
+            job_dir_key="hydra.sweep.dir", job_subdir_key="hydra.sweep.subdir",
+        )  # fmt: skip
+        if done.status == JobStatus.FAILED:
+            error = done._return_value
+            if isinstance(error, KeyboardInterrupt):
+                raise error
+            self._refused(job, one_line(error), type(error).__name__)
+            return
+        self._done(job, read_result(folder))
+
+    def job_folder(self, job: Job) -> str:
+        """The folder of a job, emptied of what an unfinished attempt left."""
+        folder = self.folder / job.name
+        if job.number in self.begun:
+            self._clear(folder)
+        return str(folder)
+
+    @staticmethod
+    def _clear(folder: Path) -> None:
+        """Remove the files of an attempt that did not end; a finished run is never touched."""
+        import shutil
+
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+
+    def _refused(self, job: Job, reason: str, kind: str = "UserError") -> None:
+        """A job that failed: its folder says why, and the sweep goes on."""
+        from experiments.sweeps import writing
+
+        digest = job.digest or config_hash({"overrides": list(job.overrides)})
+        error = UserError(reason)
+        result = failure(digest, 0, error, {"versions": environment.versions()})
+        result = dataclasses.replace(result, error={"type": kind, "message": reason})
+        folder = Path(self.job_folder(job))
+        if not (folder / "result.json").exists():
+            writing.failed(job, str(folder), result)
+        log.error("job %d (%s) failed: %s", job.number, " ".join(job.overrides), reason)
+        self.failures.append((job, reason))
+        self._done(job, result)
+        if self.settings.fail_fast:
+            raise Failure(f"job {job.number} ({' '.join(job.overrides)}): {reason} (sweep.fail_fast=true)")
+
+    def _done(self, job: Job, result: Result) -> None:
+        self.results[job.number] = result
+        self.rows[job.number] = results.row(job.number, job.name, self._varied_of(job), result)
+        self._bar.advance(failed=result.status == "failed")
+
+    def _varied_of(self, job: Job) -> dict[str, Any]:
+        given = {key_of(o): o.partition("=")[2] for o in job.overrides}
+        return {name: given.get(name, "") for name in self.varied}
+
+    def _returned(self, job: Job) -> JobReturn:
+        result = self.results[job.number]
+        done = JobReturn(overrides=job.overrides, working_dir=str(self.folder / job.name), task_name="experiments")
+        if result.status == "failed":
+            done.return_value, done.status = Failure(str((result.error or {})["message"])), JobStatus.FAILED
+        else:
+            done.return_value = results.objective(result, self.settings.objective)
+            done.status = JobStatus.COMPLETED
+        return done
+
+    def write_table(self, at_most_every: float = 0.0) -> None:
+        """results.csv, rewritten whole."""
+        if not self.rows or time.monotonic() - self._table_written < at_most_every:
+            return
+        results.write_csv(self.folder / "results.csv", [self.rows[n] for n in sorted(self.rows)])
+        self._table_written = time.monotonic()
+
+    def _advise(self, jobs: Sequence[Job]) -> None:
+        """Tell, for each setting that diverged, a rate that holds; tried once a setting, for a few settings."""
+        diverged = [job for job in jobs if self.results[job.number].status == "diverged"]
+        if diverged:
+            from experiments.sweeps.advice import advise
+
+            advise(diverged)
+
+
+def varied_keys(batches: Sequence[Sequence[str]]) -> list[str]:
+    """The keys of which the jobs have more than one value, in the order of the command line."""
+    values: dict[str, set[str]] = {}
+    for overrides in batches:
+        for override in overrides:
+            values.setdefault(key_of(override), set()).add(override)
+    return [name for name, found in values.items() if len(found) > 1 or name == ""]
+
+
+def key_of(override: str) -> str:
+    """What stands left of an override's equals sign, without + and ~."""
+    return override.lstrip("+~").partition("=")[0]

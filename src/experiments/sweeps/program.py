@@ -1,0 +1,106 @@
+"""What the runs of a pack share and in what they differ, as arrays over the run axis."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from experiments import models, optimizers, schedules
+from experiments.optimizers import Rule
+from experiments.sweeps.composing import Job
+from experiments.sweeps.packing import SWITCHED
+from experiments.sweeps.tables import Tables
+
+STRUCTURAL = ("nesterov", "amsgrad", "centered")
+
+
+@dataclass
+class Program:
+    """R runs of one kind. Arrays are (R,); hyper-parameters (R, 1, 1) float64, one value a run."""
+
+    jobs: Sequence[Job]
+    seeds: list[int]
+    epochs: np.ndarray
+    log_every: np.ndarray
+    patience: np.ndarray
+    """0 where there is none."""
+    rates: Tensor
+    variant: Tensor
+    """Which of the pack's tables, (R,) int64."""
+    bias: bool
+    shuffle: bool
+    rows_validation: int
+    rule_class: type[Rule]
+    hyper: dict[str, Any]
+    schedule_class: type
+    schedule_keys: dict[str, Tensor]
+
+    def lr(self, alive: np.ndarray, epoch: int) -> Tensor:
+        """The learning rate of each run in an epoch, (A, 1, 1)."""
+        keys = {name: values[alive] for name, values in self.schedule_keys.items()}
+        return self.rates[alive] * self.schedule_class(**keys)(epoch)
+
+    def rule(self, alive: np.ndarray) -> Rule:
+        """The update rule with the hyper-parameters of the runs alive."""
+        chosen = {
+            name: tuple(v[alive] for v in value) if isinstance(value, tuple)
+            else value[alive] if isinstance(value, Tensor) else value
+            for name, value in self.hyper.items()
+        }  # fmt: skip
+        return self.rule_class(**chosen)
+
+    def start(self, generators: Sequence[Generator], tables: Tables) -> Tensor:
+        """Start parameters (R, targets, width): the bits that each run would start from alone."""
+        features = tables.columns - self.bias
+        parameters = torch.zeros(len(generators), tables.targets, tables.width)
+        for row, (job, generator) in enumerate(zip(self.jobs, generators, strict=True)):
+            init = job.value("model.init")
+            weight, bias = models.start(init, features, tables.targets, self.bias, generator)
+            parameters[row, :, :features] = weight
+            if bias is not None:
+                parameters[row, :, features] = bias
+        return parameters
+
+
+def program(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int], rows_validation: int) -> Program:
+    """Gather what differs between jobs of one program; `rates` are their learning rates, `auto` worked out."""
+    first = jobs[0]
+    config = first.plain()
+    name = config["optimizer"]["_target_"].rpartition(".")[2]
+    rule_class: type[Rule] = getattr(optimizers, name)
+    hyper: dict[str, Any] = {}
+    for field in dataclasses.fields(rule_class):  # type: ignore[arg-type]
+        key = f"optimizer.{field.name}"
+        values = [job.value(key) for job in jobs]
+        if field.name in STRUCTURAL or (key in SWITCHED and not values[0]):
+            hyper[field.name] = values[0]
+        elif field.name == "betas":
+            hyper[field.name] = tuple(_per_run([v[i] for v in values]) for i in (0, 1))
+        else:
+            hyper[field.name] = _per_run(values)
+    schedule_class = getattr(schedules, config["schedule"]["_target_"].rpartition(".")[2])
+    keys = {}
+    for field in dataclasses.fields(schedule_class):
+        values = [job.value(f"schedule.{field.name}") for job in jobs]
+        if schedule_class is schedules.Cosine and field.name == "epochs":
+            values = [job.value("training.epochs") if v is None else v for job, v in zip(jobs, values, strict=True)]
+        keys[field.name] = _per_run(values)
+
+    def whole(key: str) -> np.ndarray:
+        return np.array([job.value(key) or 0 for job in jobs], dtype=np.int64)
+
+    return Program(
+        jobs=jobs, seeds=[job.value("seed") for job in jobs], epochs=whole("training.epochs"),
+        log_every=whole("training.log_every"), patience=whole("training.patience"), rates=_per_run(rates),
+        variant=torch.tensor(variant), bias=config["model"]["bias"], shuffle=config["training"]["shuffle"],
+        rows_validation=rows_validation, rule_class=rule_class, hyper=hyper,
+        schedule_class=schedule_class, schedule_keys=keys,
+    )  # fmt: skip
+
+
+def _per_run(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)

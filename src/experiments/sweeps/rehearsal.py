@@ -1,0 +1,46 @@
+"""`sweep.dry_run=true`: which jobs, in which packs, how long, how much disk. Nothing is trained or written."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from experiments.sweeps.composing import Job
+from experiments.sweeps.packing import plan
+
+LISTED = 20
+FILES = 8
+BYTES_A_LOOK = 140 + 100
+"""An event record and a line of metrics.jsonl."""
+BYTES_A_JOB = 4096 * (FILES + 2) + 14_000
+SECONDS_A_STACKED_JOB, SECONDS_A_STACKED_STEP = 1e-3, 1e-6
+SECONDS_A_SERIAL_JOB, SECONDS_A_SERIAL_EPOCH = 0.1, 1e-3
+"""Of a slow machine of 2026; an estimate to tell minutes from hours."""
+
+
+def rehearse(jobs: Sequence[Job], folder: str) -> None:
+    """Print the plan of a sweep."""
+    console = Console(highlight=False, soft_wrap=True)
+    sound = [job for job in jobs if job.error is None]
+    planned = plan(sound)
+    for job in jobs[:LISTED]:
+        console.print(f"job {job.number}: {' '.join(job.overrides)}" + (f"  refused: {job.error}" if job.error else ""),
+                      markup=False)  # fmt: skip
+    if len(jobs) > LISTED:
+        console.print(f"... and {len(jobs) - LISTED} more")
+    for pack in planned.packs:
+        console.print(f"stack of {len(pack)}: jobs {pack[0].number} to {pack[-1].number}")
+    for job, reason in planned.serial:
+        console.print(f"by itself: job {job.number}, {reason}", markup=False)
+    epochs = {job.number: job.value("training.epochs") for job in sound}
+    looks = sum(epochs[job.number] // job.value("training.log_every") for job in sound)
+    size = len(jobs) * BYTES_A_JOB + looks * BYTES_A_LOOK
+    seconds = 3 + len(planned.serial) * SECONDS_A_SERIAL_JOB
+    seconds += sum(epochs[job.number] for job, _ in planned.serial) * SECONDS_A_SERIAL_EPOCH
+    for pack in planned.packs:
+        seconds += len(pack) * SECONDS_A_STACKED_JOB
+        seconds += sum(epochs[job.number] for job in pack) * SECONDS_A_STACKED_STEP * 3
+    refused = len(jobs) - len(sound)
+    console.print(
+        f"{len(jobs)} jobs, {refused} refused; about {seconds:.0f} s and {size / 1e6:.1f} MB in {folder}; "
+        "nothing written"
+    )

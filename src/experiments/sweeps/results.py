@@ -1,0 +1,101 @@
+"""The table of a sweep: one row a job, as results.csv and on the terminal."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.errors import UserError, nearest
+from experiments.tracking.files import write_atomically
+from experiments.tracking.result import Result
+
+Row = dict[str, Any]
+SINGLE = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
+OBJECTIVES = (*SINGLE, "epochs", "steps")
+
+
+def row(number: int, folder: str, varied: dict[str, Any], result: Result) -> Row:
+    """A job's row: number, folder, what varied, status, metrics, steps, seconds, and the error of a failed one."""
+    metrics = result.metrics
+    lists = {
+        f"{name}/{target}": value
+        for name in ("r2", "rmse")
+        for target, value in zip(result.targets, metrics.get(name) or [], strict=False)
+    }
+    return {
+        "number": number, "folder": folder, **varied, "status": result.status,
+        **{name: metrics.get(name) for name in SINGLE}, **lists,
+        "epochs": result.epochs, "best_epoch": result.best_epoch, "steps": result.steps, "lr": result.lr,
+        "seconds": result.timing["total_seconds"], "executed": result.executed, "config_hash": result.config_hash,
+        "error": "" if result.error is None else result.error["message"],
+    }  # fmt: skip
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """results.csv, replaced whole; the columns of all rows, empty where a row has none."""
+    columns = list(dict.fromkeys(name for r in rows for name in r))
+    tail = ["epochs", "best_epoch", "steps", "lr", "seconds", "executed", "config_hash", "error"]
+    columns = [c for c in columns if c not in tail] + [c for c in tail if c in columns]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(r.get(c)) for c in columns] for r in rows)
+    write_atomically(path, text.getvalue().encode())
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def objective(result: Result, name: str | None) -> float | None:
+    """The metric that a sweeper minimises: `sweep.objective`, else validation_loss when there is one, else gap.
+
+    A diverged or failed run is infinitely bad. A loss without a gap gives its training loss.
+    """
+    if name is None:
+        metrics = result.metrics
+        name = next((n for n in ("validation_loss", "gap") if metrics[n] is not None), "train_loss")
+    if result.status in ("diverged", "failed"):
+        return math.inf
+    if name not in OBJECTIVES:
+        raise UserError(f"sweep.objective={name}: no such metric{nearest(name, OBJECTIVES)}; "
+                        f"there are {', '.join(OBJECTIVES)}")  # fmt: skip
+    return result.metrics[name] if name in result.metrics else getattr(result, name)
+
+
+def best(rows: Iterable[Row], name: str, count: int = 10) -> list[Row]:
+    """The rows of the smallest `name`, those without one left out."""
+    ranked = [r for r in rows if isinstance(r.get(name), int | float) and r["status"] not in ("diverged", "failed")]
+    return sorted(ranked, key=lambda r: r[name])[:count]
+
+
+def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Row]:
+    """Mean, standard deviation (n - 1), min and max of `name` over the seeds of each setting; best mean first."""
+    settings: dict[tuple, list[float]] = {}
+    lost: dict[tuple, int] = {}
+    others = [v for v in varied if v != "seed"]
+    for r in rows:
+        at = tuple(str(r.get(v)) for v in others)
+        settings.setdefault(at, [])
+        value = r.get(name)
+        if isinstance(value, int | float) and r["status"] not in ("diverged", "failed"):
+            settings[at].append(value)
+        else:
+            lost[at] = lost.get(at, 0) + 1
+    summary = []
+    for at, values in settings.items():
+        numbers = np.array(values, dtype=np.float64)
+        summary.append({
+            **dict(zip(others, at, strict=True)), "seeds": len(values), "without": lost.get(at, 0),
+            "mean": numbers.mean() if len(values) else math.nan,
+            "std": numbers.std(ddof=1) if len(values) > 1 else math.nan,
+            "min": numbers.min() if len(values) else math.nan,
+            "max": numbers.max() if len(values) else math.nan,
+        })  # fmt: skip
+    return sorted(summary, key=lambda s: (math.isnan(s["mean"]), s["mean"]))

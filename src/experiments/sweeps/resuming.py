@@ -1,0 +1,149 @@
+"""What a sweep leaves for a later session (sweep.yaml), and what a later session finds (the job folders)."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.errors import UserError
+from experiments.sweeps.composing import Job
+from experiments.tracking.files import json_bytes, read_json, write_atomically
+from experiments.tracking.hparams import flat
+from experiments.tracking.result import Result, read_result
+
+ENDED = ("completed", "diverged", "stopped_early")
+LARGEST = 2**20
+SAFE_OF_HYDRA = ("hydra/launcher=stacked", "hydra/sweeper=stacked")
+
+
+@dataclass
+class Found:
+    """The jobs of a folder: by the hash of their config, or by their overrides where there is none."""
+
+    by_hash: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    by_overrides: dict[tuple[str, ...], list[tuple[int, str]]] = field(default_factory=dict)
+    results: dict[int, tuple[Result, tuple[str, ...]]] = field(default_factory=dict)
+    """Of the jobs that ended, with their overrides."""
+    next_number: int = 0
+
+
+def write(folder: Path, arguments: Sequence[str], fixed: dict[str, Any] | None) -> None:
+    """sweep.yaml (JSON, which is YAML too), before the first job. Raises UserError when a sweep is there already."""
+    if (folder / "sweep.yaml").exists():
+        raise UserError(
+            f"{folder}: there is a sweep in this folder already; to go on with it add sweep.resume={folder}"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "sweep.yaml", json_bytes({"arguments": list(arguments), "fixed": fixed}))
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The content of sweep.yaml. Raises UserError for a folder that has none, or none that can be read."""
+    try:
+        content = read_json(folder / "sweep.yaml", LARGEST)
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no sweep to go on with, there is no sweep.yaml in it") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: {error}") from None
+    arguments = content.get("arguments") if isinstance(content, dict) else None
+    if not isinstance(arguments, list) or not all(isinstance(a, str) for a in arguments):
+        raise UserError(f"{folder}: sweep.yaml lists no arguments")
+    return content
+
+
+def stored_arguments(folder: Path) -> list[str]:
+    """The arguments of a stored sweep, fit to be run again by `experiments resume`.
+
+    A folder may come from anybody: arguments that name plugins or callbacks of Hydra, or that refer to the
+    environment, are refused; whoever trusts them gives them again. Raises UserError.
+    """
+    arguments = read(folder)["arguments"]
+    for argument in arguments:
+        of_hydra = argument.lstrip("+~").startswith("hydra") and argument not in SAFE_OF_HYDRA
+        if of_hydra or "${" in argument or argument.startswith("-"):
+            raise UserError(
+                f"{folder}: the stored argument {argument} is not run again unasked; give it yourself: "
+                f"experiments -m {argument} ... sweep.resume={folder}"
+            )
+    return arguments
+
+
+def same_settings(stored: dict[str, Any], fixed: dict[str, Any] | None, swept: set[str], folder: Path) -> None:
+    """Raise UserError when a setting that neither sweep varies differs from the stored one."""
+    before = stored.get("fixed")
+    if not isinstance(before, dict) or fixed is None:
+        return
+    varied = {a.lstrip("+").partition("=")[0] for a in stored["arguments"]} | swept
+    groups = {v for v in varied if "." not in v}
+    for name in sorted(before.keys() | fixed.keys()):
+        root = name.partition(".")[0]
+        if name in varied or root in groups or root in ("sweep", "tracking") or before.get(name) == fixed.get(name):
+            continue
+        raise UserError(
+            f"{name}={fixed.get(name)}: the sweep in {folder} has {name}={before.get(name)}; "
+            "start a sweep of its own, or leave the setting as it was"
+        )
+
+
+def settings(plain: dict[str, Any]) -> dict[str, Any]:
+    """The flat settings of a sweep's jobs, as sweep.yaml keeps them."""
+    return flat(plain)
+
+
+def scan(folder: Path) -> Found:
+    """The job folders of a sweep. What can't be read counts as unfinished."""
+    found = Found()
+    with os.scandir(folder) as entries:
+        places = sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and e.name[:1].isdigit())
+    for name in places:
+        text = name.partition("_")[0]
+        if not text.isdigit():
+            continue
+        number, place = int(text), folder / name
+        found.next_number = max(found.next_number, number + 1)
+        overrides = _overrides(place)
+        try:
+            digest = str(read_json(place / "config.json", LARGEST)["config_hash"])
+            found.by_hash.setdefault(digest, []).append((number, name))
+        except (OSError, ValueError, KeyError, TypeError):
+            found.by_overrides.setdefault(overrides, []).append((number, name))
+            continue
+        try:
+            result = read_result(place)
+        except (OSError, ValueError):
+            continue
+        if result.status in ENDED:
+            found.results[number] = (result, overrides)
+    return found
+
+
+def match(jobs: Sequence[Job], found: Found) -> list[Job]:
+    """The jobs still to be run. A job that the folder knows takes its number and its folder's name."""
+    remaining = []
+    for job in jobs:
+        known = found.by_hash.get(job.digest) if job.digest else None
+        known = known or found.by_overrides.get(job.overrides)
+        if known:
+            job.number, job.name = known.pop(0)
+        else:
+            job.number, job.name = found.next_number, ""
+            found.next_number += 1
+        if job.number not in found.results:
+            remaining.append(job)
+    return remaining
+
+
+def _overrides(folder: Path) -> tuple[str, ...]:
+    """A job's overrides as .hydra/overrides.yaml lists them; () where that can't be read."""
+    try:
+        with (folder / ".hydra" / "overrides.yaml").open("rb") as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST or b"&" in text:  # no anchors: nothing that grows
+            return ()
+        content = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError):
+        return ()
+    return tuple(map(str, content)) if isinstance(content, list) else ()

@@ -1,0 +1,64 @@
+"""What a sweep shows at its end: the best ten, the spread over seeds, the failures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from experiments.sweeps import results
+from experiments.sweeps.composing import Job
+from experiments.sweeps.launching import Sweep
+
+BEST = 10
+
+
+def show(session: Sweep) -> None:
+    """Print the summary of the jobs that have ended."""
+    rows = [session.rows[n] for n in sorted(session.rows)]
+    if not rows:
+        return
+    console = Console(highlight=False)
+    metric = session.settings.objective or next(
+        (name for name in ("validation_loss", "gap") if any(r.get(name) is not None for r in rows)), "train_loss"
+    )
+    counts = {s: sum(r["status"] == s for r in rows) for s in dict.fromkeys(r["status"] for r in rows)}
+    console.print(f"{len(rows)} jobs: " + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in counts.items()))
+    best = results.best(rows, metric, BEST)
+    if best:
+        columns = ["number", *session.varied, "train_loss", metric, "epochs"]
+        _table(console, f"best {len(best)} by {metric}", dict.fromkeys(columns), best)
+    if "seed" in session.varied and len(session.varied) > 0:
+        summary = results.over_seeds(rows, session.varied, metric)
+        others = [v for v in session.varied if v != "seed"]
+        columns = [*others, "seeds", "without", "mean", "std", "min", "max"]
+        _table(console, f"{metric} over seeds", dict.fromkeys(columns), summary[:BEST])
+        if len(summary) > BEST:
+            console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
+    for job, reason in session.failures:
+        console.print(f"failed: job {job.number} ({' '.join(job.overrides)}): {reason}", markup=False, soft_wrap=True)
+    console.print(f"folder: {session.folder}", soft_wrap=True)
+    console.print(f"look:   experiments board {session.folder}", soft_wrap=True)
+
+
+def not_run(jobs: Sequence[Job]) -> None:
+    """List the jobs that were not run."""
+    if jobs:
+        numbers = ", ".join(str(job.number) for job in jobs[:20]) + (", ..." if len(jobs) > 20 else "")
+        Console(highlight=False).print(f"not run: {len(jobs)} jobs ({numbers})", soft_wrap=True)
+
+
+def _table(console: Console, title: str, columns: dict[str, Any], rows: Sequence[results.Row]) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(escape(column), justify="right")
+    for row in rows:
+        table.add_row(*(escape(_text(row.get(c))) for c in columns))
+    console.print(table)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,133 @@
+"""From the arguments of `-m` to jobs, and from finished jobs to a summary. What the sweeper plugin hands over to."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import HydraContext
+from omegaconf import DictConfig, open_dict, read_write
+
+from experiments.errors import Failure, UserError
+from experiments.explain import explain
+from experiments.sweeps import resuming, summary
+from experiments.sweeps.composing import Job
+from experiments.sweeps.launching import Sweep, key_of
+
+OWN = ("sweep.resume", "sweep.dry_run")
+"""Keys that speak of the session, not of its jobs."""
+
+
+def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[str]], set[str]]:
+    """The overrides of every job, in the order in which Hydra counts them, and the keys that are swept."""
+    parser = OverridesParser.create(config_loader=context.config_loader)
+    lists: dict[str, list[str]] = {}
+    swept = set()
+    for override in parser.parse_overrides(list(arguments)):
+        name = override.get_key_element()
+        if override.is_sweep_override():
+            swept.add(key_of(name))
+            if not override.is_discrete_sweep():
+                raise UserError(f"{override.input_line}: an interval has no end of values; use range or a list")
+            lists[name] = [f"{name}={value}" for value in override.sweep_string_iterator()]
+        elif key_of(name) not in OWN:
+            lists[name] = [_single(override, name)]
+    return [list(job) for job in itertools.product(*lists.values())], swept
+
+
+def _single(override: Override, name: str) -> str:
+    if override.is_delete():
+        return override.input_line or name
+    return f"{name}={override.get_value_element_as_str()}"
+
+
+def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None, launcher: Any,
+          task: Any) -> list[Any]:  # fmt: skip
+    """Run a whole sweep. `session` is ours when the launcher is the stacked one. Raises Failure, KeyboardInterrupt."""
+    try:
+        batches, swept = jobs_of(arguments, context)
+    except Exception as error:
+        raise explain(error) or error from error
+    if session is None:
+        return _foreign(batches, launcher, config)
+    resumed = config.sweep.resume
+    if resumed is not None:
+        session.folder = _absolute(resumed)
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = str(session.folder)
+    jobs = session.composed(batches, range(len(batches)))
+    if config.sweep.dry_run:
+        from experiments.sweeps.rehearsal import rehearse
+
+        rehearse(jobs, str(session.folder))
+        return []
+    fixed = _fixed(batches, swept, session)
+    if resumed is None:
+        resuming.write(session.folder, [a for a in arguments if key_of(a) not in OWN], fixed)
+    else:
+        resuming.same_settings(resuming.read(session.folder), fixed, swept, session.folder)
+        found = resuming.scan(session.folder)
+        remaining = resuming.match(jobs, found)
+        session.take_over(found.results, jobs, remaining)
+        jobs = remaining
+    try:
+        returns = session.run(jobs)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_unfinished(session, jobs, "interrupted")) from None
+    except Failure as failed:
+        _unfinished(session, jobs, "stopped")
+        raise failed from None
+    finally:
+        if outcome := getattr(task, "outcome", None):
+            outcome.rows = [session.rows[n] for n in sorted(session.rows)]
+            outcome.folder = session.folder
+        summary.show(session)
+    if session.failures:
+        raise Failure(f"{len(session.failures)} of {len(session.rows)} jobs failed")
+    return returns
+
+
+def _unfinished(session: Sweep, jobs: Sequence[Job], word: str) -> str:
+    """Print the jobs that were not run; the line that says how to go on."""
+    left = [job for job in jobs if job.number not in session.results]
+    summary.not_run(left)
+    done = len(jobs) - len(left)
+    return f"{word}: {done} of {len(jobs)} jobs finished; go on with `experiments resume {session.folder}`"
+
+
+def _fixed(batches: Sequence[Sequence[str]], swept: set[str], session: Sweep) -> dict[str, Any] | None:
+    """The settings that every job has, flat; None where they do not compose without the swept ones."""
+    if not batches:
+        return None
+    base = Job(0, tuple(o for o in batches[0] if key_of(o) not in swept))
+    session.composer.compose(base)
+    return None if base.error is not None else resuming.settings(base.plain())
+
+
+def _foreign(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) -> list[Any]:
+    """The jobs under a launcher that is not ours, each told its folder."""
+    from experiments.sweeps.launching import varied_keys
+    from experiments.tracking import names
+
+    if config.sweep.resume is not None:
+        raise UserError("sweep.resume: only the stacked launcher goes on with a sweep; leave out hydra/launcher")
+    folder, varied = _absolute(str(config.hydra.sweep.dir)), varied_keys(batches)
+    resuming.write(folder, [], None)
+    told = []
+    for number, overrides in enumerate(batches):
+        words = names.legible(o for o in overrides if key_of(o) in varied)
+        name = f"{number}_{words}"[: names.LONGEST].rstrip("_-.,=")
+        told.append([*overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{name}'"])
+    returns = launcher.launch(told, initial_job_idx=0)
+    failed = [r for r in returns if r.status.name == "FAILED"]
+    for done in failed:
+        print(f"failed: {' '.join(done.overrides or [])}: {done._return_value}")
+    if failed:
+        raise Failure(f"{len(failed)} of {len(returns)} jobs failed")
+    return list(returns)
+
+
+def _absolute(folder: str) -> Path:
+    return Path(folder).absolute()
