@@ -67,7 +67,13 @@ def start(init: str, features: int, targets: int, bias: bool, generator: Generat
     weight first. The same seed is therefore the same start here, there, and on every device.
     """
     weight, intercept = torch.zeros(targets, features), torch.zeros(targets) if bias else None
-    for part in (weight,) if intercept is None else (weight, intercept):
+    draw_start(init, features, weight, intercept, generator)
+    return weight, intercept
+
+
+def draw_start(init: str, features: int, weight: Tensor, bias: Tensor | None, generator: Generator) -> None:
+    """Fill a contiguous float32 weight and bias with their start, which are zeros so far."""
+    for part in (weight,) if bias is None else (weight, bias):
         if init == "uniform":
             bound = 1 / math.sqrt(features)
             part.uniform_(-bound, bound, generator=generator)
@@ -75,7 +81,6 @@ def start(init: str, features: int, targets: int, bias: bool, generator: Generat
             part.normal_(generator=generator)
         else:
             assert init == "zeros", init
-    return weight, intercept
 
 
 def place(model: Model, device: torch.device, dtype: torch.dtype) -> None:

@@ -50,7 +50,7 @@ def run(config: Config, folder: Path, *, watch: Watch = lambda look: None, singl
         devices.describe(experiment.device), torch.get_num_threads(), config.device.dtype,
         data_hash(experiment.data.table),
     )  # fmt: skip
-    with Tracker(folder, plain, digest, config.tracking.tensorboard) as tracker:
+    with Tracker(folder, plain, digest, config.tracking.tensorboard, own_log=single) as tracker:
         try:
             result = _train(experiment, tracker, plain, digest, about, began, watch, single)
         except Exception as error:

@@ -1,7 +1,7 @@
 """`experiments diagnose [OVERRIDES]`: conditioning and learning-rate verdict; nothing is trained or written."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.application import compose
 from experiments.errors import UserError
@@ -32,7 +32,7 @@ def lines(experiment: "Experiment") -> list[str]:
     from experiments.verdict import best_lr, epochs_in_words, number, verdict
 
     data, lr, training = experiment.data, experiment.lr, experiment.config.training
-    model = experiment.model
+    model: Any = experiment.model
     found = verdict(data, model.weight, model.bias, lr, training.batch_size)
     conditioning, batch = found.conditioning, found.batch
     rows, features = data.x.shape

@@ -43,6 +43,9 @@ class Form:
         self.simple = self.raw == OmegaConf.to_container(task, resolve=True)
         """Whether nothing in the config refers to something else, so that a literal can be patched alone."""
         self.special = _special(hydra)
+        self.position = {path: at for at, path in enumerate(paths)}
+        self.cache: dict[str, Any] = {}
+        """What others work out once for all jobs of the form."""
         self.hydra = hydra
         self.task = task
         self._first: tuple[Any, ...] | None = None
@@ -106,6 +109,12 @@ class Form:
         return plain_config(validate(self.patched(self._first or ())))
 
     @cached_property
+    def flat(self) -> dict[str, Any]:
+        """`normal` by dotted keys."""
+        nested = {k: v for k, v in self.normal.items() if isinstance(v, dict)}
+        return {**self.normal, **{f"{k}.{name}": v for k, node in nested.items() for name, v in node.items()}}
+
+    @cached_property
     def config_json(self) -> Template:
         """config.json: marks for the values, then for the hash."""
         content = {**self._marked(self.normal), "config_hash": mark(len(self.paths))}
@@ -138,11 +147,10 @@ class Job:
 
     def value(self, path: str) -> Any:
         """The job's value of a config key."""
-        assert self.form is not None
-        if path in self.form.paths:
-            return self.values[self.form.paths.index(path)]
-        parent, name = self.form._parent(self.form.normal, path)
-        return parent[name] if path.find(".") > 0 else self.form.normal[path]
+        form = self.form
+        assert form is not None
+        at = form.position.get(path)
+        return form.flat[path] if at is None else self.values[at]
 
     def plain(self) -> dict[str, Any]:
         """The job's plain config, validated and complete."""

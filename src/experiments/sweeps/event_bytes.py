@@ -8,7 +8,7 @@ the tests read every byte back with TensorBoard's own reader.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import google_crc32c
@@ -66,9 +66,8 @@ def hparam(name: str, value: bool | float | str, kind: type) -> bytes:
     return field(1, field(1, name.encode()) + field(2, content))
 
 
-def session_start(hparams: Mapping[str, bool | float | str], wall_time: float) -> bytes:
-    """The record that opens a run's session on the HParams page."""
-    entries = b"".join(hparam(name, value, type(value)) for name, value in hparams.items())
+def session_start(entries: bytes, wall_time: float) -> bytes:
+    """The record that opens a run's session on the HParams page; `entries` are its joined `hparam`s."""
     return _session("start", 3, entries + _double(5, wall_time), wall_time)
 
 

@@ -33,14 +33,15 @@ class Sweep:
         self.context, self.task, self.config = context, task, config
         self.composer = Composer(context.config_loader, config)
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
-        self.settings = config.sweep
+        self.objective: str | None = config.sweep.objective
+        self.fail_fast: bool = config.sweep.fail_fast
         self.rows: dict[int, results.Row] = {}
         self.results: dict[int, Result] = {}
         self.failures: list[tuple[Job, str]] = []
         self.varied: list[str] = []
         self.begun: set[int] = set()
         """Jobs whose folder holds an attempt that did not end, or failed."""
-        self._table_written = 0.0
+        self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES
 
     def run(self, jobs: Sequence[Job]) -> list[JobReturn]:
         """Run composed jobs; a return for each. Raises KeyboardInterrupt, and Failure under fail_fast."""
@@ -113,12 +114,12 @@ class Sweep:
             except Exception as error:  # what a stack can't do, its jobs may do one by one, and fail one by one
                 log.exception("a pack of %d jobs failed, they run one by one: %s", len(pack), one_line(error))
                 alone += [(job, "its pack failed") for job in pack if job.number not in self.results]
-            self.write_table(SECONDS_BETWEEN_TABLES)
+            self.write_table(last=False)
         if len(alone) > len(planned.serial):
             self._explain(Plan((), tuple(alone[len(planned.serial) :])))
         for job, _ in alone:
             self._serial(job)
-            self.write_table(SECONDS_BETWEEN_TABLES)
+            self.write_table(last=False)
         self._advise(sound)
 
     def _explain(self, planned: Plan) -> None:
@@ -179,7 +180,7 @@ class Sweep:
         log.error("job %d (%s) failed: %s", job.number, " ".join(job.overrides), reason)
         self.failures.append((job, reason))
         self._done(job, result)
-        if self.settings.fail_fast:
+        if self.fail_fast:
             raise Failure(f"job {job.number} ({' '.join(job.overrides)}): {reason} (sweep.fail_fast=true)")
 
     def _done(self, job: Job, result: Result) -> None:
@@ -197,16 +198,18 @@ class Sweep:
         if result.status == "failed":
             done.return_value, done.status = Failure(str((result.error or {})["message"])), JobStatus.FAILED
         else:
-            done.return_value = results.objective(result, self.settings.objective)
+            done.return_value = results.objective(result, self.objective)
             done.status = JobStatus.COMPLETED
         return done
 
-    def write_table(self, at_most_every: float = 0.0) -> None:
-        """results.csv, rewritten whole."""
-        if not self.rows or time.monotonic() - self._table_written < at_most_every:
+    def write_table(self, last: bool = True) -> None:
+        """results.csv, rewritten whole; while the sweep is under way so seldom that it takes 2 % of the time."""
+        began = time.monotonic()
+        if not self.rows or (not last and began < self._table_due):
             return
-        results.write_csv(self.folder / "results.csv", [self.rows[n] for n in sorted(self.rows)])
-        self._table_written = time.monotonic()
+        results.write_csv(self.folder / "results.csv", [self.rows[n] for n in sorted(self.rows)], durable=last)
+        now = time.monotonic()
+        self._table_due = now + max(SECONDS_BETWEEN_TABLES, 50 * (now - began))
 
     def _advise(self, jobs: Sequence[Job]) -> None:
         """Tell, for each setting that diverged, a rate that holds; tried once a setting, for a few settings."""

@@ -123,6 +123,8 @@ def _run(
     abouts = [
         environment.describe(devices.describe(v.data.x.device), 1, config.device.dtype, v.digest) for v in variants
     ]
+    layouts = [writing.Weights(v.data.scaling if v.data.standardized else None, packed.bias) for v in variants]
+    kept = trained.weights.cpu().numpy()
     share = 1 / len(jobs)
     templates = [_result(jobs[0], v, about) for v, about in zip(variants, abouts, strict=True)]
     for run, job in enumerate(jobs):
@@ -142,8 +144,7 @@ def _run(
                 "rows_per_second": epochs * tables.rows / max(seconds, 1e-9),
             },
         )  # fmt: skip
-        scaling = variant.data.scaling if variant.data.standardized else None
-        saved = writing.saved_weights(trained.weights[run], numbers, scaling, packed.bias)
+        saved = layouts[chosen[run]].content(kept[run], numbers)
         writing.finish(job, folders[run], records, run, saved, result)
         done(job, result)
 

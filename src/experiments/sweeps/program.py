@@ -55,14 +55,15 @@ class Program:
 
     def start(self, generators: Sequence[Generator], tables: Tables) -> Tensor:
         """Start parameters (R, targets, width): the bits that each run would start from alone."""
-        features = tables.columns - self.bias
-        parameters = torch.zeros(len(generators), tables.targets, tables.width)
-        for row, (job, generator) in enumerate(zip(self.jobs, generators, strict=True)):
-            init = job.value("model.init")
-            weight, bias = models.start(init, features, tables.targets, self.bias, generator)
-            parameters[row, :, :features] = weight
-            if bias is not None:
-                parameters[row, :, features] = bias
+        features, runs = tables.columns - self.bias, len(generators)
+        weights, biases = torch.zeros(runs, tables.targets, features), torch.zeros(runs, tables.targets)
+        rows = zip(self.jobs, generators, weights.unbind(), biases.unbind(), strict=True)
+        for job, generator, weight, bias in rows:
+            models.draw_start(job.value("model.init"), features, weight, bias if self.bias else None, generator)
+        parameters = torch.zeros(runs, tables.targets, tables.width)
+        parameters[:, :, :features] = weights
+        if self.bias:
+            parameters[:, :, features] = biases
         return parameters
 
 

@@ -35,7 +35,7 @@ def row(number: int, folder: str, varied: dict[str, Any], result: Result) -> Row
     }  # fmt: skip
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
+def write_csv(path: Path, rows: Sequence[Row], durable: bool = True) -> None:
     """results.csv, replaced whole; the columns of all rows, empty where a row has none."""
     columns = list(dict.fromkeys(name for r in rows for name in r))
     tail = ["epochs", "best_epoch", "steps", "lr", "seconds", "executed", "config_hash", "error"]
@@ -44,7 +44,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_cell(r.get(c)) for c in columns] for r in rows)
-    write_atomically(path, text.getvalue().encode())
+    write_atomically(path, text.getvalue().encode(), durable=durable)
 
 
 def _cell(value: Any) -> Any:

@@ -114,8 +114,8 @@ class _Stack:
     def _orders(self, epochs: int) -> Tensor:
         """Permutations (A, epochs, rows), of each run the bits that it would draw alone."""
         keys = torch.empty(len(self.alive), epochs, self.tables.rows)
-        for row, run in enumerate(self.alive):
-            torch.rand(epochs, self.tables.rows, generator=self.generators[run], out=keys[row])
+        for run, row in zip(self.alive.tolist(), keys.unbind(), strict=True):
+            torch.rand(epochs, self.tables.rows, generator=self.generators[run], out=row)
         return sort_keys(keys)
 
     def _batches(self, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor, int]]:

@@ -20,7 +20,7 @@ def show(session: Sweep) -> None:
     if not rows:
         return
     console = Console(highlight=False)
-    metric = session.settings.objective or next(
+    metric = session.objective or next(
         (name for name in ("validation_loss", "gap") if any(r.get(name) is not None for r in rows)), "train_loss"
     )
     counts = {s: sum(r["status"] == s for r in rows) for s in dict.fromkeys(r["status"] for r in rows)}

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import orjson
 from safetensors.numpy import save
-from torch import Tensor
 
+from experiments.config import UNHASHED
 from experiments.sweeps import event_bytes
 from experiments.sweeps.composing import Job, config_texts
 from experiments.sweeps.stack import Looks
@@ -40,7 +40,8 @@ def write_whole(path: str, content: bytes) -> None:
 
 def begin(job: Job, folder: str) -> None:
     """What stands in a job's folder before it is trained: Hydra's files and config.json."""
-    os.makedirs(f"{folder}/.hydra", exist_ok=True)
+    os.mkdir(folder)  # an attempt that did not end has been cleared away
+    os.mkdir(f"{folder}/.hydra")
     for name, text in config_texts(job, folder).items():
         if name == "config.json":
             write_whole(f"{folder}/{name}", text.encode())
@@ -58,7 +59,8 @@ class Records:
 
     def __init__(self, looks: Looks, steps: int, least: np.ndarray, began: float, ended: float) -> None:
         """`steps` of an epoch; `least` (R,) the smallest possible loss, NaN where unknown."""
-        self.looks, self.began, self.ended = looks, began, ended
+        self.looks, self.began = looks, began
+        self.header, self.footer = event_bytes.header(began), event_bytes.session_end(ended)
         self.columns: dict[str, np.ndarray] = {"loss/train": looks.train}
         if looks.validation is not None:
             self.columns["loss/validation"] = looks.validation
@@ -68,14 +70,16 @@ class Records:
         self.columns["optimizer/lr"] = looks.lr
         # the wall times of the looks are spread evenly over the training that the runs went through together
         times = np.linspace(began, ended, len(looks.epochs) + 1)[1:]
+        self._values = np.stack(list(self.columns.values()), axis=2)
         with np.errstate(over="ignore"):
-            values = np.stack(list(self.columns.values()), axis=2).astype(np.float32)
+            values = self._values.astype(np.float32)
         self._events = event_bytes.scalars(tuple(self.columns), looks.epochs, times, values)
         widths = np.array([len(event_bytes.varint(int(epoch))) for epoch in looks.epochs], dtype=np.int64)
         fixed = (self._events.shape[1] - widths.sum()) // max(1, len(widths))
         self._starts = np.concatenate([[0], np.cumsum(widths + fixed)])
-        self._heads = [b'{"epoch":%d,"step":%d' % (epoch, epoch * steps) for epoch in looks.epochs.tolist()]
-        self._keys = [f',"{tag}":'.encode() for tag in self.columns]
+        tail = b"".join(b',"%b":%%b' % tag.encode().replace(b"%", b"%%") for tag in self.columns) + b"}\n"
+        self._lines = [b'{"epoch":%d,"step":%d' % (e, e * steps) + tail for e in looks.epochs.tolist()]
+        self._all_lines = b"".join(self._lines)
 
     def events(self, run: int) -> bytes:
         """The scalar records of one run."""
@@ -86,69 +90,75 @@ class Records:
 
     def metrics(self, run: int) -> bytes:
         """metrics.jsonl of one run."""
-        chosen = np.flatnonzero(self.looks.due[run])
-        texts = [
-            orjson.dumps(np.ascontiguousarray(column[run, chosen]), option=NUMBER)[1:-1].split(b",")
-            for column in self.columns.values()
-        ]
-        lines = []
-        for row, look in enumerate(chosen.tolist()):
-            parts = [self._heads[look]]
-            for key, column in zip(self._keys, texts, strict=True):
-                parts += (key, column[row])
-            lines.append(b"".join(parts))
-        return b"}\n".join(lines) + b"}\n" if lines else b""
+        due, values, lines = self.looks.due[run], self._values[run], self._all_lines
+        if not due.all():
+            values, lines = values[due], b"".join(self._lines[i] for i in np.flatnonzero(due))
+        if not lines:
+            return b""
+        return lines % tuple(orjson.dumps(np.ascontiguousarray(values).reshape(-1), option=NUMBER)[1:-1].split(b","))
 
 
-def finish(job: Job, folder: str, records: Records, run: int, weights: dict[str, np.ndarray], result: Result) -> None:
+def finish(job: Job, folder: str, records: Records, run: int, weights: bytes, result: Result) -> None:
     """What training adds to a job's folder; result.json last."""
     if job.value("tracking.tensorboard"):
-        shown = hparams_of(job, result.lr)
-        content = b"".join([
-            event_bytes.header(records.began), event_bytes.session_start(shown, records.began),
-            records.events(run), event_bytes.session_end(records.ended),
-        ])  # fmt: skip
+        start = event_bytes.session_start(hparam_entries(job, result.lr), records.began)
+        content = b"".join([records.header, start, records.events(run), records.footer])
         write_file(f"{folder}/{event_file_name(records.began, job.number)}", content)
     write_file(f"{folder}/metrics.jsonl", records.metrics(run))
-    write_file(f"{folder}/model.safetensors", save(weights))
+    write_file(f"{folder}/model.safetensors", weights)
     write_whole(f"{folder}/result.json", orjson.dumps(as_json(result), option=RESULT))
 
 
 RESULT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
 
 
-def hparams_of(job: Job, lr: float | None) -> dict[str, Any]:
-    """The columns of the HParams page: those of the job's form, with the job's own values."""
+def hparam_entries(job: Job, lr: float | None) -> bytes:
+    """The columns of the HParams page: those of the job's form, then the job's own values."""
     form = job.form
     assert form is not None
-    base = form.__dict__.get("_hparams")
+    base = form.cache.get("hparams")
     if base is None:
-        base = form.__dict__["_hparams"] = hparams(form.normal, None)
-    shown = dict(base)
-    for path, value in zip(form.paths, job.values, strict=True):
-        shown.pop(path, None)
-        if path.partition(".")[0] not in ("sweep", "tracking"):
-            shown |= hparams({path: value}, None)
+        shown = hparams(form.normal, None)
+        for path in (*form.paths, "optimizer.lr"):
+            shown.pop(path, None)
+        base = form.cache["hparams"] = b"".join(event_bytes.hparam(n, v, type(v)) for n, v in shown.items())
+    own = {path: v for path, v in zip(form.paths, job.values, strict=True) if path.partition(".")[0] not in UNHASHED}
     if lr is not None:
-        shown["optimizer.lr"] = float(lr)
-    return shown
+        own["optimizer.lr"] = float(lr)
+    return base + b"".join(event_bytes.hparam(n, v, type(v)) for n, v in hparams(own, None).items())
 
 
-def saved_weights(trained: Tensor, original: np.ndarray, scaling: Any, bias: bool) -> dict[str, np.ndarray]:
-    """What model.safetensors holds, as `runner.saved_weights` lays it down. Both (targets, columns)."""
-    features = original.shape[1] - 1
-    bits = trained.cpu().numpy()
-    plain = {"weight": np.ascontiguousarray(bits[:, :features])}
-    if bias:
-        plain["bias"] = np.ascontiguousarray(bits[:, features])
-    if scaling is None:
-        return plain
-    return {
-        "weight": np.ascontiguousarray(original[:, :features]),
-        "bias": np.ascontiguousarray(original[:, features]),
-        **{f"trained.{k}": v for k, v in plain.items()},
-        **{f"scaling.{k}": v.numpy() for k, v in vars(scaling).items()},
-    }
+class Weights:
+    """model.safetensors of a pack's jobs, which differ only in the numbers: as `runner.saved_weights` lays it down."""
+
+    def __init__(self, scaling: Any, bias: bool) -> None:
+        self._scaling, self._bias = scaling, bias
+        self._head: bytes | None = None
+        self._order: list[str] = []
+
+    def content(self, trained: np.ndarray, original: np.ndarray) -> bytes:
+        """The file for one job; both (targets, columns)."""
+        tensors = self._tensors(trained, original)
+        if self._head is None:
+            whole = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+            size = 8 + int.from_bytes(whole[:8], "little")
+            places = orjson.loads(whole[8:size])
+            self._head, self._order = whole[:size], sorted(tensors, key=lambda n: places[n]["data_offsets"][0])
+        return self._head + b"".join(tensors[name].tobytes() for name in self._order)
+
+    def _tensors(self, trained: np.ndarray, original: np.ndarray) -> dict[str, np.ndarray]:
+        features = original.shape[1] - 1
+        plain = {"weight": trained[:, :features]}
+        if self._bias:
+            plain["bias"] = trained[:, features]
+        if self._scaling is None:
+            return plain
+        return {
+            "weight": original[:, :features],
+            "bias": original[:, features],
+            **{f"trained.{k}": v for k, v in plain.items()},
+            **{f"scaling.{k}": v.numpy() for k, v in vars(self._scaling).items()},
+        }
 
 
 def failed(job: Job, folder: str, result: Result) -> None:

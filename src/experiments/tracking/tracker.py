@@ -20,17 +20,23 @@ SECONDS_BETWEEN_FLUSHES = 1.0
 class Tracker:
     """Writes config.json, run.log, metrics.jsonl and the event file of one folder. A context manager."""
 
-    def __init__(self, folder: Path, plain: Mapping[str, Any], config_hash: str, tensorboard: bool) -> None:
-        """Claim the folder by its config.json. Raises UserError when another run is there, OSError as it comes."""
+    def __init__(
+        self, folder: Path, plain: Mapping[str, Any], config_hash: str, tensorboard: bool, own_log: bool = True
+    ) -> None:
+        """Claim the folder by its config.json; without `own_log` (in a sweep) there is no run.log.
+
+        Raises UserError when another run is there, OSError as it comes.
+        """
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         if any((folder / name).exists() for name in ("config.json", "result.json")):
             raise UserError(f"{folder}: there is a run in this folder already; choose another hydra.run.dir")
         write_atomically(folder / "config.json", json_bytes({**plain, "config_hash": config_hash}))
-        self._open(tensorboard)
+        self._open(tensorboard, own_log)
 
-    def _open(self, tensorboard: bool) -> None:
-        self._handler = logging.FileHandler(self.folder / "run.log", encoding="utf-8")
+    def _open(self, tensorboard: bool, own_log: bool) -> None:
+        path = self.folder / "run.log"
+        self._handler = logging.FileHandler(path, encoding="utf-8") if own_log else logging.NullHandler()
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._handler)
         log.setLevel(logging.INFO)
