@@ -9,14 +9,14 @@ import torch
 from torch import Generator, Tensor
 
 from experiments import devices, losses, models, schedules
-from experiments.config import Config, Custom, Data
+from experiments.config import GROUPS, Config, Custom, Data
 from experiments.data.batches import Batches
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared, prepare
 from experiments.errors import UserError
 from experiments.optimizers import ManualOptimizer, Rule
 from experiments.rates import automatic_lr
-from experiments.targets import accepted, build, locate
+from experiments.targets import accepted, build, locate, needs_no_argument
 from experiments.training import Losses, evaluation
 
 
@@ -56,9 +56,10 @@ class Experiment:
         if models.is_linear(self.model):
             weight, bias = self.parameters()
             return x @ weight.t() + bias
-        with torch.no_grad():
+        with torch.no_grad(), models.evaluating(self.model):
             scaled = self.data.scaling.inputs(x).to(self.device, self.data.x.dtype)
-            return self.data.scaling.predictions(self.model(scaled).to("cpu", torch.float64))
+            # to the CPU first: mps has no float64
+            return self.data.scaling.predictions(self.model(scaled).cpu().to(torch.float64))
 
     def parameters(self) -> tuple[Tensor, Tensor]:
         """A linear model's weight (targets, features) and bias (targets,) in the table's units, float64."""
@@ -89,6 +90,8 @@ def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     target = locate("data._target_", config.data._target_, (object,))
     common: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(Data)} | keys
     own = {k: v for k, v in keys.items() if k not in {f.name for f in dataclasses.fields(Data)}}
+    if not callable(getattr(target, "load", None)):
+        raise UserError(f"data._target_={config.data._target_}: has no load() that gives a table")
     dataset = build("data", target, own | accepted(target, common)).load()
     if not isinstance(dataset, Dataset):
         raise UserError(f"data._target_={config.data._target_}: load() gave no experiments.data.dataset.Dataset")
@@ -115,7 +118,7 @@ def build_model(
         # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
-            model = build("model", target, sizes | config.model.options)
+            model = build("model", target, accepted(target, sizes, anything=True) | own_options("model", target, config.model))
     else:
         model = (
             torch.nn.utils.skip_init(target, **sizes, bias=config.model.bias)
@@ -125,8 +128,13 @@ def build_model(
         weight, bias = models.start(config.model.init, features, targets, config.model.bias, generator)
         models.load_state(model, {"weight": weight} | ({} if bias is None else {"bias": bias}))
     models.place(model, device, dtype)
-    with torch.no_grad():
-        output = model(data.x[:1])
+    try:
+        with torch.no_grad(), models.evaluating(model):
+            output = model(data.x[:1])
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"model._target_={config.model._target_}: cannot predict a row of {features} features: {error}"
+        ) from error
     if not isinstance(output, Tensor) or output.shape != data.y[:1].shape:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise UserError(
@@ -157,14 +165,35 @@ def build_schedule(config: Config) -> Callable[[int], float]:
 def build_optimizer(config: Config, model: models.Model, data: Prepared, loss: Any) -> tuple[Any, float]:
     """The optimizer, torch's or ours, and the learning rate that the schedule starts from."""
     target = locate("optimizer._target_", config.optimizer._target_, (torch.optim.Optimizer, Rule))
-    keys = options(config.optimizer)
+    keys = own_options("optimizer", target, config.optimizer)
     if keys.get("lr") == "auto":
         keys["lr"] = automatic_lr(config, data, loss)
     if issubclass(target, Rule):
-        lr = keys.pop("lr")
+        lr = keys.pop("lr", None)
+        if not isinstance(lr, int | float):
+            raise UserError(f"optimizer.lr={lr}: an update rule needs a number")
         return ManualOptimizer(model.parameters(), build("optimizer", target, keys), lr), lr
     optimizer = build("optimizer", target, {"params": list(model.parameters()), **keys})
+    if "lr" not in optimizer.defaults or not needs_no_argument(optimizer.step):
+        raise UserError(
+            f"optimizer._target_={config.optimizer._target_}: must have a learning rate and a step() without a closure"
+        )
     return optimizer, float(optimizer.param_groups[0]["lr"])
+
+
+def own_options(group: str, target: type, node: Any) -> dict[str, Any]:
+    """The keys to build `target` with.
+
+    On the command line `model._target_=their.Net` leaves the keys of the choice it replaces in place: those that are
+    at their default and that the user's class has no name for are left out. Any other is the class's to refuse.
+    """
+    keys = options(node)
+    if not isinstance(node, Custom):
+        return keys
+    fields = [f for schema in GROUPS[group].values() for f in dataclasses.fields(schema)]
+    defaults = [(f.name, f.default_factory() if callable(f.default_factory) else f.default) for f in fields]
+    known = accepted(target, keys)
+    return {k: v for k, v in keys.items() if k in known or (k, v) not in defaults}
 
 
 def options(node: Any) -> dict[str, Any]:

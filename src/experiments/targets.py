@@ -9,7 +9,7 @@ stands in the environment, where no config reaches.
 import importlib
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.errors import UserError, nearest
@@ -63,10 +63,21 @@ def build(key: str, target: type, arguments: Mapping[str, Any]) -> Any:
         raise UserError(f"{key}: {target.__name__} refused its arguments: {error}") from error
 
 
-def accepted(target: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `arguments` that the constructor of `target` has a name for."""
-    names = inspect.signature(target).parameters
-    return {k: v for k, v in arguments.items() if k in names}
+def accepted(target: type, arguments: Mapping[str, Any], *, anything: bool = False) -> dict[str, Any]:
+    """Those of `arguments` that the constructor of `target` has a name for; all, with `anything`, for `**kwargs`."""
+    parameters = inspect.signature(target).parameters
+    if anything and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return dict(arguments)
+    return {k: v for k, v in arguments.items() if k in parameters}
+
+
+def needs_no_argument(function: Callable[..., Any]) -> bool:
+    """Whether `function()` is a complete call."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return False
+    return True
 
 
 def _allowed(module: str) -> bool:

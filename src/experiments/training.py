@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.batches import Batches
-from experiments.models import Analytic, Model, state
+from experiments.models import Analytic, Model, evaluating, state
 from experiments.optimizers import ManualOptimizer
 
 Losses = tuple[float, float | None]
@@ -118,7 +118,11 @@ def evaluation(model: Model, loss: Any, x: Tensor, y: Tensor, scale: Tensor | No
     Every loss here is a function of the residual, so both sides are multiplied by the targets' `scale`
     (targets,); the shift cancels.
     """
-    if scale is None:
-        return torch.no_grad()(lambda: loss(model(x), y))
-    y = y * scale
-    return torch.no_grad()(lambda: loss(model(x) * scale, y))
+    goal = y if scale is None else y * scale
+
+    def look() -> Tensor:
+        with torch.no_grad(), evaluating(model):
+            prediction = model(x)
+            return loss(prediction if scale is None else prediction * scale, goal)
+
+    return look

@@ -32,8 +32,8 @@ class Scaling:
 
         With u = (x - m) / s and v = (y - c) / d:  v = w u + b  is  y = (d w / s) x + (d b + c - (d w / s) m).
         """
-        weight = weight.detach().to("cpu", torch.float64)
-        bias = weight.new_zeros(len(weight)) if bias is None else bias.detach().to("cpu", torch.float64)
+        weight = weight.detach().cpu().to(torch.float64)  # to the CPU first: mps has no float64
+        bias = weight.new_zeros(len(weight)) if bias is None else bias.detach().cpu().to(torch.float64)
         weight = weight * self.y_scale[:, None] / self.x_scale
         return weight, bias * self.y_scale + self.y_shift - weight @ self.x_shift
 
