@@ -28,7 +28,10 @@ def automatic_lr(config: Config, data: Prepared, loss: Any) -> float:
         )
     batch = config.training.batch_size or len(data.x)
     bias = getattr(config.model, "bias", True)
-    return round_down(batch_stability(data.x, data.y.shape[1], batch, bias).max_stable_lr / 2)
+    limit = batch_stability(data.x, data.y.shape[1], batch, bias).max_stable_lr
+    if not math.isfinite(limit):
+        raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
+    return round_down(limit / 2)
 
 
 def with_lr(config: Config, lr: float) -> Config:

@@ -75,10 +75,11 @@ def summary(result: "Result") -> list[str]:
         lines.append(
             f"smallest possible loss: {_number(metrics['optimum_loss'])}; gap {_number(metrics['gap'])}{times}"
         )
+    if result.message is not None:
+        lines.append(result.message)
     lines += why(result)
-    if result.parameters is not None:
-        lines += equations(result)
-    lines += example(result)
+    if result.status != "diverged":
+        lines += equations(result) + example(result)
     if result.folder is not None:
         lines += [f"folder: {result.folder}", f"look:   tensorboard --logdir {result.folder.parent}"]
     return lines
@@ -86,8 +87,7 @@ def summary(result: "Result") -> list[str]:
 
 def equations(result: "Result") -> list[str]:
     """`yield_apples = 0.3 * temp + ...`, one line a target; none for wide tables."""
-    assert result.parameters is not None
-    if len(result.features) > 12 or len(result.targets) > 12:
+    if result.parameters is None or len(result.features) > 12 or len(result.targets) > 12:
         return []
     lines = []
     names = result.targets if result.table is None else result.table.quantities
@@ -100,9 +100,11 @@ def equations(result: "Result") -> list[str]:
 def why(result: "Result") -> list[str]:
     """Why the run stands where it stands: the condition number against the steps taken."""
     conditioning, gap = result.conditioning, result.metrics["gap_relative"]
-    if conditioning is None or conditioning["condition_number"] is None:
+    if conditioning is None or conditioning["max_stable_lr"] is None:
         return []
     number, stable = conditioning["condition_number"], conditioning["max_stable_lr"]
+    if number is None:
+        return ["why: the best weights are not unique; descent keeps what its start has along the free directions"]
     lines = [f"why: the loss is {number:.3g} times as steep along one direction as along another (condition number)"]
     if result.status == "diverged":
         lines.append(f"     full-batch gradient descent is stable below lr {stable:.4g}")

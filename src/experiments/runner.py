@@ -1,6 +1,7 @@
 """One run: config -> parts -> fit -> tracking -> Result."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,7 +43,15 @@ def run(config: Config, folder: Path, *, watch: Watch = lambda look: None, singl
     default. Raises UserError before anything is written when a part can't be built, KeyboardInterrupt after the
     files are closed; whatever else goes wrong is raised after a result.json of status failed.
     """
-    began = time.perf_counter()
+    began, threads = time.perf_counter(), torch.get_num_threads()
+    try:
+        return _run(config, folder, watch, single, began)
+    finally:
+        if config.device.threads is not None:
+            torch.set_num_threads(threads)
+
+
+def _run(config: Config, folder: Path, watch: Watch, single: bool, began: float) -> Result:
     experiment = assembly.assemble(config)
     plain = plain_config(config)
     digest = config_hash(plain)
@@ -67,7 +76,7 @@ def _train(
     config, data, model = experiment.config, experiment.data, experiment.model
     log.info("training on %s, %s, seed %d", about["device"], config.device.dtype, config.seed)
     optimum, conditions = yardstick(experiment)
-    least = optimum.loss if optimum is not None and conditions is not None else None
+    least = optimum.loss if optimum is not None and isinstance(experiment.loss, MSE | ManualMSE) else None
     if tracker.events is not None:
         tracker.events.hparams(hparams(plain, experiment.lr))
         tracker.events.text("config", _markdown(plain))
@@ -113,8 +122,8 @@ def _train(
         parameters=_listed(*experiment.parameters()) if models.is_linear(model) else None,
         optimum=None if optimum is None else _listed(torch.from_numpy(optimum.weight), torch.from_numpy(optimum.bias)),
         conditioning=None if conditions is None else {
-            "lambda_max": conditions.lambda_max, "condition_number": conditions.condition_number,
-            "max_stable_lr": conditions.max_stable_lr,
+            name: value if math.isfinite(value := getattr(conditions, name)) else None
+            for name in ("lambda_max", "condition_number", "max_stable_lr")
         },
         features=list(data.table.features), targets=list(data.table.targets),
         rows={"train": len(data.table.x), "validation": 0 if data.held_out is None else len(data.held_out.x)},
@@ -125,7 +134,8 @@ def _train(
         environment=about,
     )  # fmt: skip
     if progress.status == "diverged":
-        log.warning("%s", divergence(experiment, progress))
+        result = replace(result, message=divergence(experiment, progress))
+        log.warning("%s", result.message)
     log.info("%s after %d epochs, training loss %s", result.status, result.epochs, result.metrics["train_loss"])
     if tracker.events is not None:
         tracker.events.end("success")
@@ -137,7 +147,7 @@ def _train(
 def yardstick(experiment: Experiment) -> tuple[Optimum | None, Conditioning | None]:
     """The exact optimum of the training rows in their units, and the conditioning of the loss as trained.
 
-    None for both above 10,000 features; no conditioning for losses that are not quadratic.
+    None for both above 10,000 features; no conditioning for losses that are not quadratic in the weights.
     """
     data = experiment.data
     features = len(data.table.features)
@@ -151,7 +161,7 @@ def yardstick(experiment: Experiment) -> tuple[Optimum | None, Conditioning | No
             "the optimum is not unique: rank %d of %d columns; the one compared with has the smallest weights",
             optimum.rank, features + bias,
         )  # fmt: skip
-    if not isinstance(experiment.loss, MSE | ManualMSE):
+    if not isinstance(experiment.loss, MSE | ManualMSE) or not models.is_linear(experiment.model):
         return optimum, None
     return optimum, conditioning(data.x, len(data.table.targets), bias=bias)
 

@@ -55,7 +55,14 @@ def fit(
     evaluate: Callable[[], Losses], generator: Generator, progress: Progress, *,
     epochs: int, log_every: int = 1, patience: int | None = None,
 ) -> Iterator[Look | None]:  # fmt: skip
-    """Train for `epochs` passes over the rows; yield after each a Look where one is due, else None."""
+    """Train for `epochs` passes over the rows; yield after each a Look where one is due, else None.
+
+    With no epochs at all there is one look, at the start.
+    """
+    if epochs == 0 and progress.status == "running":
+        look = Look(0, 0, lr * schedule(0), *evaluate())
+        judge(look, model, progress, patience)
+        yield look
     while progress.epoch < epochs and progress.status == "running":
         progress.drawn = generator.get_state()
         set_lr(optimizer, rate := lr * schedule(progress.epoch))
@@ -78,7 +85,7 @@ def fit(
         progress.epoch, progress.batch = progress.epoch + 1, 0
         if progress.stop == "max_seconds":
             progress.status = "stopped_early"
-        if progress.epoch % log_every == 0 or progress.epoch == epochs or progress.stop:
+        if progress.epoch % log_every == 0 or progress.epoch == epochs or progress.status == "stopped_early":
             look = Look(progress.epoch, progress.step, rate, *evaluate())  # the losses leave the device here
             judge(look, model, progress, patience)
             yield look

@@ -42,6 +42,8 @@ class Result:
     environment: dict[str, Any]
     error: dict[str, str] | None = None
     folder: Path | None = field(default=None, compare=False)
+    message: str | None = field(default=None, compare=False)
+    """Why the run diverged and a rate that holds, where this process trained it; run.log has it too."""
     table: Dataset | None = field(default=None, compare=False, repr=False)
     """The training rows, where this process trained on them."""
 
@@ -56,7 +58,7 @@ class Result:
         return np.asarray(rows, dtype=np.float64) @ weight.T + bias
 
 
-LOCAL = {"folder", "table"}
+LOCAL = {"folder", "message", "table"}
 """Fields that result.json does not hold."""
 METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse")
 
