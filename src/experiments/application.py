@@ -66,7 +66,7 @@ def run(*overrides: str) -> "Result":
 
     Raises UserError for a request that can't be met, and whatever made a run fail.
     """
-    if words := [o for o in overrides if o.startswith("-") or "=" not in o.lstrip("~")]:
+    if words := [o for o in overrides if o.startswith("-") or ("=" not in o and not o.startswith("~"))]:
         raise UserError(f"{words[0]}: not an override; write key=value")
     result = launch(overrides).result
     assert result is not None
@@ -126,6 +126,7 @@ def launch(
         return objective(result, config.sweep.objective)
 
     task.outcome = outcome  # type: ignore[attr-defined]  # the sweeper's way to hand its table back
+    refuse_taken_folder(arguments)
     register_resolvers()
     application = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(task)
     try:
@@ -167,8 +168,20 @@ def _job_name(*, _root_: DictConfig) -> str:
     return f"{_root_.hydra.job.num}_{words}"[: names.LONGEST].rstrip("_-.,=")
 
 
+def refuse_taken_folder(arguments: Sequence[str]) -> None:
+    """Raise UserError when hydra.run.dir names a run's folder: Hydra would write its .hydra over that run's."""
+    for argument in arguments:
+        key, _, value = argument.lstrip("+").partition("=")
+        if key == "hydra.run.dir" and "${" not in value:
+            folder = Path(value.strip("'\""))
+            if (folder / "config.json").exists() and not {"--cfg", "-c", "--info", "-i"} & set(arguments):
+                raise UserError(f"{folder}: there is a run in this folder already; choose another hydra.run.dir")
+
+
 def discard(folder: Path) -> None:
-    """Remove what Hydra wrote for a run that was refused before it began; anything else in the folder stays."""
+    """Remove what Hydra wrote for a run that was refused before it began; a folder that holds a run stays."""
+    if (folder / "config.json").exists():
+        return
     for name in ("config.yaml", "hydra.yaml", "overrides.yaml"):
         (folder / ".hydra" / name).unlink(missing_ok=True)
     for empty in (folder / ".hydra", folder):

@@ -118,7 +118,9 @@ def build_model(
         # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
-            model = build("model", target, accepted(target, sizes, anything=True) | own_options("model", target, config.model))
+            model = build(
+                "model", target, accepted(target, sizes, anything=True) | own_options("model", target, config.model)
+            )
     else:
         model = (
             torch.nn.utils.skip_init(target, **sizes, bias=config.model.bias)

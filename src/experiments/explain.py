@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config import GROUPS, SECTIONS
@@ -14,20 +14,28 @@ def explain(error: BaseException) -> UserError | None:
     """The user's mistake behind an exception of Hydra or OmegaConf; None for what is no mistake of the user's."""
     if isinstance(error, UserError):
         return error
+    text = str(error)
+    if isinstance(error, ValueError) and text.startswith("Config group override must be"):
+        return UserError("a group was set to null: name one of its choices, or leave it out")
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
+    if isinstance(error, OverrideParseException):
+        return UserError(f"{error.override}: cannot be read as key=value; put quotes around unusual values")
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         there = ", ".join(error.options)
         return UserError(f"{group}={choice}: no such choice{nearest(choice, error.options)}; there are {there}")
-    text = str(error)
     if found := re.search(r"Could not (?:override|append to config|delete)[^']*'([^']+)'", text):
         cause = str(error.__cause__ or "")
         key = found.group(1).partition("@")[0]
         if "not in struct" in cause or "No match in the defaults list" in text or "append" in text:
+            if "already" in text:
+                return UserError(f"+{key}: it is there already; leave out the +")
             if key in known_keys():
-                return UserError(f"{key}: not a key of the choice that is composed here{_append_hint(text)}")
-            return UserError(f"{key}: no such key{nearest(key, known_keys())}{_append_hint(text)}")
+                return UserError(f"{key}: {_where(key)}")
+            return UserError(f"{key}: no such key{nearest(key, known_keys())}")
+    if found := re.search(r"Could not delete from config. '([^']+)' does not exist", text):
+        return UserError(f"~{found.group(1)}: no such key{nearest(found.group(1), known_keys())}")
     if text.startswith("Ambiguous value for argument"):
         argument = text.partition("'")[2].partition("'")[0]
         name, _, value = argument.partition("=")
@@ -45,5 +53,10 @@ def known_keys() -> list[str]:
     return keys
 
 
-def _append_hint(text: str) -> str:
-    return "; it is there already, leave out the +" if "already" in text else ""
+def _where(key: str) -> str:
+    """Which choices have the key that the one composed lacks."""
+    group, _, name = key.partition(".")
+    choices = [c for c, schema in GROUPS.get(group, {}).items() if name in {f.name for f in dataclasses.fields(schema)}]
+    if not choices:
+        return "not a key that is composed here"
+    return f"no such key in the choice of {group} that is composed here; {group}={' or '.join(choices)} has it"

@@ -19,7 +19,7 @@ experiments board [FOLDER]                 TensorBoard on this machine, with set
 An override is key=value or group=choice, as `optimizer=adam optimizer.lr=0.1`.
 Hydra's flags work: --cfg job, --config-dir DIR, --multirun, --info, --shell-completion, --hydra-help.
 """
-PRESETS = "from_scratch, builtins, standardized, or null"
+PRESETS = "from_scratch, builtins, standardized"
 
 
 def text() -> str:
