@@ -1,7 +1,8 @@
 """From a config to the parts of a run: data, model, loss, schedule, optimizer. The only place that builds them."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +101,17 @@ def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
         split_seed=common["split_seed"], standardize=common["standardize"], bias=has_bias(config),
         loader=common["loader"], block_rows=common["block_rows"], device=device, dtype=dtype,
     )  # fmt: skip
+
+
+@contextmanager
+def seeded(config: Config) -> Iterator[None]:
+    """What a module of the user's draws while it trains (dropout, say) follows from the run's seed alone."""
+    if not isinstance(config.model, Custom):
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        yield
 
 
 def has_bias(config: Config) -> bool:

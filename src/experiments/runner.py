@@ -61,7 +61,8 @@ def _run(config: Config, folder: Path, watch: Watch, single: bool, began: float)
     )  # fmt: skip
     with Tracker(folder, plain, digest, config.tracking.tensorboard, own_log=single) as tracker:
         try:
-            result = _train(experiment, tracker, plain, digest, about, began, watch, single)
+            with assembly.seeded(config):
+                result = _train(experiment, tracker, plain, digest, about, began, watch, single)
         except Exception as error:
             log.exception("the run failed: %s", one_line(error))
             write_result(folder, failure(digest, config.seed, error, about))

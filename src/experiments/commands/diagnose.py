@@ -1,7 +1,7 @@
 """`experiments diagnose [OVERRIDES]`: conditioning and learning-rate verdict; nothing is trained or written."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.application import compose
 from experiments.errors import UserError
@@ -28,12 +28,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def lines(experiment: "Experiment") -> list[str]:
     """The verdict on an assembled experiment."""
+    from experiments import models
     from experiments.optimum import solve
     from experiments.verdict import best_lr, epochs_in_words, number, verdict
 
     data, lr, training = experiment.data, experiment.lr, experiment.config.training
-    model: Any = experiment.model
-    found = verdict(data, model.weight, model.bias, lr, training.batch_size)
+    model, weights = experiment.model, models.state(experiment.model)
+    found = verdict(data, weights["weight"], weights.get("bias"), lr, training.batch_size)
     conditioning, batch = found.conditioning, found.batch
     rows, features = data.x.shape
     said = [
