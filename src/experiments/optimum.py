@@ -190,7 +190,7 @@ class LeastSquares:
         weight = (scaled * self.scale[d:] / self.scale[:d, None]).T
         mean = self.mean
         bias = mean[d:] - weight @ mean[:d] if self.bias else np.zeros(self.targets)
-        size = np.sqrt(self.rows * self.targets)
+        size = float(np.sqrt(self.rows * self.targets))
         spread = self.scale[d:] * np.linalg.norm(r[:, 1 + d :], axis=0)
         full = spread + np.sqrt(self.rows) * np.abs(self.shift[d:])  # bounds the length of y itself
         noise = 8 * EPS * float(np.linalg.norm(full)) / size
