@@ -24,7 +24,7 @@ def test_without_intercept_nothing_is_shifted() -> None:
     scaling = standardization(data.x, data.y, bias=False)
     assert not scaling.x_shift.any() and not scaling.y_shift.any()
     torch.testing.assert_close(scaling.inputs(data.x).square().mean(0), torch.ones(3, dtype=torch.float64))
-    weight, bias = scaling.original(torch.randn(2, 3), None)
+    _, bias = scaling.original(torch.randn(2, 3), None)
     assert bias.tolist() == [0.0, 0.0]
 
 
