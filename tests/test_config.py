@@ -24,7 +24,7 @@ def defaults(schema: type) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_yaml_of_a_choice_holds_the_defaults_of_its_dataclass(group: str, choice: str) -> None:
-    stored = OmegaConf.to_container(OmegaConf.load(config_folder() / group / f"{choice}.yaml"))
+    stored: Any = OmegaConf.to_container(OmegaConf.load(config_folder() / group / f"{choice}.yaml"))
     expected = defaults(GROUPS[group][choice])
     if group == "device":
         expected["name"] = choice

@@ -25,7 +25,8 @@ def test_the_tutorials_table(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (
         "15 rows, 3 features, 2 targets", "smallest possible loss: 0.90945", "condition number: 2.2009e+06",
         "largest eigenvalue of the Hessian 17929", "gradient descent: 0.00011155",
-        "lr=1e-05: full-batch gradient descent converges", "batches of 5", "certainly stable", "condition number 7.0192",
+        "lr=1e-05: full-batch gradient descent converges", "batches of 5", "certainly stable",
+        "condition number 7.0192",
     ):  # fmt: skip
         assert words in text
 

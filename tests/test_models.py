@@ -107,8 +107,8 @@ def test_load_state_writes_into_the_same_tensors(kind: type) -> None:
 
 def test_is_linear_is_exact() -> None:
     class Bent(nn.Linear):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x).relu()
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input).relu()
 
     assert not is_linear(Bent(3, 2))
     assert not is_linear(nn.Sequential(nn.Linear(3, 2)))

@@ -1,5 +1,8 @@
 """A run's folder file by file, its result number by number, and every way out of a run."""
 
+# pyright: reportAttributeAccessIssue=false
+# (protobuf makes its message classes at import)
+
 import json
 import logging
 import os

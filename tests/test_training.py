@@ -93,8 +93,7 @@ def test_from_scratch_loop_of_the_tutorial(configured: Configured) -> None:
             assert w.grad is not None and b.grad is not None
             w -= w.grad * 1e-5
             b -= b.grad * 1e-5
-            w.grad.zero_()
-            b.grad.zero_()
+            w.grad = b.grad = None
     train(experiment)
     torch.testing.assert_close(weights(experiment)["weight"], w.detach(), rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(weights(experiment)["bias"], b.detach(), rtol=1e-6, atol=1e-7)
