@@ -91,7 +91,7 @@ def _train(
 
     progress, training = Progress(), config.training
     training_began = time.perf_counter()
-    with Interruption(progress, training.max_seconds) as interruption:
+    with Interruption(progress, training.max_seconds):
         for look in fit(
             model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr, experiment.batches,
             experiment.trained_loss(), experiment.generator, progress,
@@ -103,7 +103,7 @@ def _train(
                     path.append(_point(model))
             watch(look)
     if progress.stop == "interrupted":
-        raise KeyboardInterrupt(interruption.signal)
+        raise KeyboardInterrupt
     seconds = time.perf_counter() - training_began
 
     if progress.best is not None:
