@@ -6,6 +6,7 @@ The measure of `startup.py` and `sweep.py`. It knows nothing of this project.
 import hydra
 import torch
 import torch.nn.functional as F
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -21,7 +22,7 @@ ROWS = [
 
 @hydra.main(version_base="1.3", config_path="plain_conf", config_name="config")
 def main(cfg: DictConfig) -> float:
-    folder = hydra.core.hydra_config.HydraConfig.get().runtime.output_dir
+    folder = HydraConfig.get().runtime.output_dir
     torch.manual_seed(cfg.seed)
     table = torch.tensor(ROWS, dtype=torch.float32)
     x, y = table[:, :3], table[:, 3:]

@@ -27,8 +27,16 @@ COMMANDS = {
     "config error": [*EXPERIMENTS, "optimizer.lr=-1"],
     "unknown key": [*EXPERIMENTS, "optimizer.lrr=1"],
 }
-BESIDE = {"tutorial run": (PLAIN, 1.10), "the same, loader=torch": (PLAIN, None), "manual, manual_sgd": (PLAIN, 0.65),
-          "--help": (TORCH, 0.5), "--cfg job": (TORCH, 0.5), "config error": (TORCH, 0.5), "unknown key": (TORCH, 0.5)}  # fmt: skip
+BESIDE = {
+    "tutorial run": (PLAIN, 1.10),
+    "the same, loader=torch": (PLAIN, None),
+    "manual, manual_sgd": (PLAIN, 0.65),
+    "--help": (TORCH, 0.5),
+    "--cfg job": (TORCH, 0.5),
+    "config error": (TORCH, 0.5),
+    "unknown key": (TORCH, 0.5),
+}
+REFUSED = ("config error", "unknown key")
 
 
 def main(rounds: int) -> None:

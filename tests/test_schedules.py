@@ -49,10 +49,10 @@ def test_step_is_steplr(step_size: int, gamma: float) -> None:
 @given(epochs=st.integers(1, EPOCHS), minimum=st.floats(0, 1))
 def test_cosine_is_cosineannealinglr_up_to_its_end_and_held_there(epochs: int, minimum: float) -> None:
     theirs = torchs(lambda optimizer: lr_scheduler.CosineAnnealingLR(optimizer, epochs, minimum * LR), epochs + 1)
-    rates = ours(Cosine(epochs, minimum))
+    rates = ours(Cosine(epochs, minimum), EPOCHS + 1)
     # Near its end torch's recursion divides numbers that are next to zero, hence the absolute part.
     assert rates[: epochs + 1] == pytest.approx(theirs, rel=1e-10, abs=1e-14)
-    assert rates[epochs:] == pytest.approx([minimum * LR] * (EPOCHS - epochs), abs=1e-15)
+    assert rates[epochs:] == pytest.approx([minimum * LR] * (EPOCHS + 1 - epochs), abs=1e-15)
 
 
 @quick
