@@ -1,21 +1,25 @@
 """Gradient descent on linear models as configurable experiments.
 
-From a notebook: `from experiments import run`, then `run("optimizer=adam", "seed=3").metrics["gap"]`.
-Importing this imports neither torch nor Hydra; the first call does.
+From a notebook: `from experiments import run`, then `run("optimizer=adam", "seed=3").metrics["gap"]`;
+`load_run("last").predict([75, 63, 44])`; `compare("outputs/runs")`, a DataFrame.
+Importing this imports neither torch nor Hydra; `run` does when it is called.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.application import run as run
+    from experiments.runs.load import load_run as load_run
+    from experiments.runs.table import compare as compare
 
 __version__ = "0.1.0"
-__all__ = ["run"]
+__all__ = ["compare", "load_run", "run"]
+_HOMES = {"run": "experiments.application", "load_run": "experiments.runs.load", "compare": "experiments.runs.table"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "run":
-        from experiments.application import run
+    if name in _HOMES:
+        from importlib import import_module
 
-        return run
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'experiments' has no attribute {name!r}")

@@ -22,7 +22,7 @@ from experiments.optimum import Conditioning, Optimum, conditioning, solve
 from experiments.rates import stable_lr
 from experiments.tracking import environment
 from experiments.tracking.hparams import hparams
-from experiments.tracking.result import LARGEST_LISTED, Result, failure, write_result
+from experiments.tracking.result import LARGEST_LISTED, Result, described, failure, write_result
 from experiments.tracking.tracker import Tracker
 from experiments.training import Look, Progress, fit
 from experiments.validation import config_hash, plain_config
@@ -132,7 +132,7 @@ def _train(
             "train_seconds": seconds, "total_seconds": time.perf_counter() - began,
             "rows_per_second": progress.epoch * len(data.table.x) / max(seconds, 1e-9),
         },
-        environment=about,
+        environment=about, **described(data.table),
     )  # fmt: skip
     if progress.status == "diverged":
         result = replace(result, message=divergence(experiment, progress))

@@ -41,6 +41,10 @@ class Result:
     timing: dict[str, float]
     environment: dict[str, Any]
     error: dict[str, str] | None = None
+    ranges: dict[str, list[float]] | None = None
+    """Least and largest value of each input in the training rows; None for wide tables."""
+    units: dict[str, str] | None = None
+    """Unit of each input and target, where the table gives one."""
     folder: Path | None = field(default=None, compare=False)
     message: str | None = field(default=None, compare=False)
     """Why the run diverged and a rate that holds, where this process trained it; run.log has it too."""
@@ -60,6 +64,7 @@ class Result:
 
 LOCAL = {"folder", "message", "table"}
 """Fields that result.json does not hold."""
+OPTIONAL = {"error", "ranges", "units"}
 METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse")
 
 
@@ -77,9 +82,20 @@ def read_result(folder: Path) -> Result:
     """The result in a run's folder. Raises OSError or ValueError (one line) for what is no result.json."""
     content = read_json(folder / "result.json")
     names = {f.name for f in dataclasses.fields(Result)} - LOCAL
-    if not isinstance(content, dict) or not names - {"error"} <= content.keys():
+    if not isinstance(content, dict) or not names - OPTIONAL <= content.keys():
         raise ValueError("result.json lacks keys that every result has")
     return Result(**{k: content[k] for k in names if k in content}, folder=folder)
+
+
+def described(table: Dataset) -> dict[str, Any]:
+    """`ranges` and `units` of the training rows: what predicting from the stored run alone needs."""
+    names = (*table.features, *table.targets)
+    units = dict(zip(names, (*table.feature_units, *table.target_units), strict=True))
+    if len(table.features) > LARGEST_LISTED:
+        return {"ranges": None, "units": None}
+    least, largest = table.x.amin(0).tolist(), table.x.amax(0).tolist()
+    ranges = {name: [low, high] for name, low, high in zip(table.features, least, largest, strict=True)}
+    return {"ranges": ranges, "units": {name: unit for name, unit in units.items() if unit}}
 
 
 def failure(config_hash: str, seed: int, error: BaseException, environment: dict[str, Any]) -> Result:

@@ -1,0 +1,101 @@
+"""`experiments rerun RUN [OVERRIDES]`: the stored config again, with changes, and whether the bits are the same."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.commands.arguments import Parser
+from experiments.errors import UserError, one_line
+from experiments.runs import differences, files
+from experiments.runs.cells import cell
+from experiments.runs.folders import OUTPUTS, resolve
+from experiments.runs.load import open_run
+from experiments.runs.stored import Stored
+from experiments.validation import validate
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train the stored config into a new folder below outputs/runs; exit status as for a single run."""
+    parser = Parser("rerun", description="Train a stored run's config again.")
+    parser.add_argument("run", metavar="RUN", help="a run's folder, a unique prefix of its name, or last")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="changes to the stored config")
+    asked = parser.read(arguments)
+    folder = resolve(asked.run)
+    before = open_run(folder)
+    if asked.overrides:
+        from experiments.runs.changes import changed
+
+        plain = changed(before.config, asked.overrides)
+    else:
+        plain = dict(before.config)
+    plain.pop("config_hash", None)
+    config = validate(plain)
+
+    from experiments import runner
+    from experiments.report import Display
+    from experiments.tracking import names
+
+    new = Path(OUTPUTS) / "runs" / names.run_name(asked.overrides)
+    with Display() as display:
+        display.begin(config)
+        result = runner.run(config, new.absolute(), watch=display.watch)
+    _as_hydra_writes(new, plain, asked.overrides)
+    display.summary(result)
+    for line in verdict(before, open_run(new), changed=bool(asked.overrides)):
+        print(line)
+    return 1 if result.status == "diverged" and config.training.fail_on_divergence else 0
+
+
+def verdict(before: Stored, after: Stored, *, changed: bool) -> list[str]:
+    """Whether the weights are the same bits, and what differs in what they depend on."""
+    said = [f"against {one_line(before.folder)}:", f"  weights: {weights(before.folder, after.folder)}"]
+    if before.result is None:
+        return [*said, "  that run has no result, so its environment is not known"]
+    if before.result.get("executed") == "stacked":
+        said.append("  that run was trained in a stack and this one alone: equal up to rounding, not to the bit")
+    pairs = [p for p in differences.environments(before, after) if p.differs]
+    said += [f"  {cell(p.key)}: {cell(p.left) or 'null'} then, {cell(p.right) or 'null'} now" for p in pairs]
+    if not pairs:
+        said.append("  versions, commit, device and data: the same")
+    if changed:
+        pairs = [p for p in differences.configs(before, after) if p.differs]
+        said += [f"  {cell(p.key)}: {cell(p.left) or 'null'} then, {cell(p.right) or 'null'} now" for p in pairs]
+    return said
+
+
+def weights(before: str, after: str) -> str:
+    """The two model.safetensors compared, byte by byte, else by their largest difference."""
+    try:
+        old, new = (files.read(folder, "model.safetensors") for folder in (before, after))
+    except (OSError, ValueError) as error:
+        return f"can't be compared ({one_line(getattr(error, 'strerror', None) or error)})"
+    if old == new:
+        return "the same bits"
+    return "other bits" + _largest(old, new)
+
+
+def _largest(old: bytes, new: bytes) -> str:
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        left, right = load(old), load(new)
+    except (SafetensorError, ValueError, KeyError):
+        return ""
+    if {k: v.shape for k, v in left.items()} != {k: v.shape for k, v in right.items()}:
+        return ", and other shapes"
+    largest = max((float(np.abs(left[k].astype(float) - right[k]).max(initial=0.0)) for k in left), default=0.0)
+    return f", the largest difference is {largest:.3g}"
+
+
+def _as_hydra_writes(folder: Path, plain: dict[str, Any], overrides: Sequence[str]) -> None:
+    """.hydra/config.yaml and overrides.yaml, which a run's folder has."""
+    from omegaconf import OmegaConf
+
+    try:
+        (folder / ".hydra").mkdir()
+        OmegaConf.save(OmegaConf.create(plain), folder / ".hydra" / "config.yaml")
+        OmegaConf.save(OmegaConf.create(list(overrides)), folder / ".hydra" / "overrides.yaml")
+    except OSError as error:
+        raise UserError(f"{folder / '.hydra'}: can't be written ({error.strerror})") from None

@@ -1,0 +1,1 @@
+"""Stored runs: found, read as data and never as code, compared. Nothing here imports torch except `model.py`."""
