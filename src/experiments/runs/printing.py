@@ -1,0 +1,85 @@
+"""A table for people: aligned on a terminal, tab-separated in a pipe, or a file's bytes."""
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from experiments.runs.cells import cell
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+FIRST = 50
+"""Rows on a terminal unless --top says otherwise."""
+DRAWN = 200
+"""Rows at most that are drawn with rich; longer tables are plain aligned text."""
+
+
+def show(table: pl.DataFrame, *, everything: bool) -> None:
+    """Print the table to standard output."""
+    if not sys.stdout.isatty():
+        lines = ["\t".join(cell(name, 200) for name in table.columns)]
+        lines += ["\t".join(cell(value, 200) for value in row) for row in table.iter_rows()]
+        sys.stdout.write("\n".join(lines) + "\n")
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    first = table if everything else table.head(FIRST)
+    if first.height > DRAWN:
+        _print_aligned(first)
+    else:
+        console.print(_drawn(first))
+    if first.height < table.height:
+        console.print(f"{table.height - first.height} more; --top 0 shows all {table.height}", markup=False)
+
+
+def _drawn(table: pl.DataFrame) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, heading in zip(table.columns, headings(table.columns), strict=True):
+        right = table.schema[name].is_numeric()
+        long = name in ("run", "folder")
+        drawn.add_column(
+            Text(heading), justify="right" if right else "left", no_wrap=True, overflow="ellipsis",
+            min_width=16 if long else min(12, max(len(heading), *(len(cell(v)) for v in table[name]))),
+        )  # fmt: skip
+    at = table.columns.index("status") if "status" in table.columns else -1
+    for row in table.iter_rows():
+        style = "" if at < 0 else {"diverged": "red", "failed": "red", "unfinished": "dim"}.get(row[at], "")
+        drawn.add_row(*(Text(cell(value)) for value in row), style=style)
+    return drawn
+
+
+def _print_aligned(table: pl.DataFrame) -> None:
+    """Long tables without colours: rich needs 3 ms a row."""
+    columns = []
+    for heading, values in zip(headings(table.columns), table.iter_columns(), strict=True):
+        words = [heading, *(cell(value) for value in values)]
+        width = max(map(len, words))
+        columns.append([w.rjust(width) if values.dtype.is_numeric() else w.ljust(width) for w in words])
+    sys.stdout.write("\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True)) + "\n")
+
+
+def headings(columns: Sequence[str]) -> list[str]:
+    """Column names without their section where they stay unique: `lr` for `optimizer.lr`."""
+    short = [name.rpartition(".")[2] if not name.startswith(("r2.", "rmse.")) else name for name in columns]
+    return [cell(s if short.count(s) == 1 else name) for s, name in zip(short, columns, strict=True)]
+
+
+def content(table: pl.DataFrame, kind: str) -> bytes:
+    """The table as the bytes of a csv, parquet or json file (a list of objects)."""
+    file = io.BytesIO()
+    if kind == "csv":
+        table.write_csv(file)
+    elif kind == "parquet":
+        table.write_parquet(file)
+    else:
+        table.write_json(file)
+    return file.getvalue()
