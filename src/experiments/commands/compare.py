@@ -23,7 +23,9 @@ def parser() -> Parser:
     made.add_argument("--group-by", metavar="KEYS", help="mean, std, min, max for each value of the keys, a,b")
     made.add_argument("--columns", metavar="NAMES", help="columns to show, a,b; all that there are: --columns help")
     for kind, suffix in SUFFIXES.items():
-        what = "a picture" if kind == "png" else "one page that works without network" if kind == "html" else "the table"
+        what = (
+            "a picture" if kind == "png" else "one page that works without network" if kind == "html" else "the table"
+        )
         made.add_argument(f"--{kind}", metavar="FILE", help=f"{what}, as {suffix}")
     return made
 
@@ -90,7 +92,7 @@ def _tell(notes: Sequence[str]) -> None:
         print(f"note: and {len(notes) - NOTES_SHOWN} more that were left out", file=sys.stderr)
 
 
-def _write(table, asked: argparse.Namespace) -> list[str]:  # noqa: ANN001
+def _write(table, asked: argparse.Namespace) -> list[str]:
     """The files of the table itself; a line for each."""
     from experiments.runs.printing import content
     from experiments.tracking.files import write_atomically
@@ -106,7 +108,7 @@ def _write(table, asked: argparse.Namespace) -> list[str]:  # noqa: ANN001
     return said
 
 
-def _draw(runs, table, asked: argparse.Namespace) -> list[str]:  # noqa: ANN001
+def _draw(runs, table, asked: argparse.Namespace) -> list[str]:
     """The picture and the page; a line for each."""
     from experiments.runs.curves import gather
     from experiments.tracking.files import write_atomically

@@ -17,7 +17,9 @@ def main(arguments: Sequence[str]) -> int:
     """Print one line per input row, or write them to --out; exit status 0."""
     parser = Parser("predict", description="Predict with a stored run, in the units of its table.")
     parser.add_argument("run", metavar="RUN", help="a run's folder, a unique prefix of its name, or last")
-    parser.add_argument("rows", nargs="*", metavar="VALUES", help="an input row, as 75,63,44; several make several lines")
+    parser.add_argument(
+        "rows", nargs="*", metavar="VALUES", help="an input row, as 75,63,44; several make several lines"
+    )
     parser.add_argument("--table", metavar="FILE", help="CSV or Parquet; columns by name in any order")
     parser.add_argument("--out", metavar="FILE", help="CSV or Parquet: the table with a column per target added")
     asked = parser.read(as_values(arguments))
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _said(target: str, value: float, units: Any) -> str:
     unit = units.get(target, "") if isinstance(units, dict) else ""
-    return one_line(f"{target} {value:.6g} {unit}")
+    return one_line(f"{target} {value:.6g} {unit}".rstrip())
 
 
 def _write(table: Any, targets: Sequence[str], predictions: Any, path: Path) -> None:

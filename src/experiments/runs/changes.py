@@ -19,7 +19,9 @@ def changed(stored: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, An
     for override in parsed:
         key, value = override.key_or_group, override.value()
         if key == "experiment":
-            raise UserError("experiment: a preset sets several groups at once; start from it with experiments experiment=...")
+            raise UserError(
+                "experiment: a preset sets several groups at once; start from it with experiments experiment=..."
+            )
         if key in GROUPS:
             plain[key] = _chosen(key, str(value))
     for override in parsed:

@@ -38,7 +38,9 @@ def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
         name = found.group(1) if found else "a name"
         short = [c.rpartition(".")[2] for c in table.columns]
         hint = nearest(name, [*table.columns, *short])
-        raise UserError(f"{said}: there is no column {one_line(name)}{hint} (a text stands in 'single quotes')") from None
+        raise UserError(
+            f"{said}: there is no column {one_line(name)}{hint} (a text stands in 'single quotes')"
+        ) from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         first = one_line(str(error).partition("\n")[0])
         raise UserError(f"{said}: {first}; write an SQL condition, as gap < 1 and optimizer = 'sgd'") from None
@@ -63,9 +65,8 @@ def quoted(expression: str, columns: Sequence[str]) -> str:
 def ordered(table: pl.DataFrame, sort: str | None, *, reverse: bool = False) -> pl.DataFrame:
     """Sorted by a column, the empty ones last; without one by gap, or by the training loss where no run has a gap."""
     if sort is None:
-        by = "gap" if table["gap"].is_not_null().any() else "train_loss"
-    else:
-        by = column(sort, table.columns)
+        sort = "gap" if table["gap"].is_not_null().any() else "train_loss"
+    by = column(sort, table.columns)
     return table.sort(by, descending=reverse, nulls_last=True, maintain_order=True)
 
 
@@ -73,13 +74,15 @@ def grouped(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """A row per value of the keys: runs, how many diverged, and mean, std, min, max of each metric."""
     by = [column(key, table.columns) for key in keys]
     metrics = [m for m in GROUPED if table[m].is_not_null().any()]
-    measures = [getattr(pl.col(m), kind)().alias(f"{m} {kind}") for m in metrics for kind in ("mean", "std", "min", "max")]
+    measures = [
+        getattr(pl.col(m), kind)().alias(f"{m} {kind}") for m in metrics for kind in ("mean", "std", "min", "max")
+    ]
     count = [pl.len().alias("runs"), (pl.col("status") == "diverged").sum().alias("diverged")]
     return table.group_by(by, maintain_order=True).agg(*count, *measures).sort(by, nulls_last=True)
 
 
 def columns(runs: Runs, table: pl.DataFrame, wanted: str | None) -> pl.DataFrame:
-    """The columns to show: those named, or run, the keys that differ, status, metrics (where some run has one), seconds."""
+    """The columns named, or run, the keys that differ, status, metrics (where some run has one), seconds."""
     if wanted is not None:
         chosen = [column(name.strip(), table.columns) for name in wanted.split(",") if name.strip()]
         if not chosen:

@@ -116,6 +116,8 @@ def outside(rows: Array, features: Sequence[str], ranges: Any) -> list[str]:
         beyond = column[(column < low) | (column > high)]
         if not beyond.size:
             continue
-        what = f"{one_line(name)}={beyond[0]:g} is" if beyond.size == 1 else f"{one_line(name)}: {beyond.size} values are"
+        what = (
+            f"{one_line(name)}={beyond[0]:g} is" if beyond.size == 1 else f"{one_line(name)}: {beyond.size} values are"
+        )
         said.append(f"{what} outside the training data ({low:g} to {high:g}), where nothing was learned")
     return said

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from experiments.runs.cells import cell
+from experiments.runs.table import SHOWN
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 FIRST = 50
 """Rows on a terminal unless --top says otherwise."""
+GAP, SHORTEST = 3, 24
+"""Between two columns; what a run's name is shortened to before a column is left out."""
+LONG = ("run", "folder")
 DRAWN = 200
 """Rows at most that are drawn with rich; longer tables are plain aligned text."""
 
@@ -32,29 +36,52 @@ def show(table: pl.DataFrame, *, everything: bool) -> None:
     if first.height > DRAWN:
         _print_aligned(first)
     else:
-        console.print(_drawn(first))
+        fitting = fit(first, console.width)
+        console.print(_drawn(first.select(fitting), console.width))
+        if hidden := [name for name in first.columns if name not in fitting]:
+            console.print(f"too wide to show: {cell(', '.join(hidden), 500)} (--columns chooses)", markup=False)
     if first.height < table.height:
         console.print(f"{table.height - first.height} more; --top 0 shows all {table.height}", markup=False)
 
 
-def _drawn(table: pl.DataFrame) -> "Table":
+def _drawn(table: pl.DataFrame, width: int) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    needed = widths(table)
+    room = max(SHORTEST, width - sum(n + GAP for name, n in needed.items() if name not in LONG) - GAP)
     for name, heading in zip(table.columns, headings(table.columns), strict=True):
         right = table.schema[name].is_numeric()
-        long = name in ("run", "folder")
-        drawn.add_column(
-            Text(heading), justify="right" if right else "left", no_wrap=True, overflow="ellipsis",
-            min_width=16 if long else min(12, max(len(heading), *(len(cell(v)) for v in table[name]))),
-        )  # fmt: skip
+        exact = min(needed[name], room) if name in LONG else needed[name]
+        justify = "right" if right else "left"
+        drawn.add_column(Text(heading), justify=justify, no_wrap=True, overflow="ellipsis", width=exact)
     at = table.columns.index("status") if "status" in table.columns else -1
     for row in table.iter_rows():
         style = "" if at < 0 else {"diverged": "red", "failed": "red", "unfinished": "dim"}.get(row[at], "")
         drawn.add_row(*(Text(cell(value)) for value in row), style=style)
     return drawn
+
+
+def fit(table: pl.DataFrame, width: int) -> list[str]:
+    """The columns that a terminal has room for; the metrics before the keys, keys of every run before those of some."""
+    needed = {name: GAP + (min(n, SHORTEST) if name in LONG else n) for name, n in widths(table).items()}
+    first = [name for name in ("run", "status", "gap", "train_loss") if name in needed]
+    keys = [name for name in table.columns if name not in first]
+    keys.sort(key=lambda name: table[name].null_count() > 0 and name not in SHOWN)
+    kept, used = set(), 0
+    for name in first + keys:
+        if used + needed[name] <= width or not kept:
+            kept.add(name)
+            used += needed[name]
+    return [name for name in table.columns if name in kept]
+
+
+def widths(table: pl.DataFrame) -> dict[str, int]:
+    """Characters that each column needs."""
+    pairs = zip(table.columns, headings(table.columns), strict=True)
+    return {name: max(len(heading), *(len(cell(value)) for value in table[name])) for name, heading in pairs}
 
 
 def _print_aligned(table: pl.DataFrame) -> None:

@@ -47,7 +47,9 @@ def read(folder: str) -> Stored:
 def check(result: Mapping[str, Any]) -> None:
     """Raise ValueError unless what is compared has the type that a run writes."""
     if result.get("status") not in STATUSES:
-        raise ValueError(f"result.json: status is {one_line(result.get('status'))}; must be one of {', '.join(STATUSES)}")
+        raise ValueError(
+            f"result.json: status is {one_line(result.get('status'))}; must be one of {', '.join(STATUSES)}"
+        )
     for name in ("metrics", "timing", "environment", "rows"):
         if not isinstance(result.get(name), dict):
             raise ValueError(f"result.json: {name} is missing")

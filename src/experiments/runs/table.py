@@ -107,7 +107,9 @@ def tabulate(rows: Sequence[Stored], notes: list[str]) -> Runs:
 def _column(name: str, values: list[Any]) -> pl.Series:
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float} and kinds:
-        return pl.Series(name, values, dtype=pl.Int64 if kinds == {int} and _small(values) else pl.Float64, strict=False)
+        return pl.Series(
+            name, values, dtype=pl.Int64 if kinds == {int} and _small(values) else pl.Float64, strict=False
+        )
     if kinds == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
     return pl.Series(name, [None if v is None else cell(v, longest=200) for v in values], dtype=pl.String)
@@ -119,7 +121,11 @@ def _small(values: list[Any]) -> bool:
 
 def _result(run: Stored) -> dict[str, Any]:
     if run.result is None:
-        row: dict[str, Any] = {"status": run.status, "epochs": run.last.get("epoch"), "lr": finite(run.last.get("optimizer/lr"))}
+        row: dict[str, Any] = {
+            "status": run.status,
+            "epochs": run.last.get("epoch"),
+            "lr": finite(run.last.get("optimizer/lr")),
+        }
         row |= {name: finite(run.last.get(LOGGED[name])) if name in LOGGED else None for name in METRICS}
         return row | {"seconds": None, "data_hash": None}
     result = run.result
