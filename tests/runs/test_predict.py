@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> str:
 def test_values_negative_ones_too(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", run, "-3,5,6", "75,63,44"]) == 0
     said = capsys.readouterr()
-    assert said.out == "apples 35 t/ha, oranges 26\napples 343 t/ha, oranges -21\n"
+    assert said.out == "apples 35 t/ha, oranges 18\napples 343 t/ha, oranges -21\n"
     assert "temp=-3 is outside the training data (68 to 103)" in said.err
 
 

@@ -60,7 +60,7 @@ def _curve(folder: str) -> tuple[Array, Array]:
 
 def _keys(runs: Runs, table: pl.DataFrame) -> list[str]:
     """The varied numeric keys but the seed, which is averaged over; the two with most values when there are more."""
-    numeric = [k for k in runs.varied if table.schema[k].is_numeric() and table[k].n_unique() > 1]
+    numeric = [k for k in runs.varied if table.schema[k].is_numeric() and table[k].drop_nulls().n_unique() > 1]
     keys = [k for k in numeric if k != "seed"] or numeric
     return sorted(keys, key=lambda k: -table[k].n_unique())[:2]
 

@@ -19,6 +19,7 @@ from bokeh.models import (
     Div,
     HoverTool,
     NumberFormatter,
+    ScientificFormatter,
     Span,
     StringFormatter,
     TableColumn,
@@ -60,7 +61,6 @@ FILTER = """
     count.text = `${kept.filter(k => k).length} of ${kept.length} runs`;
 """
 HASH = """
-    const field = cb_obj.document ? input : input;
     const words = decodeURIComponent(window.location.hash.slice(1));
     if (words) { field.value = words; }
 """
@@ -106,7 +106,6 @@ def _source(material: Material) -> ColumnDataSource:
         else:
             data[name] = [cell(value, 200) for value in values]
     count = material.table.height
-    # a page of 5 digits is half the size of one of 16
     data["_epochs"] = [epochs.astype(np.float32) for epochs, _ in material.curves]
     data["_losses"] = [losses.astype(np.float32) for _, losses in material.curves]
     data["_colour"] = [Viridis256[int(235 * i / max(1, count - 1))] for i in range(count)]
@@ -118,7 +117,13 @@ def _table(material: Material, names: list[str], source: ColumnDataSource, view:
     for name, heading in zip(names, headings(names), strict=True):
         if material.table.schema[name].is_numeric():
             whole = material.table.schema[name].is_integer()
-            form = NumberFormatter(format="0" if whole else "0.[0000]e+0", nan_format="", text_align="right")
+            form = (
+                NumberFormatter(format="0", nan_format="", text_align="right")
+                if whole
+                else ScientificFormatter(
+                    precision=5, power_limit_low=-4, power_limit_high=6, nan_format="", text_align="right"
+                )
+            )
             made.append(TableColumn(field=name, title=heading, formatter=form, width=90, default_sort="ascending"))
         else:
             width = 260 if name == "run" else 90
