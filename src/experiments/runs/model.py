@@ -97,7 +97,7 @@ class Model:
 
         sizes = {"in_features": len(self.features), "out_features": len(self.targets)}
         if self.weight is not None and self.bias is not None:
-            linear = torch.nn.Linear(**sizes, dtype=torch.float64)
+            linear = torch.nn.Linear(len(self.features), len(self.targets), dtype=torch.float64)
             models.load_state(linear, {"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)})
             return linear
         options = {k: v for k, v in self._config["model"].items() if k != "_target_"}

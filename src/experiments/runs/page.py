@@ -113,12 +113,12 @@ def _source(material: Material) -> ColumnDataSource:
 
 
 def _table(material: Material, names: list[str], source: ColumnDataSource, view: CDSView) -> DataTable:
-    made = []
+    made, blank = [], {"nan_format": "", "text_align": "right"}
     for name, heading in zip(names, headings(names), strict=True):
         if material.table.schema[name].is_numeric():
             whole = material.table.schema[name].is_integer()
             form = (
-                NumberFormatter(format="0", nan_format="", text_align="right")
+                NumberFormatter(format="0", **blank)
                 if whole
                 else ScientificFormatter(
                     precision=5, power_limit_low=-4, power_limit_high=6, nan_format="", text_align="right"
