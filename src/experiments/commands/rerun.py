@@ -33,12 +33,17 @@ def main(arguments: Sequence[str]) -> int:
 
     from experiments import runner
     from experiments.report import Display
+    from experiments.sweeps import alone
     from experiments.tracking import names
 
     new = Path(OUTPUTS) / "runs" / names.run_name(asked.overrides)
+    stacked = before.result is not None and before.result.get("executed") == "stacked"
     with Display() as display:
-        display.begin(config)
-        result = runner.run(config, new.absolute(), watch=display.watch)
+        if stacked and alone.stackable(config):
+            result = alone.run_alone(config, new.absolute())
+        else:
+            display.begin(config)
+            result = runner.run(config, new.absolute(), watch=display.watch)
     _as_hydra_writes(new, plain, asked.overrides)
     display.summary(result)
     for line in verdict(before, open_run(new), changed=bool(asked.overrides)):
@@ -51,8 +56,8 @@ def verdict(before: Stored, after: Stored, *, changed: bool) -> list[str]:
     said = [f"against {one_line(before.folder)}:", f"  weights: {weights(before.folder, after.folder)}"]
     if before.result is None:
         return [*said, "  that run has no result, so its environment is not known"]
-    if before.result.get("executed") == "stacked":
-        said.append("  that run was trained in a stack and this one alone: equal up to rounding, not to the bit")
+    if after.result is not None and before.result.get("executed") != after.result.get("executed"):
+        said.append("  one of the two was trained in a stack and the other not: equal up to rounding, not to the bit")
     pairs = [p for p in differences.environments(before, after) if p.differs]
     said += [f"  {cell(p.key)}: {cell(p.left) or 'null'} then, {cell(p.right) or 'null'} now" for p in pairs]
     if not pairs:

@@ -5,6 +5,9 @@ thousand curves move without delay. Its table and its curves share one source: w
 shown in the other.
 """
 
+# bokeh makes its models' arguments from properties, which pyright cannot see
+# pyright: reportArgumentType=false, reportCallIssue=false
+
 from typing import Any
 
 import numpy as np

@@ -111,8 +111,7 @@ class Form:
     @cached_property
     def flat(self) -> dict[str, Any]:
         """`normal` by dotted keys."""
-        nested = {k: v for k, v in self.normal.items() if isinstance(v, dict)}
-        return {**self.normal, **{f"{k}.{name}": v for k, node in nested.items() for name, v in node.items()}}
+        return by_dotted_keys(self.normal)
 
     @cached_property
     def config_json(self) -> Template:
@@ -128,6 +127,30 @@ class Form:
         return Template(hash_text(content), len(self.paths), quoted=True)
 
 
+class Whole:
+    """The form of one job whose config is there already: a stored run's, which trains as a stack of one."""
+
+    paths: tuple[str, ...] = ()
+    special: str | None = None
+
+    def __init__(self, config: Config) -> None:
+        self.normal = plain_config(config)
+        self.flat = by_dotted_keys(self.normal)
+        self.position: dict[str, int] = {}
+        self.cache: dict[str, Any] = {}
+
+    def patched(self, values: Sequence[Any]) -> dict[str, Any]:
+        """The plain config; there is nothing to patch."""
+        assert not values
+        return self.normal
+
+
+def by_dotted_keys(plain: dict[str, Any]) -> dict[str, Any]:
+    """A plain config with `section.key` beside its sections."""
+    nested = {k: v for k, v in plain.items() if isinstance(v, dict)}
+    return {**plain, **{f"{k}.{name}": v for k, node in nested.items() for name, v in node.items()}}
+
+
 @dataclass
 class Job:
     """One job of a sweep: its form and its values, or the reason why it has neither."""
@@ -135,7 +158,7 @@ class Job:
     number: int
     overrides: tuple[str, ...]
     name: str = ""
-    form: Form | None = None
+    form: Form | Whole | None = None
     config: Config | None = None
     values: tuple[Any, ...] = ()
     """As the schema takes them, one for each of `form.paths`."""
@@ -224,8 +247,8 @@ def hash_of(form: Form, values: tuple[Any, ...]) -> str:
 
 def config_texts(job: Job, folder: str) -> dict[str, str]:
     """The texts of config.json and of Hydra's three files, by their path in the job's folder."""
-    assert job.form is not None
     form = job.form
+    assert isinstance(form, Form)
     task = [o for o in job.overrides if not _of_hydra(o)]
     dirname = ",".join(sorted(o.lstrip("+~") for o in task))
     listed = yaml_list(task, indent="    ") if task else "    []\n"

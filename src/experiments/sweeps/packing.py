@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config import UNHASHED, Custom
-from experiments.sweeps.composing import Form, Job
+from experiments.sweeps.composing import Form, Job, Whole
 
 MOST_JOBS = 1024
 """Jobs a pack at most: what a killed sweep loses, and what fits a processor's caches."""
@@ -67,7 +67,7 @@ _READ = frozenset([*SWITCHED, "training.epochs"])
 """Keys that may differ in a pack but that the plan looks at."""
 
 
-def _describe(job: Job, form: Form) -> tuple[str, str | None]:
+def _describe(job: Job, form: Form | Whole) -> tuple[str, str | None]:
     if reason := unstackable(job):
         return "", reason
     content: dict[str, Any] = {}

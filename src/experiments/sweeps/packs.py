@@ -20,7 +20,7 @@ from experiments.sweeps.program import program
 from experiments.sweeps.stack import train
 from experiments.sweeps.tables import lay_out
 from experiments.tracking import environment
-from experiments.tracking.result import LARGEST_LISTED, Result
+from experiments.tracking.result import LARGEST_LISTED, Result, described
 from experiments.validation import validate
 
 PACK_BYTES = 256 * 2**20
@@ -30,6 +30,7 @@ SHELF = 16
 """Tables kept for the next pack."""
 
 Folder = Callable[[Job], str]
+Begin = Callable[[Job, str], None]
 
 
 @dataclass
@@ -68,7 +69,10 @@ class Shelf:
         return self._variants[at]
 
 
-def run_pack(jobs: Sequence[Job], folder: Folder, shelf: Shelf, done: Callable[[Job, Result], None]) -> None:
+def run_pack(
+    jobs: Sequence[Job], folder: Folder, shelf: Shelf, done: Callable[[Job, Result], None],
+    begin: Begin = writing.begin,
+) -> None:  # fmt: skip
     """Train and write a pack; `done` is called for each job whose result.json is there. Raises TooLarge, UserError."""
     keys = [tuple(job.value(k) for k in _DATA_KEYS if _has(job, k)) for job in jobs]
     order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
@@ -83,7 +87,7 @@ def run_pack(jobs: Sequence[Job], folder: Folder, shelf: Shelf, done: Callable[[
     for start in range(0, len(jobs), fits):
         part = slice(start, start + fits)
         used = sorted(set(chosen[part]))
-        _run(jobs[part], [variants[v] for v in used], [used.index(v) for v in chosen[part]], folder, done)
+        _run(jobs[part], [variants[v] for v in used], [used.index(v) for v in chosen[part]], folder, done, begin)
 
 
 _DATA_KEYS = ("data.standardize", "data.seed", "data.noise")
@@ -96,12 +100,12 @@ def _has(job: Job, key: str) -> bool:
 
 def _run(
     jobs: Sequence[Job], variants: Sequence[Variant], chosen: Sequence[int], folder: Folder,
-    done: Callable[[Job, Result], None],
+    done: Callable[[Job, Result], None], begin: Begin,
 ) -> None:  # fmt: skip
     began, clock = time.time(), time.perf_counter()
     folders = [folder(job) for job in jobs]
     for job, place in zip(jobs, folders, strict=True):
-        writing.begin(job, place)
+        begin(job, place)
     config = variants[0].config
     rates = [_rate(job, variants[v]) for job, v in zip(jobs, chosen, strict=True)]
     held = variants[0].data.held_out
@@ -165,7 +169,7 @@ def _result(job: Job, variant: Variant, about: dict[str, Any]) -> Result:
         },
         features=list(table.features), targets=list(table.targets),
         rows={"train": len(table.x), "validation": 0 if held is None else len(held.x)},
-        timing={}, environment=about,
+        timing={}, environment=about, **described(table),
     )  # fmt: skip
 
 
