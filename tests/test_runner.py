@@ -30,7 +30,9 @@ from tests.conftest import Configured
 OPTIMUM = 0.9094459849188882  # of the 15 rows, from the tutorial's facts
 KEYS = {
     "status", "config_hash", "seed", "epochs", "best_epoch", "steps", "lr", "executed", "metrics", "parameters",
-    "optimum", "conditioning", "features", "targets", "rows", "timing", "environment", "error", "ranges", "units"}  # fmt: skip
+    "optimum", "conditioning", "features", "targets", "rows", "timing", "environment", "error",
+    "ranges", "units",
+}  # fmt: skip
 
 NETS = """
 import torch

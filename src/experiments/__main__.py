@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from experiments.errors import Failure, UserError, nearest, one_line
+from experiments.faults import explain_fault
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board")
@@ -13,9 +14,8 @@ COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board"
 def main(arguments: Sequence[str]) -> int:
     """Answer one command line; the exit status."""
     traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # a console script lacks it; the user's own modules are there
     try:
+        _let_own_modules_in()
         return _answer(list(arguments))
     except UserError as error:
         status, text = WRONG_REQUEST, one_line(error)
@@ -30,12 +30,25 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        status, text = FAILED, explain_fault(error)
+        if traceback_wanted:
+            raise
     except Exception as error:
         status, text = FAILED, f"{type(error).__name__}: {one_line(error)}"
         if traceback_wanted:
             raise
     print(f"error: {text}", file=sys.stderr)
     return status
+
+
+def _let_own_modules_in() -> None:
+    """The current folder as the last place to import from, however we were started.
+
+    The user's own modules are there; but it may be a stranger's run folder with a torch.py in it, so never first.
+    """
+    here = os.getcwd()
+    sys.path[:] = [place for place in sys.path if place not in ("", here)] + [here]
 
 
 def _answer(arguments: list[str]) -> int:

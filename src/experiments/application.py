@@ -35,6 +35,8 @@ FLAGS_WITH_VALUE = (
     ("--config-dir", "-cd"),
 )  # fmt: skip
 
+INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+
 
 @dataclass
 class Outcome:
@@ -112,7 +114,8 @@ def launch(
             from experiments import runner
 
             result = runner.run(config, folder, watch=watch, single=single)
-        except BaseException as error:
+        except BaseException as raised:
+            error = explain(raised) or raised
             if isinstance(error, UserError):
                 discard(folder)
             if not single:
@@ -130,7 +133,7 @@ def launch(
     register_resolvers()
     application = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(task)
     try:
-        with _command_line(arguments), _own_hydra(), warnings.catch_warnings():
+        with _command_line(_overrides_first(arguments)), _own_hydra(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="\\s*Running Hydra app with --multirun")
             application()
     except SystemExit as end:
@@ -202,7 +205,7 @@ def check_flags(arguments: Sequence[str]) -> None:
     for flags in FLAGS:
         parser.add_argument(*flags, action="store_true")
     for flags in FLAGS_WITH_VALUE:
-        parser.add_argument(*flags)
+        parser.add_argument(*flags, action="append" if "--cfg" in flags else "store")
     parser.add_argument("--info", "-i", nargs="?", const="all")
     parser.add_argument("overrides", nargs="*")
     found, unknown = parser.parse_known_intermixed_args(list(arguments))
@@ -211,19 +214,38 @@ def check_flags(arguments: Sequence[str]) -> None:
         if flag.startswith("--experimental-rerun"):
             raise UserError(f"{flag}: reads a pickle, which can run any code; use experiments rerun RUN")
         raise UserError(f"{flag}: no such flag{nearest(flag, known)}")
-    if found.cfg is not None and found.cfg not in ("job", "hydra", "all"):
-        raise UserError(f"--cfg {found.cfg}: must be one of job, hydra, all")
-    infos = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-    if found.info is not None and found.info not in infos:
-        raise UserError(f"--info {found.info}: must be one of {', '.join(infos)}")
+    for word in found.cfg or ():
+        if word not in ("job", "hydra", "all"):
+            raise UserError(f"--cfg {word}: must be one of job, hydra, all")
+    if found.info is not None and found.info not in INFOS:
+        raise UserError(f"--info {found.info}: must be one of {', '.join(INFOS)}")
     if found.config_dir is not None and not Path(found.config_dir).is_dir():
         raise UserError(f"--config-dir {found.config_dir}: there is no such folder")
     for word in found.overrides:
-        if "=" not in word and not word.startswith("~"):
+        if ("=" not in word and not word.startswith("~")) or not word.lstrip("+~").partition("=")[0]:
             raise UserError(f"{word}: not an override; write key=value")
+    if found.resolve and found.cfg is None and not (found.help or found.hydra_help):
+        raise UserError("--resolve: goes with --cfg only, as --cfg job --resolve")
     chosen = [f for f in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(found, f)]
     if len(chosen) > 1:
         raise UserError(f"--{chosen[0]} and --{chosen[1]}: only one of them can be asked for".replace("_", "-"))
+
+
+def _overrides_first(arguments: Sequence[str]) -> list[str]:
+    """The same words with the flags at the end: Hydra's parser refuses overrides on both sides of a flag."""
+    overrides: list[str] = []
+    flags: list[str] = []
+    with_value = {flag for names in FLAGS_WITH_VALUE for flag in names}
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            overrides.append(word)
+            continue
+        flags.append(word)
+        if words and (word in with_value or (word in ("--info", "-i") and words[0] in INFOS)):
+            flags.append(words.pop(0))
+    return [*overrides, *flags]
 
 
 @contextmanager

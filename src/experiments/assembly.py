@@ -78,6 +78,8 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
     data = data or load(config, device, dtype)
     generator = Generator().manual_seed(config.seed)
     model = build_model(config, data, generator, device, dtype)
+    if isinstance(config.loss, Custom):
+        _try_loss(config.loss._target_, loss, model(data.x[:1]), data.y[:1])
     schedule = build_schedule(config)
     optimizer, lr = build_optimizer(config, model, data, loss)
     training = config.training
@@ -165,6 +167,16 @@ def build_loss(config: Config) -> Any:
     if config.model._target_ == "experiments.models.Analytic" and not hasattr(loss, "gradient"):
         raise UserError(f"loss._target_={config.loss._target_}: has no gradient() for model=analytic; use model=manual")
     return loss
+
+
+def _try_loss(target: str, loss: Any, prediction: Tensor, y: Tensor) -> None:
+    """Raise UserError for a class that gives no number for a prediction and its targets (1, targets)."""
+    try:
+        value = loss(prediction, y)
+    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+        raise UserError(f"loss._target_={target}: can't be called as loss(prediction, target): {error}") from error
+    if not isinstance(value, Tensor) or value.ndim != 0:
+        raise UserError(f"loss._target_={target}: gives no single number for predictions and targets")
 
 
 def build_schedule(config: Config) -> Callable[[int], float]:

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 2_000
+"""Characters of a line at most: a value in a message may be as long as a file."""
+
 
 class UserError(ValueError):
     """A request that can't be met. Its text is one line: the value, why it is wrong, what to do."""
@@ -20,5 +23,7 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
 
 def one_line(text: object) -> str:
     """`text` without line breaks or control characters, so that an error stays one harmless line."""
-    words = " ".join(str(text).split())
+    words = " ".join(str(text)[: 2 * LONGEST].split())
+    if len(words) > LONGEST:
+        words = words[:LONGEST] + " ..."
     return "".join(c if c.isprintable() else "?" for c in words)

@@ -38,7 +38,7 @@ class Display:
 
     def watch(self, look: "Look | None") -> None:
         """An epoch has ended."""
-        self._epochs += 1
+        self._epochs = self._epochs + 1 if look is None else look.epoch  # a resumed run does not begin at 1
         if not self.console.is_terminal or time.monotonic() - self._updated < SECONDS_BETWEEN_UPDATES:
             return
         self._updated = time.monotonic()

@@ -8,18 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from experiments import assembly, assessment, devices, models
+from experiments import assembly, assessment, devices, models, resuming
 from experiments.assembly import Experiment
 from experiments.config import Config
 from experiments.data.prepared import data_hash
-from experiments.errors import one_line
+from experiments.errors import UserError, one_line
 from experiments.interruption import Interruption
 from experiments.losses import MSE, ManualMSE
 from experiments.optimum import Conditioning, Optimum, conditioning, solve
 from experiments.rates import stable_lr
+from experiments.resuming import Session
 from experiments.tracking import environment
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import LARGEST_LISTED, Result, described, failure, write_result
@@ -36,22 +38,25 @@ LARGEST_TRACED = 64
 Watch = Callable[[Look | None], None]
 
 
-def run(config: Config, folder: Path, *, watch: Watch = lambda look: None, single: bool = True) -> Result:
-    """Train one experiment into `folder` and return its Result.
+def run(
+    config: Config, folder: Path, *, watch: Watch = lambda look: None, single: bool = True, resumed: bool = False
+) -> Result:  # fmt: skip
+    """Train one experiment into `folder`, or with `resumed` go on with the one that is there; return its Result.
 
     `watch` is called after every epoch; `single` is False in a sweep, where figures and weights are off by
-    default. Raises UserError before anything is written when a part can't be built, KeyboardInterrupt after the
-    files are closed; whatever else goes wrong is raised after a result.json of status failed.
+    default. Raises UserError before anything is written when a part can't be built. KeyboardInterrupt, after a
+    checkpoint, and OSError leave the run unfinished, so that it can be resumed; whatever else goes wrong is
+    raised after a result.json of status failed.
     """
     began, threads = time.perf_counter(), torch.get_num_threads()
     try:
-        return _run(config, folder, watch, single, began)
+        return _run(config, folder, watch, single, resumed, began)
     finally:
         if config.device.threads is not None:
             torch.set_num_threads(threads)
 
 
-def _run(config: Config, folder: Path, watch: Watch, single: bool, began: float) -> Result:
+def _run(config: Config, folder: Path, watch: Watch, single: bool, resumed: bool, began: float) -> Result:
     experiment = assembly.assemble(config)
     plain = plain_config(config)
     digest = config_hash(plain)
@@ -59,13 +64,25 @@ def _run(config: Config, folder: Path, watch: Watch, single: bool, began: float)
         devices.describe(experiment.device), torch.get_num_threads(), config.device.dtype,
         data_hash(experiment.data.table),
     )  # fmt: skip
-    with Tracker(folder, plain, digest, config.tracking.tensorboard, own_log=single) as tracker:
+    with Tracker(folder, plain, digest, config.tracking.tensorboard, own_log=single, resumed=resumed) as tracker:
         try:
             with assembly.seeded(config):
                 result = _train(experiment, tracker, plain, digest, about, began, watch, single)
+        except KeyboardInterrupt:
+            log.warning("interrupted")
+            raise KeyboardInterrupt(f"interrupted; go on with: experiments resume {folder}") from None
+        except OSError as error:  # the disk's doing, not the run's
+            log.error("stopped: %s", one_line(error))
+            error.filename = error.filename or str(folder)
+            if (folder / "config.json").exists():
+                error.add_note(f"go on with: experiments resume {folder}")
+            raise
         except Exception as error:
+            if resumed and isinstance(error, UserError):  # no such folder can be gone on with; it stays as it is
+                raise
             log.exception("the run failed: %s", one_line(error))
             write_result(folder, failure(digest, config.seed, error, about))
+            tracker.checkpoints.remove()
             raise
     return replace(result, folder=folder, table=experiment.data.table)
 
@@ -76,7 +93,8 @@ def _train(
 ) -> Result:  # fmt: skip
     config, data, model = experiment.config, experiment.data, experiment.model
     log.info("training on %s, %s, seed %d", about["device"], config.device.dtype, config.seed)
-    optimum, conditions = yardstick(experiment)
+    with np.errstate(all="ignore"):  # a table of numbers near the largest: what is not finite is written as null
+        optimum, conditions = yardstick(experiment)
     least = optimum.loss if optimum is not None and isinstance(experiment.loss, MSE | ManualMSE) else None
     if tracker.events is not None:
         tracker.events.hparams(hparams(plain, experiment.lr))
@@ -84,14 +102,20 @@ def _train(
     tracing = models.is_linear(model) and sum(t.numel() for t in models.state(model).values()) <= LARGEST_TRACED
     weights_logged = tracing and (single if config.tracking.weights is None else config.tracking.weights)
     drawing = single if config.tracking.figures is None else config.tracking.figures
-    path: list[Tensor] = []
-    trace = tracing and drawing
-    if trace:
+    trace, training = tracing and drawing, config.training
+    digests = {"config_hash": digest, "data_hash": about["data_hash"]}
+    session = resuming.restore(tracker, experiment, digests) if tracker.resumed else Session()
+    progress, path = session.progress, session.path
+    if trace and not path:
         path.append(_point(model))
 
-    progress, training = Progress(), config.training
+    def checkpoint() -> None:
+        now = time.perf_counter()
+        resuming.save(tracker, experiment, session.after(now - training_began, now - began), digests)
+
     training_began = time.perf_counter()
-    with Interruption(progress, training.max_seconds):
+    left = None if training.max_seconds is None else max(training.max_seconds - session.train_seconds, 0)
+    with Interruption(progress, left):
         for look in fit(
             model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr, experiment.batches,
             experiment.trained_loss(), experiment.generator, progress,
@@ -101,10 +125,14 @@ def _train(
                 tracker.record(look.epoch, look.step, _scalars(look, least, experiment, weights_logged))
                 if trace:
                     path.append(_point(model))
+            due = training.checkpoint_every and progress.epoch % training.checkpoint_every == 0
+            if due and progress.status != "diverged":
+                checkpoint()
             watch(look)
     if progress.stop == "interrupted":
+        checkpoint()
         raise KeyboardInterrupt
-    seconds = time.perf_counter() - training_began
+    seconds = session.train_seconds + time.perf_counter() - training_began
 
     if progress.best is not None:
         models.load_state(model, progress.best)
@@ -129,7 +157,7 @@ def _train(
         features=list(data.table.features), targets=list(data.table.targets),
         rows={"train": len(data.table.x), "validation": 0 if data.held_out is None else len(data.held_out.x)},
         timing={
-            "train_seconds": seconds, "total_seconds": time.perf_counter() - began,
+            "train_seconds": seconds, "total_seconds": session.total_seconds + time.perf_counter() - began,
             "rows_per_second": progress.epoch * len(data.table.x) / max(seconds, 1e-9),
         },
         environment=about, **described(data.table),
@@ -142,6 +170,7 @@ def _train(
         tracker.events.end("success")
     tracker.flush()
     write_result(tracker.folder, result)
+    tracker.checkpoints.remove()
     return result
 
 
@@ -224,6 +253,6 @@ def _listed(weight: Tensor, bias: Tensor) -> dict[str, Any] | None:
 
 
 def _markdown(plain: dict[str, Any]) -> str:
-    from omegaconf import OmegaConf
+    import yaml
 
-    return f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(plain))}```"
+    return f"```yaml\n{yaml.safe_dump(plain, sort_keys=False)}```"

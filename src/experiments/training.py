@@ -79,11 +79,11 @@ def fit(
             if progress.stop:
                 break
 
-        if progress.stop == "interrupted":
+        if (stop := progress.stop) == "interrupted":  # read once: it may be set at any moment
             return
         progress.step += progress.batch
         progress.epoch, progress.batch = progress.epoch + 1, 0
-        if progress.stop == "max_seconds":
+        if stop == "max_seconds":
             progress.status = "stopped_early"
         if progress.epoch % log_every == 0 or progress.epoch == epochs or progress.status == "stopped_early":
             look = Look(progress.epoch, progress.step, rate, *evaluate())  # the losses leave the device here

@@ -11,6 +11,7 @@ torch.
 
 import itertools
 import os
+import secrets
 import socket
 import struct
 import time
@@ -40,17 +41,28 @@ class EventFile:
 
     path: Path
 
-    def __init__(self, folder: Path) -> None:
-        """Create the file in `folder`, which must exist; OSError when it cannot be written."""
+    def __init__(self, folder: Path, hidden: bool = False) -> None:
+        """Create the file in `folder`, which must exist; OSError when it cannot be written.
+
+        A hidden one has a name that TensorBoard does not read, until `show`.
+        """
         self._opened = time.time()
         name = f"{int(self._opened):010d}.{socket.gethostname()}.{os.getpid()}.{next(_file_number)}"
-        self.path = Path(folder) / f"events.out.tfevents.{name}"
+        self._shown = Path(folder) / f"events.out.tfevents.{name}"
+        self.path = Path(folder) / f".events.{secrets.token_hex(4)}.tmp" if hidden else self._shown
         self._file = self.path.open("xb", buffering=0)
         self._pending = bytearray()
         self._flushed = time.monotonic()
         self._session_open = False
         self._write(event_pb2.Event(wall_time=self._opened, file_version="brain.Event:2"))
         self.flush()
+
+    def show(self) -> None:
+        """Give a hidden file its name, after everything written so far has reached the disk."""
+        self.flush()
+        os.fsync(self._file.fileno())
+        self.path.replace(self._shown)
+        self.path = self._shown
 
     def scalars(self, step: int, values: Mapping[str, float], wall_time: float | None = None) -> None:
         """Write one value per tag at `step`, in one record. They are kept as float32; NaN stays NaN."""

@@ -1,11 +1,18 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and files of strangers read with care."""
 
+import contextlib
 import os
+import re
 import secrets
+import stat
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from experiments.errors import UserError, one_line
+
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -18,9 +25,38 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last; file systems that can't (some network ones) are left to themselves."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of `write_atomically` whose process was killed. Only for the folder's holder."""
+    for path in folder.iterdir():
+        if LEFTOVER.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def require_own_files(folder: Path) -> None:
+    """Raise UserError unless a folder holds only regular files and folders: a link could lead a write elsewhere."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+                kind = "a link" if entry.is_symlink() else "no regular file"
+                raise UserError(f"{one_line(entry.path)}: is {kind}; a run's folder holds only files of its own")
 
 
 def json_bytes(content: Any, *, indent: bool = True) -> bytes:
@@ -29,12 +65,22 @@ def json_bytes(content: Any, *, indent: bool = True) -> bytes:
     return orjson.dumps(content, option=options | orjson.OPT_INDENT_2 if indent else options)
 
 
+def read_bytes(path: Path, limit: int) -> bytes:
+    """A regular file of at most `limit` bytes; no link is followed. Raises OSError, or ValueError in one line."""
+    # a FIFO would block and a device never end: look at what was opened before reading it
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as file:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise ValueError(f"{path.name} is no regular file")
+        if about.st_size > limit:
+            raise ValueError(f"{path.name} is larger than {limit / 2**20:.3g} MB")
+        return file.read(limit)
+
+
 def read_json(path: Path, limit: int = 64 * 2**20) -> Any:
     """The content of a JSON file of at most `limit` bytes. Raises OSError, or ValueError in one line."""
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise ValueError(f"{path.name} is larger than {limit // 2**20} MB")
+    content = read_bytes(path, limit)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:

@@ -1,6 +1,8 @@
 """The run folder while a run is under way: config first, records as they come, the result last."""
 
+import contextlib
 import logging
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,39 +12,84 @@ import orjson
 from torch import Tensor
 
 from experiments.errors import UserError
+from experiments.tracking.checkpoint import Checkpoints
 from experiments.tracking.events import EventFile
-from experiments.tracking.files import json_bytes, write_atomically
+from experiments.tracking.files import json_bytes, remove_leftovers, require_own_files, write_atomically
+from experiments.tracking.lock import hold
+from experiments.tracking.replay import put_in_place, replay
 
 log = logging.getLogger("experiments")
 SECONDS_BETWEEN_FLUSHES = 1.0
 
 
+class RunLog(logging.FileHandler):
+    """run.log. A line that can't be written is lost without a word: whoever wrote it meets the same disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None: ...
+
+
 class Tracker:
-    """Writes config.json, run.log, metrics.jsonl and the event file of one folder. A context manager."""
+    """Writes config.json, run.log, metrics.jsonl, the event file and the checkpoints of one folder.
+
+    A context manager. It holds the folder's lock from its construction to `close`.
+    """
 
     def __init__(
-        self, folder: Path, plain: Mapping[str, Any], config_hash: str, tensorboard: bool, own_log: bool = True
-    ) -> None:
-        """Claim the folder by its config.json; without `own_log` (in a sweep) there is no run.log.
+        self, folder: Path, plain: Mapping[str, Any], config_hash: str, tensorboard: bool, own_log: bool = True,
+        resumed: bool = False,
+    ) -> None:  # fmt: skip
+        """Claim the folder by its config.json, or with `resumed` go on in it. Without `own_log` there is no run.log.
 
-        Raises UserError when another run is there, OSError as it comes.
+        Raises UserError when another run is there, has ended there, or is at work there; OSError as it comes.
         """
-        self.folder = folder
+        self.folder, self.resumed = folder, resumed
+        self.checkpoints = Checkpoints(folder / "checkpoint")
         folder.mkdir(parents=True, exist_ok=True)
-        if any((folder / name).exists() for name in ("config.json", "result.json")):
+        if not resumed and any((folder / name).exists() for name in ("config.json", "result.json")):
             raise UserError(f"{folder}: there is a run in this folder already; choose another hydra.run.dir")
-        write_atomically(folder / "config.json", json_bytes({**plain, "config_hash": config_hash}))
-        self._open(tensorboard, own_log)
+        places = [p for p in (folder, folder / "checkpoint", folder / "figures") if p.exists()]
+        if resumed:
+            for place in places:
+                require_own_files(place)
+        self._lock = hold(folder)
+        try:
+            for place in places:
+                remove_leftovers(place)
+            if resumed and (folder / "result.json").exists():
+                raise UserError(f"{folder}: the run in this folder has ended; there is nothing to resume")
+            if not resumed:
+                write_atomically(folder / "config.json", json_bytes({**plain, "config_hash": config_hash}))
+            self._open(tensorboard, own_log)
+        except BaseException:
+            self._lock.release()
+            raise
 
     def _open(self, tensorboard: bool, own_log: bool) -> None:
+        self._metrics = (self.folder / "metrics.jsonl").open("ab")
+        self._flushed = time.monotonic()
+        self.events = EventFile(self.folder, hidden=self.resumed) if tensorboard else None
         path = self.folder / "run.log"
-        self._handler = logging.FileHandler(path, encoding="utf-8") if own_log else logging.NullHandler()
+        self._handler = RunLog(path, encoding="utf-8") if own_log else logging.NullHandler()
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(self._handler)
         log.setLevel(logging.INFO)
-        self._metrics = (self.folder / "metrics.jsonl").open("ab")
-        self._flushed = time.monotonic()
-        self.events = EventFile(self.folder) if tensorboard else None
+
+    def sync(self) -> int:
+        """Bring metrics.jsonl to the disk; its bytes."""
+        self._metrics.flush()
+        os.fsync(self._metrics.fileno())
+        return self._metrics.tell()
+
+    def rewind(self, offset: int) -> None:
+        """Go on after the first `offset` bytes of metrics.jsonl: later lines will be recorded again.
+
+        The event file is built anew from the lines kept, then takes the old one's place.
+        """
+        self._metrics.truncate(offset)
+        self._metrics.seek(offset)
+        if self.events is not None:
+            replay(self.folder / "metrics.jsonl", self.events)
+        put_in_place(self.folder, self.events)
 
     def record(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """One line of metrics.jsonl and one record of the event file. Flushed at most once a second."""
@@ -65,7 +112,7 @@ class Tracker:
         """model.safetensors, without metadata: the same weights are the same bytes."""
         from safetensors.torch import save
 
-        content = save({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
+        content = save({name: t.detach().cpu().clone().contiguous() for name, t in tensors.items()})  # tied: twice
         write_atomically(self.folder / "model.safetensors", content)
 
     def flush(self) -> None:
@@ -76,19 +123,27 @@ class Tracker:
         self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Close every file; closing twice is fine."""
+        """Close every file and release the folder; closing twice is fine."""
         log.removeHandler(self._handler)
         self._handler.close()
         try:
             self._metrics.close()
         finally:
-            if self.events is not None:
-                self.events.close()
+            try:
+                if self.events is not None:
+                    self.events.close()
+            finally:
+                self._lock.release()
 
     def __enter__(self) -> "Tracker":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self.events is not None:
-            self.events.end("failure")
-        self.close()
+        if kind is None:
+            self.close()
+            return
+        with contextlib.suppress(OSError):  # a full disk is full here too; the first error is the one to tell
+            if self.events is not None:
+                self.events.end("failure")
+        with contextlib.suppress(OSError):
+            self.close()
