@@ -183,7 +183,7 @@ def broken(status: int, out: str, err: str, seconds: float) -> str:
         return f"took {seconds:.0f} s"
     if status not in (0, 1, 2):
         return f"status {status}"
-    if status == 0 and err:
+    if status == 0 and not all(line.startswith("warning: ") for line in err.splitlines()):
         return "done, but with words on standard error"
     if status and not (err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n")):
         return f"status {status} without exactly one error line"

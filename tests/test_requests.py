@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from experiments.__main__ import COMMANDS
 from tests.requests import broken, command_line, from_config, plain_config, run_command, table_request
 
-LOOP = settings(max_examples=15, deadline=None, suppress_health_check=[*HealthCheck], derandomize=True)
+LOOP = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
+)
 
 
 @LOOP

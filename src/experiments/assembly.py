@@ -11,14 +11,14 @@ from torch import Generator, Tensor
 
 from experiments import devices, losses, models, schedules
 from experiments.config import GROUPS, Config, Custom, Data
-from experiments.data.batches import Batches
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared, prepare
+from experiments.data.stream import Stream, Streamed, prepare_stream
 from experiments.errors import UserError
 from experiments.optimizers import ManualOptimizer, Rule
 from experiments.rates import automatic_lr
 from experiments.targets import accepted, build, locate, needs_no_argument
-from experiments.training import Losses, evaluation
+from experiments.training import Losses, evaluation, streamed_evaluation
 
 
 @dataclass
@@ -34,13 +34,19 @@ class Experiment:
     loss: Any
     schedule: Callable[[int], float]
     lr: float
-    batches: Batches
+    batches: Any
 
     def trained_loss(self) -> Callable[[], Losses]:
         """A look at the losses over all rows: one transfer from the device for both."""
         scale = None
         if self.data.standardized:
             scale = self.data.scaling.y_scale.to(self.data.y.device, self.data.y.dtype)
+        if isinstance(self.data, Streamed):
+            train = streamed_evaluation(self.model, self.loss, self.data.placed_blocks, scale)
+            if not self.data.validation_rows:
+                return lambda: (train().item(), None)
+            held = streamed_evaluation(self.model, self.loss, lambda: self.data.placed_blocks(held_out=True), scale)
+            return lambda: (train().item(), held().item())
         train = evaluation(self.model, self.loss, self.data.x, self.data.y, scale)
         if self.data.x_validation is None or self.data.y_validation is None:
             return lambda: (train().item(), None)
@@ -83,7 +89,7 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
     schedule = build_schedule(config)
     optimizer, lr = build_optimizer(config, model, data, loss)
     training = config.training
-    batches = Batches(data.x, data.y, training.batch_size, training.shuffle, data.block_rows, data.loader)
+    batches = data.batches(training.batch_size, training.shuffle)
     return Experiment(config, device, data, generator, model, optimizer, loss, schedule, lr, batches)
 
 
@@ -93,13 +99,21 @@ def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     target = locate("data._target_", config.data._target_, (object,))
     common: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(Data)} | keys
     own = {k: v for k, v in keys.items() if k not in {f.name for f in dataclasses.fields(Data)}}
-    if not callable(getattr(target, "load", None)):
+    taken = accepted(target, common)
+    source = build("data", target, own | taken)
+    if target is not Stream and not callable(getattr(target, "load", None)):
         raise UserError(f"data._target_={config.data._target_}: has no load() that gives a table")
-    dataset = build("data", target, own | accepted(target, common)).load()
+    if isinstance(source, Stream):
+        return prepare_stream(
+            source, standardize=common["standardize"], bias=has_bias(config), loader=common["loader"],
+            device=device, dtype=dtype,
+        )  # fmt: skip
+    dataset = source.load()
     if not isinstance(dataset, Dataset):
         raise UserError(f"data._target_={config.data._target_}: load() gave no experiments.data.dataset.Dataset")
+    chosen = {k: None if k in taken else common[k] for k in ("inputs", "targets")}  # a source may choose by itself
     return prepare(
-        dataset, inputs=common["inputs"], targets=common["targets"], validation=common["validation"],
+        dataset, **chosen, validation=common["validation"],
         split_seed=common["split_seed"], standardize=common["standardize"], bias=has_bias(config),
         loader=common["loader"], block_rows=common["block_rows"], device=device, dtype=dtype,
     )  # fmt: skip

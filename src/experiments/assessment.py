@@ -7,12 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.data.dataset import Dataset
+from experiments.data.prepared import Prepared
 from experiments.losses import MSE, ManualMSE
 from experiments.optimum import Optimum
-
-BLOCK = 65_536
-"""Rows taken to float64 at a time."""
 
 Predict = Callable[[Tensor], Tensor]
 """Rows (n, features) in the table's units to predictions (n, targets) in the table's units, float64."""
@@ -22,29 +19,29 @@ NO_RATIO = 1e-24
 """An optimum below this share of the targets' mean square is zero but for rounding: no gap is relative to it."""
 
 
-def metrics(
-    predict: Predict, loss: Any, table: Dataset, held_out: Dataset | None, optimum: Optimum | None, linear: bool
-) -> dict[str, Any]:
+def metrics(predict: Predict, loss: Any, data: Prepared, optimum: Optimum | None, linear: bool) -> dict[str, Any]:
     """The `metrics` of result.json; r2 and rmse are of the training rows, one a target.
 
     A linear model's gap is computed as the mean squared distance from the optimum's predictions, which equals
     loss - optimum_loss exactly (the optimum's residuals are orthogonal to all linear predictions) and loses no
     digits where the two are close.
     """
-    squares, totals, excess = (np.zeros(len(table.targets)) for _ in range(3))
-    mean = table.y.to(torch.float64).mean(0).numpy()
+    squares, totals, excess, mean = (np.zeros(len(data.table.targets)) for _ in range(4))
+    squared, rows, total = isinstance(loss, MSE | ManualMSE), 0, 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for x, y, prediction in _blocks(predict, table):
+        for x, y, prediction in _blocks(predict, data):
             squares += np.square(prediction - y).sum(0)
-            totals += np.square(y - mean).sum(0)
+            # means and squares of blocks merged (T. Chan, G. Golub and R. LeVeque, 1983)
+            step, share = y.mean(0) - mean, len(y) / (rows + len(y))
+            totals += np.square(y - y.mean(0)).sum(0) + step**2 * rows * share
+            mean, rows = mean + step * share, rows + len(y)
+            total += 0.0 if squared else _summed(loss, prediction, y)
             if optimum is not None:
                 excess += np.square(prediction - (x @ optimum.weight.T + optimum.bias)).sum(0)
-    rows = len(table.x)
-    squared = isinstance(loss, MSE | ManualMSE)
-    train_loss = float(squares.mean() / rows) if squared else _loss(predict, loss, table)
+    train_loss = float(squares.mean() / rows) if squared else total / rows
     found: dict[str, Any] = {
         "train_loss": _finite(train_loss),
-        "validation_loss": None if held_out is None else _finite(_loss(predict, loss, held_out)),
+        "validation_loss": _finite(_held_out_loss(predict, loss, data)) if data.validation_rows else None,
         "optimum_loss": optimum.loss if optimum is not None and squared else None,
         "gap": None,
         "gap_relative": None,
@@ -53,25 +50,28 @@ def metrics(
     }
     if optimum is not None and squared:
         found["gap"] = _finite(float(excess.mean() / rows) if linear else train_loss - optimum.loss)
-        size = table.y.to(torch.float64).square().mean().item()
+        size = float((totals / rows + mean**2).mean())
         if found["gap"] is not None and optimum.loss > NO_RATIO * size:
             found["gap_relative"] = _finite(found["gap"] / optimum.loss)
     return found
 
 
-def _blocks(predict: Predict, table: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    for first in range(0, len(table.x), BLOCK):
-        x = table.x[first : first + BLOCK].to(torch.float64)
-        y = table.y[first : first + BLOCK].to(torch.float64)
-        yield x.numpy(), y.numpy(), predict(x).numpy()
+def _blocks(
+    predict: Predict, data: Prepared, held_out: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    for block_x, block_y in data.blocks(held_out):
+        if len(block_x):
+            x = block_x.to(torch.float64)
+            yield x.numpy(), block_y.to(torch.float64).numpy(), predict(x).numpy()
 
 
-def _loss(predict: Predict, loss: Any, table: Dataset) -> float:
-    """The loss over all rows of a table: the mean of its blocks', each weighted by its rows."""
-    total = 0.0
-    for _, y, prediction in _blocks(predict, table):
-        total += loss(torch.from_numpy(prediction), torch.from_numpy(y)).item() * len(y)
-    return total / len(table.x)
+def _held_out_loss(predict: Predict, loss: Any, data: Prepared) -> float:
+    """The loss over the validation rows: the mean of the blocks', each weighted by its rows."""
+    return sum(_summed(loss, p, y) for _, y, p in _blocks(predict, data, held_out=True)) / data.validation_rows
+
+
+def _summed(loss: Any, prediction: np.ndarray, y: np.ndarray) -> float:
+    return loss(torch.from_numpy(prediction), torch.from_numpy(y)).item() * len(y)
 
 
 def _finite(value: float) -> float | None:

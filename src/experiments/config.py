@@ -10,7 +10,7 @@ from typing import Any
 
 
 def key(default: Any, help: str, **rules: Any) -> Any:
-    """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`."""
+    """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`, `path`."""
     metadata = {"help": help, **rules}
     if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)
@@ -209,7 +209,40 @@ class Synthetic(Data):
     n_targets: int = key(1, "targets", low=1)
     noise: float = key(0.1, "standard deviation of the noise on the targets", low=0)
     condition: float = key(1.0, "condition number of the loss's Hessian", low=1)
+    correlation: float = key(0.0, "correlation of every two features (instead of a condition number)", low=0, below=1)
+    outliers: float = key(0.0, "share of the rows whose targets are far off", low=0, high=1)
+    outlier_size: float = key(10.0, "how far off an outlier is, in standard deviations of the targets", low=0)
     seed: int = key(0, "seed of the table, apart from the run's", low=0, high=2**63 - 1)
+
+
+@dataclass(frozen=True)
+class Table(Data):
+    _target_: str = key("experiments.data.table.Table", "the class of the data")
+    path: str | None = key(None, "file: CSV, TSV, Parquet, Arrow, Feather, NPY or NPZ", path=True)
+    one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
+    missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean",
+                       choices=("error", "drop", "mean"))  # fmt: skip
+    units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
+    validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
+    validation_path: str | None = key(None, "second file, all of it for validation", path=True)
+
+
+@dataclass(frozen=True)
+class Diabetes(Data):
+    _target_: str = key("experiments.data.samples.Diabetes", "the class of the data")
+
+
+@dataclass(frozen=True)
+class Linnerud(Data):
+    _target_: str = key("experiments.data.samples.Linnerud", "the class of the data")
+
+
+@dataclass(frozen=True)
+class Stream(Data):
+    _target_: str = key("experiments.data.stream.Stream", "the class of the data")
+    path: str | None = key(None, "Parquet file or folder, NPY or CSV file, of any size", path=True)
+    units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
+    validation_path: str | None = key(None, "second file or folder, all of it for validation", path=True)
 
 
 # --------------------------------------------------------------------------------------------- device
@@ -276,7 +309,8 @@ GROUPS: dict[str, dict[str, type]] = {
     "schedule": {"constant": Constant, "step": Step, "cosine": Cosine, "inverse_time": InverseTime,
                  "warmup": Warmup},
     "loss": {"mse": MSE, "manual_mse": ManualMSE, "l1": L1, "huber": Huber},
-    "data": {"crops": Crops, "crops_small": CropsSmall, "synthetic": Synthetic},
+    "data": {"crops": Crops, "crops_small": CropsSmall, "synthetic": Synthetic, "table": Table, "stream": Stream,
+             "diabetes": Diabetes, "linnerud": Linnerud},
     "device": {"auto": Device, "cpu": Device, "cuda": Device, "mps": Device},
 }  # fmt: skip
 SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "tracking": Tracking}

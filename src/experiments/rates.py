@@ -8,9 +8,9 @@ from typing import Any
 
 from experiments.config import Config, Custom
 from experiments.data.prepared import Prepared
+from experiments.data.stream import Streamed
 from experiments.errors import UserError
 from experiments.losses import MSE, ManualMSE
-from experiments.spectrum import batch_stability
 from experiments.training import Progress, fit
 
 log = logging.getLogger("experiments")
@@ -26,9 +26,9 @@ def automatic_lr(config: Config, data: Prepared, loss: Any) -> float:
             "optimizer.lr=auto: a stable rate is known for plain gradient descent on the mean squared error only; "
             "give optimizer.lr a number"
         )
-    batch = config.training.batch_size or len(data.x)
+    batch = config.training.batch_size or data.rows
     bias = getattr(config.model, "bias", True)
-    limit = batch_stability(data.x, data.y.shape[1], batch, bias).max_stable_lr
+    limit = data.stability(batch, bias).max_stable_lr
     if not math.isfinite(limit):
         raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
     return round_down(limit / 2)
@@ -50,6 +50,8 @@ def stable_lr(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -
     """
     from experiments.assembly import assemble  # which needs automatic_lr
 
+    if isinstance(data, Streamed):  # an epoch can take longer than anybody would wait for an answer
+        return None
     deadline, candidate = time.monotonic() + seconds, lr
     while time.monotonic() < deadline and candidate > 1e-30:
         candidate = round_down(candidate / 2)

@@ -1,6 +1,8 @@
 """What a single run shows on the terminal: progress while it works, a summary at the end. Quiet when piped."""
 
+import logging
 import math
+import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -9,12 +11,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from experiments.config import Config
+from experiments.errors import one_line
 
 if TYPE_CHECKING:  # both import torch, which a refused request should not wait for
     from experiments.tracking.result import Result
     from experiments.training import Look
 
 SECONDS_BETWEEN_UPDATES = 0.05
+
+
+class Warnings(logging.Handler):
+    """Keeps the warnings of a run until it has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.WARNING:  # errors are the entry's to print
+            self.lines.append(one_line(record.getMessage()))
 
 
 class Display:
@@ -28,6 +43,7 @@ class Display:
             TimeRemainingColumn(), console=self.console, transient=True, disable=not self.console.is_terminal,
         )  # fmt: skip
         self._epochs, self._updated = 0, 0.0
+        self._warnings = Warnings()
 
     def begin(self, config: Config) -> None:
         """A run starts."""
@@ -47,12 +63,16 @@ class Display:
             self._progress.update(self._task, loss=f"loss {look.train_loss:.6g}")
 
     def __enter__(self) -> "Display":
+        logging.getLogger("experiments").addHandler(self._warnings)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        logging.getLogger("experiments").removeHandler(self._warnings)
+        for line in self._warnings.lines if kind is None else ():  # an error is one line by itself
+            print(f"warning: {line}", file=sys.stderr)
 
     def summary(self, result: "Result") -> None:
         """Losses, distance from the exact optimum and why, equations, an example, and where to look next."""

@@ -15,14 +15,15 @@ from torch import Tensor
 from experiments import assembly, assessment, devices, models, resuming
 from experiments.assembly import Experiment
 from experiments.config import Config
-from experiments.data.prepared import data_hash
+from experiments.data.dependence import notes
 from experiments.errors import UserError, one_line
 from experiments.interruption import Interruption
 from experiments.losses import MSE, ManualMSE
-from experiments.optimum import Conditioning, Optimum, conditioning, solve
+from experiments.optimum import Conditioning, Optimum
 from experiments.rates import stable_lr
 from experiments.resuming import Session
 from experiments.tracking import environment
+from experiments.tracking.files import json_bytes, write_atomically
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import LARGEST_LISTED, Result, described, failure, write_result
 from experiments.tracking.tracker import Tracker
@@ -62,14 +63,16 @@ def _run(config: Config, folder: Path, watch: Watch, single: bool, resumed: bool
     digest = config_hash(plain)
     about = environment.describe(
         devices.describe(experiment.device), torch.get_num_threads(), config.device.dtype,
-        data_hash(experiment.data.table),
+        experiment.data.digest(),
     )  # fmt: skip
     with Tracker(folder, plain, digest, config.tracking.tensorboard, own_log=single, resumed=resumed) as tracker:
         try:
+            if (encoding := experiment.data.table.encoding) is not None:
+                write_atomically(folder / "encoding.json", json_bytes(encoding))
             with assembly.seeded(config):
                 result = _train(experiment, tracker, plain, digest, about, began, watch, single)
         except KeyboardInterrupt:
-            log.warning("interrupted")
+            log.info("interrupted")
             raise KeyboardInterrupt(f"interrupted; go on with: experiments resume {folder}") from None
         except OSError as error:  # the disk's doing, not the run's
             log.error("stopped: %s", one_line(error))
@@ -146,7 +149,7 @@ def _train(
         best_epoch=progress.best_epoch if progress.best_epoch else None, steps=progress.step, lr=experiment.lr,
         executed="serial",
         metrics=assessment.metrics(
-            experiment.predict, experiment.loss, data.table, data.held_out, optimum, models.is_linear(model)
+            experiment.predict, experiment.loss, data, optimum, models.is_linear(model)
         ),
         parameters=_listed(*experiment.parameters()) if models.is_linear(model) else None,
         optimum=None if optimum is None else _listed(torch.from_numpy(optimum.weight), torch.from_numpy(optimum.bias)),
@@ -155,16 +158,16 @@ def _train(
             for name in ("lambda_max", "condition_number", "max_stable_lr")
         },
         features=list(data.table.features), targets=list(data.table.targets),
-        rows={"train": len(data.table.x), "validation": 0 if data.held_out is None else len(data.held_out.x)},
+        rows={"train": data.rows, "validation": data.validation_rows},
         timing={
             "train_seconds": seconds, "total_seconds": session.total_seconds + time.perf_counter() - began,
-            "rows_per_second": progress.epoch * len(data.table.x) / max(seconds, 1e-9),
+            "rows_per_second": progress.epoch * data.rows / max(seconds, 1e-9),
         },
         environment=about, **described(data.table),
     )  # fmt: skip
     if progress.status == "diverged":
         result = replace(result, message=divergence(experiment, progress))
-        log.warning("%s", result.message)
+        log.info("%s", result.message)
     log.info("%s after %d epochs, training loss %s", result.status, result.epochs, result.metrics["train_loss"])
     if tracker.events is not None:
         tracker.events.end("success")
@@ -185,15 +188,17 @@ def yardstick(experiment: Experiment) -> tuple[Optimum | None, Conditioning | No
         log.info("no exact optimum: %d features are more than %d", features, LARGEST_SOLVED)
         return None, None
     bias = assembly.has_bias(experiment.config)
-    optimum = solve(data.table.x, data.table.y, bias=bias)
+    optimum = data.optimum(bias)
     if not optimum.unique:
         log.warning(
             "the optimum is not unique: rank %d of %d columns; the one compared with has the smallest weights",
             optimum.rank, features + bias,
         )  # fmt: skip
+        for note in notes(data.squares(bias), data.table.features):
+            log.warning("%s", note)
     if not isinstance(experiment.loss, MSE | ManualMSE) or not models.is_linear(experiment.model):
         return optimum, None
-    return optimum, conditioning(data.x, len(data.table.targets), bias=bias)
+    return optimum, data.conditioning(bias)
 
 
 def divergence(experiment: Experiment, progress: Progress) -> str:

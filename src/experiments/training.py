@@ -133,3 +133,19 @@ def evaluation(model: Model, loss: Any, x: Tensor, y: Tensor, scale: Tensor | No
             return loss(prediction if scale is None else prediction * scale, goal)
 
     return look
+
+
+def streamed_evaluation(
+    model: Model, loss: Any, blocks: Callable[[], Iterator[tuple[Tensor, Tensor]]], scale: Tensor | None
+) -> Callable[[], Tensor]:
+    """The same over blocks of rows: the mean of their losses, each weighted by its rows."""
+
+    def whole() -> Tensor:
+        total, rows = torch.zeros((), dtype=torch.float64), 0
+        for x, y in blocks():
+            if len(x):
+                total += len(x) * evaluation(model, loss, x, y, scale)().to("cpu", torch.float64)
+                rows += len(x)
+        return total / rows
+
+    return whole

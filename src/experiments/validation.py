@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import types
 import typing
 from collections.abc import Mapping
@@ -186,6 +187,12 @@ def _typed(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
         if len(value) != rules.get("length", len(value)):
             raise ValueError(f"must have {rules['length']} entries")
         return [_typed(typing.get_args(kind)[0], v, rules) for v in value]
+    if typing.get_origin(kind) is dict:
+        if not isinstance(value, Mapping):
+            raise ValueError("must be pairs, as {a: b}")
+        return {str(k): _typed(typing.get_args(kind)[1], v, rules) for k, v in value.items()}
+    if isinstance(value, str) and rules.get("path"):
+        return os.path.abspath(os.path.expanduser(value))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = _float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):

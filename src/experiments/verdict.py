@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from experiments.data.prepared import Prepared
-from experiments.optimum import Conditioning, LeastSquares
-from experiments.spectrum import BatchStability, Descent, batch_stability, descent
+from experiments.optimum import Conditioning
+from experiments.spectrum import BatchStability, Descent, descent
 
 FACTORS = (10, 2, 1.1)
 """Multiples of the smallest possible loss that the epochs are predicted to."""
@@ -26,15 +26,14 @@ class Verdict:
 
 def verdict(data: Prepared, weight: Tensor, bias: Tensor | None, lr: float, batch_size: int | None) -> Verdict:
     """From the spectrum alone; nothing is trained. weight (targets, features), bias (targets,) as trained."""
-    has_bias, targets = bias is not None, data.y.shape[1]
-    columns = LeastSquares(bias=has_bias)
-    columns.add(data.x, data.y)
+    has_bias = bias is not None
+    columns = data.squares_as_trained(has_bias)
     start = (weight.detach(), None if bias is None else bias.detach())
     scaled = columns.conditioning(standardized=True)
     return Verdict(
         conditioning=columns.conditioning(),
         descent=descent(columns, *start, lr),
-        batch=batch_stability(data.x, targets, batch_size or len(data.x), has_bias),
+        batch=data.stability(batch_size or data.rows, has_bias),
         standardized=scaled,
         standardized_descent=descent(columns, *start, best_lr(scaled), standardized=True),
     )

@@ -29,25 +29,26 @@ def main(arguments: Sequence[str]) -> int:
 def lines(experiment: "Experiment") -> list[str]:
     """The verdict on an assembled experiment."""
     from experiments import models
-    from experiments.optimum import solve
+    from experiments.data.dependence import notes
     from experiments.verdict import best_lr, epochs_in_words, number, verdict
 
     data, lr, training = experiment.data, experiment.lr, experiment.config.training
     model, weights = experiment.model, models.state(experiment.model)
     found = verdict(data, weights["weight"], weights.get("bias"), lr, training.batch_size)
     conditioning, batch = found.conditioning, found.batch
-    rows, features = data.x.shape
+    rows, features, has_bias = data.rows, len(data.table.features), model.bias is not None
     said = [
         f"table: {rows} rows, {features} features, {data.y.shape[1]} targets"
         + (", standardised" if data.standardized else ""),
-        f"smallest possible loss: {number(solve(data.table.x, data.table.y, model.bias is not None).loss)}",
+        f"smallest possible loss: {number(data.optimum(has_bias).loss)}",
         f"condition number: {number(conditioning.condition_number)} "
         f"(largest eigenvalue of the Hessian {number(conditioning.lambda_max)})",
         f"largest stable learning rate of full-batch gradient descent: {number(conditioning.max_stable_lr)}",
     ]
-    columns = features + (model.bias is not None)
+    columns = features + has_bias
     if conditioning.rank < columns:
         said.append(f"the answer is not unique: {conditioning.rank} of {columns} columns are independent")
+        said += notes(data.squares(has_bias), data.table.features)
     if found.descent.converges:
         said.append(f"lr={number(lr)}: full-batch gradient descent converges")
     else:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -26,6 +26,10 @@ class Dataset:
     """An input row whose prediction the summary shows."""
     truth: tuple[Tensor, Tensor] | None = None
     """Weight (targets, features) and bias (targets,) that the targets were made with, where known."""
+    held_out: "Dataset | None" = None
+    """Rows for validation that the source itself has set apart."""
+    encoding: dict[str, Any] | None = None
+    """How the inputs were made of a file's columns, where they are not the columns themselves: `columns.Encoding`."""
 
     def __post_init__(self) -> None:
         check_shapes(self.x, self.y)
@@ -39,6 +43,10 @@ class Dataset:
                 object.__setattr__(self, units, ("",) * len(names))
         if not self.quantities:
             object.__setattr__(self, "quantities", self.targets)
+
+    def holding_out(self, rows: "Dataset") -> "Dataset":
+        """This data set with `rows`, of the same columns, for validation."""
+        return dataclasses.replace(self, held_out=rows)
 
 
 class Source(Protocol):
@@ -67,13 +75,17 @@ def check_shapes(x: Tensor, y: Tensor) -> None:
     if len(x) == 0:
         raise UserError("data: the table has no rows")
     for name, tensor in (("inputs", x), ("targets", y)):
-        # one pass and no copy: a sum is finite only if every summand is, apart from overflow
-        if not torch.isfinite(tensor.sum(dtype=torch.float64)) and not torch.isfinite(tensor).all():
+        if not finite(tensor):
             row, column = (~torch.isfinite(tensor)).nonzero()[0].tolist()
             raise UserError(
                 f"data: {name} row {row + 1}, column {column + 1} is {tensor[row, column].item()}; "
                 "every cell must be a finite number"
             )
+
+
+def finite(tensor: Tensor) -> bool:
+    """Whether every number is: mostly one pass and no copy, since a sum is finite only if every summand is."""
+    return bool(torch.isfinite(tensor.sum()) or torch.isfinite(tensor).all())
 
 
 def select(dataset: Dataset, inputs: list[str] | None, targets: list[str] | None) -> Dataset:

@@ -2,7 +2,7 @@
 
 The serial loop and the stack both call it. A small table's order is the stable argsort of uniform draws, since
 many runs can then be drawn and sorted at once and still each get the bits that it would get alone: `torch.rand`
-in pieces is one big `torch.rand`. (`randperm` has no such form; it serves tables too large to stack.)
+in pieces is one big `torch.rand`. (`randperm` has no such form; it serves tables too large to stack, and blocks.)
 """
 
 import torch
@@ -28,6 +28,19 @@ def sort_keys(keys: Tensor) -> Tensor:
 def block_order(rows: int, block_rows: int, generator: Generator) -> Tensor:
     """A permutation (rows,) that shuffles blocks of neighbouring rows, and the rows inside each block."""
     starts = range(0, rows, block_rows)
-    blocks = epoch_order(len(starts), generator).tolist()
-    pieces = [(starts[b], min(block_rows, rows - starts[b])) for b in blocks]
-    return torch.cat([epoch_order(n, generator).add_(first) for first, n in pieces])
+    blocks, seed = block_plan(len(starts), generator)
+    return torch.cat([within_block(min(block_rows, rows - starts[b]), seed, b).add_(starts[b]) for b in blocks])
+
+
+def block_plan(blocks: int, generator: Generator) -> tuple[list[int], int]:
+    """The order of one epoch's blocks, and the seed of the orders within them; advances the generator.
+
+    What comes after in the generator does not depend on the rows, so that a stream can read blocks ahead.
+    """
+    order = epoch_order(blocks, generator).tolist()
+    return order, int(torch.randint(2**62, (), generator=generator))
+
+
+def within_block(rows: int, seed: int, block: int) -> Tensor:
+    """The permutation (rows,) of the rows of one block, by its number and the epoch's seed."""
+    return torch.randperm(rows, generator=Generator().manual_seed(seed + block))

@@ -2,15 +2,20 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from experiments.data.dataset import Dataset, select
-from experiments.data.order import epoch_order
-from experiments.data.scaling import Scaling, identity, standardization
+from experiments.data.batches import Batches
+from experiments.data.dataset import Dataset, finite, select
+from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
+from experiments.data.splitting import held_out_rows
 from experiments.errors import UserError
+from experiments.optimum import Conditioning, LeastSquares, Optimum, conditioning, solve
+from experiments.spectrum import BatchStability, batch_stability
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,59 @@ class Prepared:
     loader: str = "tensor"
     block_rows: int = 65_536
 
+    @property
+    def rows(self) -> int:
+        """Rows that are trained on."""
+        return len(self.table.x)
+
+    @property
+    def validation_rows(self) -> int:
+        return 0 if self.held_out is None else len(self.held_out.x)
+
+    def blocks(self, held_out: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+        """x and y of the training or validation rows, some at a time, in the table's units, on the CPU."""
+        rows = self.held_out if held_out else self.table
+        assert rows is not None
+        return zip(rows.x.split(ROWS_AT_ONCE), rows.y.split(ROWS_AT_ONCE), strict=True)
+
+    def placed_blocks(self, held_out: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+        """x and y of the training or validation rows as trained, on the device."""
+        x, y = (self.x_validation, self.y_validation) if held_out else (self.x, self.y)
+        assert x is not None and y is not None
+        yield x, y
+
+    def squares(self, bias: bool) -> LeastSquares:
+        """One pass over the training rows, in the table's units."""
+        found = LeastSquares(bias)
+        found.add(self.table.x, self.table.y)
+        return found
+
+    def squares_as_trained(self, bias: bool) -> LeastSquares:
+        """One pass over the training rows, as trained."""
+        found = LeastSquares(bias)
+        found.add(self.x, self.y)
+        return found
+
+    def optimum(self, bias: bool) -> Optimum:
+        """Of the training rows, in the table's units."""
+        return solve(self.table.x, self.table.y, bias=bias)
+
+    def conditioning(self, bias: bool) -> Conditioning:
+        """Of the loss as trained."""
+        return conditioning(self.x, self.y.shape[1], bias=bias)
+
+    def stability(self, batch_size: int, bias: bool) -> BatchStability:
+        """Of plain descent on batches, as trained."""
+        return batch_stability(self.x, self.y.shape[1], batch_size, bias)
+
+    def digest(self) -> str:
+        """Digits of the training rows: the same data, the same digits."""
+        return data_hash(self.table)
+
+    def batches(self, batch_size: int | None, shuffle: bool | str) -> Any:
+        """What `fit` asks for: an object whose `epoch(generator, first)` gives an epoch's batches."""
+        return Batches(self.x, self.y, batch_size, shuffle, self.block_rows, self.loader)
+
 
 def prepare(
     dataset: Dataset, *, inputs: list[str] | None = None, targets: list[str] | None = None,
@@ -49,9 +107,12 @@ def prepare(
     def placed(rows: Dataset | None) -> tuple[Tensor | None, Tensor | None]:
         if rows is None:
             return None, None
-        x, y = (scaling.inputs(rows.x), scaling.targets(rows.y)) if standardize else (rows.x, rows.y)
+        x, y = rows.x, rows.y
+        if standardize:
+            x = scaled(x, scaling.x_shift, scaling.x_scale, dtype)
+            y = scaled(y, scaling.y_shift, scaling.y_scale, dtype)
         x, y = x.to(device=device, dtype=dtype), y.to(device=device, dtype=dtype)
-        if dtype == torch.float32 and not (torch.isfinite(x).all() and torch.isfinite(y).all()):
+        if dtype == torch.float32 and not (finite(x) and finite(y)):
             raise UserError(
                 "data: a value is beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true"
             )
@@ -63,17 +124,11 @@ def prepare(
 
 
 def split(dataset: Dataset, validation: float, split_seed: int) -> tuple[Dataset, Dataset | None]:
-    """Training and validation rows; the same rows for every run with one `split_seed`, whatever the run's seed."""
-    rows = len(dataset.x)
-    held = round(rows * validation)
-    if validation == 0:
-        return dataset, None
-    if held == 0 or held == rows:
-        left = "no row for validation" if held == 0 else "no row for training"
-        raise UserError(f"data.validation={validation}: of {rows} rows this leaves {left}")
-    order = epoch_order(rows, Generator().manual_seed(split_seed))
-    chosen, rest = order[:held].sort().values, order[held:].sort().values
-    return _rows(dataset, rest), _rows(dataset, chosen)
+    """Training and validation rows: those that the source has set apart, or a share drawn by `split_seed`."""
+    if dataset.held_out is not None or validation == 0:
+        return dataclasses.replace(dataset, held_out=None), dataset.held_out
+    mask = held_out_rows(len(dataset.x), validation, split_seed)
+    return _rows(dataset, ~mask), _rows(dataset, mask)
 
 
 def _rows(dataset: Dataset, rows: Tensor) -> Dataset:

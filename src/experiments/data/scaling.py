@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ROWS_AT_ONCE = 65_536
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -64,9 +66,25 @@ def standardization(x: Tensor, y: Tensor, bias: bool) -> Scaling:
 
 
 def _moments(table: Tensor, centre: bool) -> tuple[Tensor, Tensor]:
-    table = table.to(torch.float64)
-    shift = table.mean(0) if centre else torch.zeros(table.shape[1], dtype=torch.float64)
-    scale = (table - shift).square().mean(0).sqrt()
-    # below rounding of the column's own size, the deviation is no information
-    constant = scale <= 1e-12 * table.abs().amax(0)
-    return shift, torch.where(constant, torch.ones_like(scale), scale)
+    """In float64, from two passes over blocks of rows: a large float32 table is never copied as a whole."""
+    rows, largest = len(table), table.abs().amax(0).to(torch.float64)
+    shift = torch.zeros_like(largest)
+    if centre:
+        shift = torch.stack([part.sum(0, dtype=torch.float64) for part in table.split(ROWS_AT_ONCE)]).sum(0) / rows
+    squares = torch.zeros_like(largest)
+    for part in table.split(ROWS_AT_ONCE):
+        squares += (part - shift).square().sum(0)
+    return shift, of_moments(largest, (squares / rows).sqrt())
+
+
+def of_moments(size: Tensor, deviation: Tensor) -> Tensor:
+    """The scale (columns,): the deviation, or 1 where it is but the rounding of the column's own size."""
+    return torch.where(deviation <= 1e-12 * size.abs(), torch.ones_like(deviation), deviation)
+
+
+def scaled(table: Tensor, shift: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """(table - shift) / scale worked out in float64, stored as `dtype`; block by block."""
+    out = torch.empty(table.shape, dtype=dtype)
+    for part, into in zip(table.split(ROWS_AT_ONCE), out.split(ROWS_AT_ONCE), strict=True):
+        into.copy_((part - shift) / scale)
+    return out

@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.dataset import Dataset
+from experiments.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,9 @@ class Synthetic:
     The inputs have mean 0, and their covariance has eigenvalues spread evenly (in logarithm) from
     1/sqrt(condition) to sqrt(condition) along random directions, exactly so in the drawn sample when it has
     more rows than features. The Hessian of the mean squared error, intercept included, then has just that
-    condition number; with condition 1 every input has variance 1.
+    condition number; with condition 1 every input has variance 1. With `correlation` r instead, every two inputs
+    correlate by r and the condition number is (1 + (features - 1) r) / (1 - r). Of the rows, a share `outliers` has
+    targets moved by `outlier_size` standard deviations, up or down; the weights that made the table stay the same.
     """
 
     n_rows: int = 1000
@@ -23,7 +26,16 @@ class Synthetic:
     n_targets: int = 1
     noise: float = 0.1
     condition: float = 1.0
+    correlation: float = 0.0
+    outliers: float = 0.0
+    outlier_size: float = 10.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.correlation and self.condition != 1:
+            raise UserError(
+                "data.correlation and data.condition: both choose the features' covariance; give one of them"
+            )
 
     def load(self) -> Dataset:
         generator = Generator().manual_seed(self.seed)
@@ -34,6 +46,10 @@ class Synthetic:
         weight, bias = normal(self.n_targets, self.n_features), normal(self.n_targets)
         x = whitened(normal(self.n_rows, self.n_features)) @ self._root(normal(self.n_features, self.n_features))
         y = x @ weight.t() + bias + self.noise * normal(self.n_rows, self.n_targets)
+        if self.outliers:
+            far = torch.rand(self.n_rows, generator=generator, dtype=torch.float64) < self.outliers
+            sign = normal(self.n_rows, 1).sign()
+            y = y + far[:, None] * sign * self.outlier_size * y.std(0, correction=0)
         return Dataset(
             x=x,
             y=y,
@@ -43,7 +59,10 @@ class Synthetic:
         )
 
     def _root(self, directions: Tensor) -> Tensor:
-        """A matrix (features, features) whose square is the covariance."""
+        """A matrix (features, features), r, whose r^T r is the covariance."""
+        if self.correlation:
+            same = torch.full((self.n_features, self.n_features), self.correlation, dtype=torch.float64)
+            return torch.linalg.cholesky(same.fill_diagonal_(1.0)).t()
         if self.condition == 1:
             return torch.eye(self.n_features, dtype=torch.float64)
         spread = torch.linspace(-0.25, 0.25, self.n_features, dtype=torch.float64)

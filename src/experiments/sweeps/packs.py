@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from experiments.sweeps.program import program
 from experiments.sweeps.stack import train
 from experiments.sweeps.tables import lay_out
 from experiments.tracking import environment
+from experiments.tracking.files import json_bytes, write_atomically
 from experiments.tracking.result import LARGEST_LISTED, Result, described
 from experiments.validation import validate
 
@@ -104,8 +106,10 @@ def _run(
 ) -> None:  # fmt: skip
     began, clock = time.time(), time.perf_counter()
     folders = [folder(job) for job in jobs]
-    for job, place in zip(jobs, folders, strict=True):
+    for job, place, v in zip(jobs, folders, chosen, strict=True):
         begin(job, place)
+        if (encoding := variants[v].data.table.encoding) is not None:
+            write_atomically(Path(place) / "encoding.json", json_bytes(encoding), durable=False)
     config = variants[0].config
     rates = [_rate(job, variants[v]) for job, v in zip(jobs, chosen, strict=True)]
     held = variants[0].data.held_out

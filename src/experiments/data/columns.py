@@ -1,0 +1,154 @@
+"""The columns of a frame as numbers: dates, booleans, levels of text, missing cells; and how to do it again.
+
+`Encoding` is what a run stores so that another file can be turned into the same inputs.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from experiments.errors import UserError, nearest
+
+log = logging.getLogger("experiments")
+TEXT = (pl.String, pl.Categorical, pl.Enum)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """From a table's columns to inputs: the columns as named in the file, the levels of those of text.
+
+    A column of k levels becomes k - 1 inputs called `column=level`; the first level is where all are zero.
+    Dates are days since 1970-01-01, booleans 0 and 1. `means` fills missing cells where data.missing=mean.
+    """
+
+    inputs: tuple[str, ...]
+    levels: dict[str, list[str]] = field(default_factory=dict)
+    means: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the inputs, levels spread out."""
+        spread = [[f"{n}={v}" for v in self.levels[n][1:]] if n in self.levels else [n] for n in self.inputs]
+        return tuple(name for names in spread for name in names)
+
+    def encode(self, frame: pl.DataFrame, where: str) -> np.ndarray:
+        """The inputs (rows, features) of a frame, float32 where every column is, else float64. Raises UserError."""
+        require(frame.columns, self.inputs, where)
+        columns: list[pl.Series] = []
+        for name in self.inputs:
+            if name in self.levels:
+                columns += self._spread(frame[name], where)
+                continue
+            values = numbers(frame[name], where)
+            if name in self.means:
+                values = values.fill_nan(None).fill_null(self.means[name])
+            columns.append(values)
+        return matrix(columns, where)
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> "Encoding":
+        """The encoding that `as_json` gave."""
+        return Encoding(tuple(stored["inputs"]), stored["levels"], stored["means"])
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def _spread(self, column: pl.Series, where: str) -> list[pl.Series]:
+        levels, text = self.levels[column.name], column.cast(pl.String)
+        foreign = (~text.is_in(levels)).fill_null(True)
+        if row := first(foreign):
+            raise UserError(
+                f"{where}: row {row}, column {column.name} is {shown(text[row - 1])}; "
+                f"must be one of its levels {', '.join(levels[:20])}{nearest(str(text[row - 1]), levels)}"
+            )
+        return [(text == level).cast(pl.Float32).alias(f"{column.name}={level}") for level in levels[1:]]
+
+
+def require(names: Sequence[str], wanted: Sequence[str], where: str) -> None:
+    """Raise UserError with the nearest name unless every wanted column is there."""
+    for name in wanted:
+        if name not in names:
+            there = nearest(name, names) or f"; there are {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
+            raise UserError(f"{where}: there is no column {name}{there}")
+
+
+def numeric(column: pl.Series) -> bool:
+    """Whether a column is meant as numbers: by its type, or as text most of which reads as numbers, if there is any."""
+    if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
+        return True
+    if column.dtype == pl.Null:
+        return True
+    if column.dtype not in TEXT:
+        return False
+    filled = column.drop_nulls()
+    read = filled.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    return filled.is_empty() or 2 * read.null_count() < len(filled)
+
+
+def numbers(column: pl.Series, where: str, before: int = 0) -> pl.Series:
+    """A column as floats: float32 stays, the rest is float64; missing cells stay null. Names the first bad cell.
+
+    `before` counts the rows of the file that come before this column's first.
+    """
+    kind = column.dtype
+    if kind in (pl.Float32, pl.Float64):
+        return column
+    if kind == pl.Duration:
+        return column.dt.total_microseconds() / 86_400e6
+    if kind == pl.Time:
+        return column.cast(pl.Int64) / 86_400e9
+    if kind.is_temporal():
+        return column.cast(pl.Datetime("us")).cast(pl.Int64) / 86_400e6
+    if kind in TEXT:
+        column = column.cast(pl.String).str.strip_chars()
+        read = column.cast(pl.Float64, strict=False)
+        if row := first(read.is_null() & column.is_not_null()):
+            raise UserError(
+                f"{where}: row {before + row}, column {column.name} is {shown(column[row - 1])}, no number; "
+                f"correct the cell, or use data.one_hot=[{column.name}] for a column of categories"
+            )
+        return read
+    if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
+        raise UserError(f"{where}: column {column.name} holds {kind}; must be numbers, dates, booleans or text")
+    return column.cast(pl.Float64)
+
+
+def matrix(columns: list[pl.Series], where: str) -> np.ndarray:
+    """Columns side by side (rows, columns), float32 where all are; the first missing or infinite cell is named."""
+    table = side_by_side(columns)
+    if np.isfinite(table.sum()) or np.isfinite(table).all():  # one pass, no copy
+        return table
+    bad = ~np.isfinite(table)
+    for i in np.flatnonzero(np.isnan(table).all(0)):
+        raise UserError(f"{where}: every cell of column {columns[i].name} is missing; leave it out of data.inputs")
+    row, i = (int(k) for k in np.argwhere(bad)[0])
+    raise UserError(f"{where}: row {row + 1}, column {columns[i].name} is {unusable(float(table[row, i]))}")
+
+
+def side_by_side(columns: list[pl.Series]) -> np.ndarray:
+    """(rows, columns) in C order, float32 where every column is, else float64; a missing cell is NaN."""
+    kind = pl.Float32 if all(column.dtype == pl.Float32 for column in columns) else pl.Float64
+    return pl.DataFrame([column.cast(kind) for column in columns]).to_numpy(order="c")
+
+
+def first(mask: pl.Series) -> int:
+    """The number, from 1, of the first row where the mask holds; 0 for none."""
+    if not mask.any():
+        return 0
+    return int(mask.arg_max() or 0) + 1
+
+
+def unusable(value: float) -> str:
+    """A cell that is no finite number, with the remedy."""
+    if value != value:
+        return "missing; correct it, or use data.missing=drop or mean"
+    return f"{value}: infinite, or beyond 1.8e308; every cell must be a finite number"
+
+
+def shown(value: object) -> str:
+    return "missing" if value is None else str(value)[:40]

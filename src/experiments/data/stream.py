@@ -1,0 +1,276 @@
+"""A table larger than memory: read in blocks, ahead of the training, as often as it is needed."""
+
+import dataclasses
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from experiments.data.ahead import ahead
+from experiments.data.batches import cut, gather
+from experiments.data.columns import Encoding, require
+from experiments.data.dataset import Dataset
+from experiments.data.order import block_plan, within_block
+from experiments.data.prepared import Prepared
+from experiments.data.reader import Block, Reader
+from experiments.data.scaling import Scaling, identity, of_moments
+from experiments.data.splitting import held_by_hash
+from experiments.data.table import chosen_targets, one_split, required_path
+from experiments.errors import UserError
+from experiments.optimum import Conditioning, LeastSquares, Optimum
+from experiments.spectrum import BatchStability, streamed_batch_stability
+
+log = logging.getLogger("experiments")
+SAMPLE_ROWS = 10_000
+"""Rows kept in memory for the figures."""
+Pair = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a reader that are trained on (`held` False) or held out (`held` True)."""
+
+    reader: Reader
+    names: tuple[str, ...]
+    features: int
+    share: float = 0.0
+    split_seed: int = 0
+    held: bool = False
+
+    def mask(self, block: Block) -> np.ndarray | None:
+        """Which rows of a block these are, or None for all."""
+        if not self.share:
+            return None
+        out = held_by_hash(block.number, block.rows, self.share, self.split_seed)
+        return out if self.held else ~out
+
+    def size(self, block: Block) -> int:
+        """How many rows of a block these are; nothing is read."""
+        mask = self.mask(block)
+        return block.rows if mask is None else int(np.count_nonzero(mask))
+
+    def table(self, block: Block, check: bool = False) -> Tensor:
+        """These rows of a block (rows, features + targets), in the table's units; `check` refuses missing cells."""
+        table, mask = self.reader.read(block, self.names), self.mask(block)
+        if check:
+            self.reader.refuse(block, table, self.names)
+        return torch.from_numpy(table if mask is None else table[mask])
+
+    def blocks(self) -> Iterator[Pair]:
+        """x (n, features) and y (n, targets) of each block in the file's order, read ahead."""
+        for table in ahead(self.table(block, check=True) for block in self.reader.blocks):
+            yield table[:, : self.features], table[:, self.features :]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The keys of data=stream."""
+
+    path: str | None = None
+    inputs: list[str] | None = None
+    targets: list[str] | None = None
+    units: dict[str, str] | None = None
+    validation: float = 0.0
+    validation_path: str | None = None
+    split_seed: int = 0
+    block_rows: int = 65_536
+
+    def open(self) -> tuple[Rows, Rows | None, tuple[str, ...], tuple[str, ...]]:
+        """Training rows, validation rows, inputs and targets. Raises UserError."""
+        reader = Reader(required_path(self.path, "stream"), self.block_rows)
+        targets = chosen_targets(self.targets, reader.names)
+        inputs = self.inputs
+        if inputs is None:
+            inputs = [name for name in reader.numeric() if name not in targets]
+        if not inputs:
+            raise UserError("data.inputs=[]: at least one numeric column is needed")
+        require(reader.names, inputs, "data.inputs")
+        require([*inputs, *targets], list(self.units or ()), "data.units")
+        if both := set(inputs) & set(targets):
+            raise UserError(f"data.inputs and data.targets both name {min(both)}; a column can only be one of them")
+        names, features = (*inputs, *targets), len(inputs)
+        training, held = Rows(reader, names, features, self.validation, self.split_seed), None
+        if one_split(self.validation, None, self.validation_path) == "validation_path":
+            other = Reader(Path(self.validation_path or ""), self.block_rows)
+            require(other.names, names, f"data.validation_path={self.validation_path}")
+            held = Rows(other, names, features)
+        elif self.validation:
+            held = dataclasses.replace(training, held=True)
+        return training, held, tuple(inputs), tuple(targets)
+
+
+@dataclass(frozen=True)
+class Streamed(Prepared):
+    """What a run trains on, with the face of `Prepared`; `table`, `x` and the like are a sample of the rows."""
+
+    training: Rows = field(kw_only=True)
+    held: Rows | None = field(kw_only=True)
+    passed: LeastSquares = field(kw_only=True)
+    """Of all the training rows, in the table's units."""
+    largest: Tensor = field(kw_only=True)
+    """The largest |x - shift| of each input (features,)."""
+    counts: tuple[int, int] = field(kw_only=True)
+    hash: str = field(kw_only=True)
+
+    @property
+    def rows(self) -> int:
+        return self.counts[0]
+
+    @property
+    def validation_rows(self) -> int:
+        return self.counts[1]
+
+    def blocks(self, held_out: bool = False) -> Iterator[Pair]:
+        chosen = self.held if held_out else self.training
+        assert chosen is not None
+        return chosen.blocks()
+
+    def placed_blocks(self, held_out: bool = False) -> Iterator[Pair]:
+        for x, y in self.blocks(held_out):
+            yield self._placed(torch.cat([x, y], 1))
+
+    def squares(self, bias: bool) -> LeastSquares:
+        assert bias == self.passed.bias
+        return self.passed
+
+    def squares_as_trained(self, bias: bool) -> LeastSquares:
+        if self.standardized:
+            raise UserError(
+                "data.standardize=true: the verdict on a standardised stream stands in that of the stream as it is"
+            )
+        return self.squares(bias)
+
+    def optimum(self, bias: bool) -> Optimum:
+        return self.squares(bias).optimum()
+
+    def conditioning(self, bias: bool) -> Conditioning:
+        return self._as_trained(bias).conditioning()
+
+    def stability(self, batch_size: int, bias: bool) -> BatchStability:
+        return streamed_batch_stability(self._as_trained(bias), batch_size)
+
+    def digest(self) -> str:
+        return self.hash
+
+    def batches(self, batch_size: int | None, shuffle: bool | str) -> "StreamedBatches":
+        if batch_size is None and len(self.training.reader.blocks) > 1:
+            raise UserError(
+                "training.batch_size=null: a stream is never in memory as a whole; give a number, 1024 for instance"
+            )
+        return StreamedBatches(self, min(batch_size or self.rows, self.rows), shuffle)
+
+    def _as_trained(self, bias: bool) -> LeastSquares:
+        """Columns with the inner products of all the rows as trained, intercept included as a column."""
+        if not self.standardized:
+            return self.squares(bias)
+        a, b = self.squares(bias).fitted_columns()
+        d = self.passed.features
+        if bias:
+            a[:, :d] -= a[:, d:] * self.scaling.x_shift.numpy()
+        a[:, :d] /= self.scaling.x_scale.numpy()
+        columns = LeastSquares(bias=False)
+        columns.add(a, b)
+        columns.rows = self.rows
+        columns.largest_row = float((self.largest / self.scaling.x_scale).square().sum()) + bias
+        return columns
+
+    def _placed(self, table: Tensor) -> Pair:
+        """Rows (n, features + targets) as the model trains on them."""
+        d = self.training.features
+        if self.standardized:
+            wide = table.to(torch.float64)
+            table = torch.cat([self.scaling.inputs(wide[:, :d]), self.scaling.targets(wide[:, d:])], 1)
+        table = table.to(self.x.device, self.x.dtype)
+        return table[:, :d], table[:, d:]
+
+
+class StreamedBatches:
+    """The face of `Batches` over blocks that are read, shuffled and scaled ahead in the background."""
+
+    def __init__(self, data: Streamed, batch_size: int, shuffle: bool | str) -> None:
+        self.data, self.batch_size, self.shuffle = data, batch_size, bool(shuffle)
+        self.sizes = [data.training.size(block) for block in data.training.reader.blocks]
+        self.per_epoch = -(-sum(self.sizes) // batch_size)
+
+    def epoch(self, generator: Generator, first: int = 0) -> Iterator[Pair]:
+        """The epoch's batches from number `first` on; blocks before it are not read, the draw is the same."""
+        order, seed = list(range(len(self.sizes))), 0
+        if self.shuffle:
+            order, seed = block_plan(len(order), generator)
+        ends = list(accumulate(self.sizes[b] for b in order))
+        skipped = first * self.batch_size
+        at = next((i for i, end in enumerate(ends) if end > skipped), len(order))
+        offset = skipped - (ends[at - 1] if at else 0)
+        return cut(ahead(self._blocks(order[at:], seed, offset)), self.batch_size)
+
+    def _blocks(self, order: list[int], seed: int, offset: int) -> Iterator[Pair]:
+        """The blocks in `order`, shuffled within; without the first `offset` rows of the first."""
+        rows = self.data.training
+        for b in order:
+            table = rows.table(rows.reader.blocks[b])
+            if self.shuffle:
+                rows_order = within_block(len(table), seed, b)[offset:]
+                table = gather(table, rows_order, table.new_empty(len(rows_order), table.shape[1]))
+            elif offset:
+                table = table[offset:]
+            offset = 0
+            yield self.data._placed(table)
+
+
+def prepare_stream(
+    source: Stream, *, standardize: bool, bias: bool, loader: str, device: torch.device, dtype: torch.dtype
+) -> Streamed:
+    """One pass over all the rows, in float64: scaling, optimum, conditioning, digest, sample. Raises UserError."""
+    if loader == "torch":
+        raise UserError("data.loader=torch: a stream has no DataLoader; use data.loader=tensor")
+    training, held, inputs, targets = source.open()
+    d, total = len(inputs), training.reader.rows
+    squares, digest = LeastSquares(bias), hashlib.sha256(repr((inputs, targets)).encode())
+    low, high = torch.full((d,), torch.inf, dtype=torch.float64), torch.full((d,), -torch.inf, dtype=torch.float64)
+    sample: list[Tensor] = []
+    every = max(1, total // SAMPLE_ROWS)
+    for x, y in training.blocks():
+        squares.add(x, y)
+        digest.update(x.contiguous().numpy().data)
+        digest.update(y.contiguous().numpy().data)
+        if len(x):
+            low, high = torch.minimum(low, x.amin(0).double()), torch.maximum(high, x.amax(0).double())
+        sample.append(torch.cat([x[::every], y[::every]], 1))
+    validation_rows = 0 if held is None else sum(held.size(block) for block in held.reader.blocks)
+    if not squares.rows or (held is not None and not validation_rows):
+        left = "no row for validation" if squares.rows else "no row for training"
+        raise UserError(f"data.validation={source.validation}: of {total} rows this leaves {left}")
+    scaling = scaling_of(squares, d) if standardize else identity(d, len(targets))
+    biggest = torch.maximum(low.abs(), high.abs()).max()
+    if dtype == torch.float32 and not standardize and biggest > torch.finfo(torch.float32).max:
+        raise UserError("data: a value is beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true")
+    units = source.units or {}
+    rows = torch.cat(sample)
+    table = Dataset(
+        x=rows[:, :d], y=rows[:, d:], features=inputs, targets=targets,
+        feature_units=tuple(units.get(n, "") for n in inputs), target_units=tuple(units.get(n, "") for n in targets),
+        encoding=Encoding(inputs).as_json(),
+    )  # fmt: skip
+    x, y = (scaling.inputs(table.x), scaling.targets(table.y)) if standardize else (table.x, table.y)
+    return Streamed(
+        table, None, scaling, x.to(device, dtype), y.to(device, dtype), None, None, standardize, loader,
+        source.block_rows, training=training, held=held, passed=squares,
+        largest=torch.maximum((low - scaling.x_shift).abs(), (high - scaling.x_shift).abs()),
+        counts=(squares.rows, validation_rows), hash=digest.hexdigest()[:16],
+    )  # fmt: skip
+
+
+def scaling_of(squares: LeastSquares, features: int) -> Scaling:
+    """Standardisation from the pass, as `scaling.standardization` gives it from the rows."""
+    mean, deviation = torch.from_numpy(squares.mean.copy()), torch.from_numpy(squares.std.copy())
+    shift = mean if squares.bias else torch.zeros_like(mean)
+    scale = deviation if squares.bias else torch.hypot(mean, deviation)
+    x_scale, y_scale = of_moments(mean, scale).split([features, len(mean) - features])
+    x_shift, y_shift = shift.split([features, len(mean) - features])
+    return Scaling(x_shift, x_scale, y_shift, y_scale)

@@ -1,0 +1,269 @@
+"""data=stream: the same answer as the same table in memory, block by block, whatever goes wrong on the way."""
+
+import itertools
+import os
+import threading
+import time
+import types
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from torch import Generator
+
+from experiments.application import run
+from experiments.data import reader
+from experiments.data.ahead import ahead
+from experiments.data.batches import Batches, cut
+from experiments.data.order import block_order
+from experiments.data.prepared import prepare
+from experiments.data.reader import Reader, converted
+from experiments.data.splitting import held_by_hash
+from experiments.data.stream import Stream, prepare_stream
+from experiments.data.table import Table
+from experiments.errors import UserError
+
+NAMES = ["a", "b", "c", "y"]
+SHORT = ("tracking.figures=false", "optimizer.lr=0.05", "training.batch_size=32", "training.epochs=3")
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """1,000 rows (a, b, c, y), float32, in every form that a stream reads."""
+    random = np.random.default_rng(0)
+    x = random.standard_normal((1000, 3)) * [1, 2, 0.5] + [3, 0, -1]
+    y = x @ [1.0, -2, 3] + 0.5 + 0.1 * random.standard_normal(1000)
+    table = np.column_stack([x, y]).astype(np.float32)
+    frame = pl.DataFrame(table, schema=NAMES)
+    frame.write_parquet(tmp_path / "t.parquet")
+    frame.write_csv(tmp_path / "t.csv")
+    np.save(tmp_path / "t.npy", table)
+    np.save(tmp_path / "columns.npy", np.asfortranarray(table))
+    (tmp_path / "folder").mkdir()
+    for i, (first, last) in enumerate(((0, 300), (300, 307), (307, 1000))):
+        frame[first:last].write_parquet(tmp_path / "folder" / f"{i}.parquet")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return table
+
+
+def streamed(path, standardize=False, bias=True, **keys):
+    keys = {"targets": ["c4" if path.endswith(".npy") else "y"], "block_rows": 100, **keys}
+    return prepare_stream(
+        Stream(path=path, **keys), standardize=standardize, bias=bias, loader="tensor",
+        device=torch.device("cpu"), dtype=torch.float32,
+    )  # fmt: skip
+
+
+def epoch(batches, seed=0, first=0):
+    return [torch.cat(pair, 1).clone() for pair in batches.epoch(Generator().manual_seed(seed), first)]
+
+
+@pytest.mark.parametrize("path", ["t.parquet", "t.npy", "columns.npy", "t.csv"])
+def test_batches_are_those_of_the_table_in_memory(rows, path):
+    found = epoch(streamed(path).batches(32, True))
+    expected = epoch(Batches(torch.from_numpy(rows[:, :3]), torch.from_numpy(rows[:, 3:]), 32, "blocks", 100))
+    assert len(found) == len(expected) == 32
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+
+
+def test_a_folder_is_its_files_one_after_the_other(rows):
+    found = torch.cat(epoch(streamed("folder").batches(32, False)))
+    np.testing.assert_array_equal(found.numpy(), rows)
+    assert [len(block) for block in epoch(streamed("folder").batches(150, False))] == [150] * 6 + [100]
+
+
+def test_every_row_once_in_an_order_that_the_seed_decides(rows):
+    batches = streamed("folder").batches(64, True)
+    first, again, other = (torch.cat(epoch(batches, seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert sorted(map(tuple, first.tolist())) == sorted(map(tuple, rows.tolist()))
+
+
+@pytest.mark.parametrize("first", [1, 3, 7, 31, 32])
+@pytest.mark.parametrize("validation", [0.0, 0.3])
+def test_going_on_in_the_middle_of_an_epoch_meets_the_same_batches(rows, first, validation):
+    batches = streamed("t.parquet", validation=validation).batches(32, True)
+    expected = epoch(batches)[first:]
+    found = epoch(batches, first=first)
+    assert len(found) == len(expected) == max(0, batches.per_epoch - first)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_going_on_reads_no_block_that_is_done(rows, monkeypatch):
+    batches = streamed("t.parquet").batches(50, True)
+    read = []
+    monkeypatch.setattr(
+        Reader, "read", lambda self, block, names, f=Reader.read: read.append(block) or f(self, block, names)
+    )
+    epoch(batches, first=17)  # 850 rows are done: of ten blocks of 100 rows, eight and a half
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_one_pass_finds_what_the_table_in_memory_finds(rows, bias, standardize):
+    table = prepare(Table(path="t.parquet", targets=["y"]).load(), standardize=standardize, bias=bias)
+    stream = streamed("t.parquet", standardize, bias)
+    for name in ("x_shift", "x_scale", "y_shift", "y_scale"):
+        torch.testing.assert_close(getattr(stream.scaling, name), getattr(table.scaling, name), rtol=1e-10, atol=1e-10)
+    one, other = stream.optimum(bias), table.optimum(bias)
+    np.testing.assert_allclose(one.weight, other.weight, rtol=1e-10)
+    assert one.loss == pytest.approx(other.loss, rel=1e-10)
+    np.testing.assert_allclose(stream.conditioning(bias).eigenvalues, table.conditioning(bias).eigenvalues, rtol=1e-5)
+    # a bound may be larger than the one that sees all lengths, never smaller
+    assert stream.stability(32, bias).lambda_max >= table.stability(32, bias).lambda_max * (1 - 1e-5)
+
+
+@pytest.mark.parametrize(
+    "extra", [(), ("data.standardize=true", "model=analytic", "optimizer=manual_sgd", "optimizer.lr=0.05")]
+)
+def test_a_streamed_run_is_the_run_in_memory(rows, extra):
+    common = ("data.targets=[y]", "data.block_rows=128", *SHORT, *extra)
+    stream = run("data=stream", "data.path=folder/../t.parquet", *common)
+    table = run("data=table", "data.path=t.parquet", "training.shuffle=blocks", *common)
+    assert stream.steps == table.steps and stream.rows == table.rows
+    assert stream.parameters is not None and table.parameters is not None
+    np.testing.assert_allclose(stream.parameters["weight"], table.parameters["weight"], rtol=1e-5)
+    for name in ("train_loss", "optimum_loss", "gap"):
+        assert stream.metrics[name] == pytest.approx(table.metrics[name], rel=1e-4), name
+    assert stream.metrics["r2"] == pytest.approx(table.metrics["r2"])
+
+
+def test_validation_by_hash_does_not_depend_on_the_blocks_and_does_not_leak(rows):
+    small, large = (streamed("t.parquet", validation=0.2, block_rows=n) for n in (7, 400))
+    held = [torch.cat([torch.cat(pair, 1) for pair in data.blocks(held_out=True)]) for data in (small, large)]
+    kept = torch.cat([torch.cat(pair, 1) for pair in small.blocks()])
+    assert torch.equal(held[0], held[1])
+    assert small.rows + small.validation_rows == 1000 and 150 < small.validation_rows < 250
+    assert sorted(map(tuple, torch.cat([held[0], kept]).tolist())) == sorted(map(tuple, rows.tolist()))
+    expected = kept[:, :3].double().mean(0)
+    scaled = streamed("t.parquet", standardize=True, validation=0.2)
+    torch.testing.assert_close(scaled.scaling.x_shift, expected, rtol=1e-10, atol=1e-12)
+    assert held_by_hash(0, 100_000, 0.25, 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert not np.array_equal(held_by_hash(0, 1000, 0.25, 0), held_by_hash(0, 1000, 0.25, 1))
+
+
+def test_validation_by_a_second_file(rows):
+    data = streamed("folder", validation_path="t.parquet", inputs=["b"])
+    assert (data.rows, data.validation_rows) == (1000, 1000)
+    assert next(iter(data.blocks(held_out=True)))[0].shape == (100, 1)
+    result = run("data=stream", "data.path=folder", "data.validation_path=t.parquet", "data.targets=[y]", *SHORT)
+    assert result.metrics["validation_loss"] == pytest.approx(result.metrics["train_loss"], rel=1e-6)
+
+
+def test_csv_is_converted_once_and_whole(rows, tmp_path, monkeypatch):
+    copy = converted(tmp_path / "t.csv")
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", None)
+    assert converted(tmp_path / "t.csv") == copy
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    later = time.time() + 10
+    os.utime(tmp_path / "t.csv", (later, later))
+
+    def killed(frame, path, **keys):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", killed)
+    with pytest.raises(KeyboardInterrupt):
+        converted(tmp_path / "t.csv")
+    assert list((tmp_path / "cache" / "experiments").iterdir()) == [copy]
+
+
+def refusal(path, **keys):
+    with pytest.raises(UserError) as caught:
+        epoch(streamed(path, **keys).batches(32, True))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_bad_streams_are_one_line(rows, tmp_path):
+    bad = rows.copy()
+    bad[234, 1] = np.nan
+    np.save("bad.npy", bad)
+    content = (tmp_path / "t.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(content[: len(content) // 2])
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "t.npy").read_bytes()[:9000])
+    (tmp_path / "none").mkdir()
+    pl.DataFrame({"a": ["1", "x"], "y": [1.0, 2]}).write_parquet("text.parquet")
+    for path, keys, said in (
+        ("bad.npy", {}, "row 235, column c2 is missing"),
+        ("cut.parquet", {}, "may be cut off or damaged"),
+        ("cut.npy", {}, "may be cut off or damaged"),
+        ("none", {}, "holds no Parquet file"),
+        ("t.parqet", {}, "did you mean t.parquet?"),
+        ("t.parquet", {"targets": ["z"]}, "there is no column z"),
+        ("t.parquet", {"targets": ["y"], "inputs": ["y"]}, "both name y"),
+        ("text.parquet", {"inputs": ["a"]}, "row 2, column a is x, no number"),
+        ("t.parquet", {"validation": 0.5, "validation_path": "t.npy"}, "in one way only"),
+    ):
+        assert said in refusal(path, **keys), path
+    with pytest.raises(UserError, match="never in memory as a whole"):
+        streamed("t.parquet").batches(None, True)
+
+
+def test_a_file_that_changes_between_two_epochs(rows, tmp_path):
+    batches = streamed("t.parquet").batches(32, True)
+    epoch(batches)
+    pl.DataFrame(rows[:500], schema=NAMES).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(UserError, match="changed while it was read"):
+        epoch(batches)
+
+
+def test_few_blocks_are_in_memory_at_a_time(rows, monkeypatch):
+    batches, alive, most = streamed("t.parquet", block_rows=20).batches(20, True), [], 0
+    original = Reader.read
+
+    def counted(self, block, names):
+        import weakref
+
+        table = original(self, block, names)
+        alive.append(weakref.ref(table))
+        return table
+
+    monkeypatch.setattr(Reader, "read", counted)
+    for _ in batches.epoch(Generator()):
+        time.sleep(0.002)
+        most = max(most, sum(ref() is not None for ref in alive))
+    assert len(alive) == 50 and most <= 5
+
+
+def test_leaving_early_ends_the_thread_and_errors_come_through():
+    items = ahead(itertools.count())
+    assert isinstance(items, types.GeneratorType) and [next(items), next(items)] == [0, 1]
+    items.close()
+    assert not any(t.name == "reading ahead" for t in threading.enumerate())
+
+    def failing():
+        yield 1
+        raise ValueError("in the thread")
+
+    with pytest.raises(ValueError, match="in the thread"):
+        list(ahead(failing()))
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 11, 30])
+def test_batches_are_cut_across_blocks(size):
+    x = torch.arange(23.0)[:, None]
+    sizes = (5, 0, 1, 1, 9, 7)
+    found = [a.flatten().tolist() for a, _ in cut(zip(x.split(sizes), x.split(sizes), strict=True), size)]
+    assert found == [part.flatten().tolist() for part in x.split(size)]
+
+
+def test_block_order_keeps_blocks_together_and_is_a_permutation():
+    order = block_order(95, 10, Generator().manual_seed(0))
+    assert sorted(order.tolist()) == list(range(95))
+    runs = [block for block, _ in itertools.groupby((order // 10).tolist())]
+    assert len(runs) == 10 and runs != sorted(runs)
+    assert order[:10].tolist() != sorted(order[:10].tolist())
+
+
+def test_max_seconds_stops_a_stream_and_keeps_its_weights(rows, monkeypatch):
+    original = reader.Reader.read
+    monkeypatch.setattr(reader.Reader, "read", lambda *a: time.sleep(0.01) or original(*a))
+    keys = ("data.path=t.npy", "data.targets=[c4]", "data.block_rows=20", "training.max_seconds=0.3")
+    result = run("data=stream", *keys, *SHORT, "training.epochs=1000")
+    assert result.status == "stopped_early" and result.epochs < 1000
