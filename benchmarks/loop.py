@@ -42,7 +42,7 @@ def by_hand_linear(x: torch.Tensor, y: torch.Tensor) -> None:
 
 
 def by_hand_analytic(x: torch.Tensor, y: torch.Tensor) -> None:
-    """The gradient by hand, and w -= lr * gradient."""
+    """The gradient by hand."""
     generator = Generator().manual_seed(0)
     weight, bias = torch.zeros(TARGETS, FEATURES), torch.zeros(TARGETS)
     for _ in range(EPOCHS):
@@ -52,8 +52,8 @@ def by_hand_analytic(x: torch.Tensor, y: torch.Tensor) -> None:
             for i in range(0, ROWS, BATCH):
                 xb, yb = xs[i : i + BATCH], ys[i : i + BATCH]
                 slope = (torch.addmm(bias, xb, weight.t()) - yb) * (2 / yb.numel())
-                weight -= LR * (slope.t() @ xb)
-                bias -= LR * slope.sum(0)
+                weight.add_(slope.t() @ xb, alpha=-LR)  # as ours does: `weight -= LR * gradient` is two operations
+                bias.add_(slope.sum(0), alpha=-LR)
             F.mse_loss(torch.addmm(bias, x, weight.t()), y).item()
 
 

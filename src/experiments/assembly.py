@@ -13,7 +13,6 @@ from experiments import devices, losses, models, schedules
 from experiments.config import GROUPS, Config, Custom, Data
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared, prepare
-from experiments.data.stream import Stream, Streamed, prepare_stream
 from experiments.errors import UserError
 from experiments.optimizers import ManualOptimizer, Rule
 from experiments.rates import automatic_lr
@@ -41,7 +40,7 @@ class Experiment:
         scale = None
         if self.data.standardized:
             scale = self.data.scaling.y_scale.to(self.data.y.device, self.data.y.dtype)
-        if isinstance(self.data, Streamed):
+        if self.data.streamed:
             train = streamed_evaluation(self.model, self.loss, self.data.placed_blocks, scale)
             if not self.data.validation_rows:
                 return lambda: (train().item(), None)
@@ -101,13 +100,13 @@ def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     own = {k: v for k, v in keys.items() if k not in {f.name for f in dataclasses.fields(Data)}}
     taken = accepted(target, common)
     source = build("data", target, own | taken)
-    if target is not Stream and not callable(getattr(target, "load", None)):
-        raise UserError(f"data._target_={config.data._target_}: has no load() that gives a table")
-    if isinstance(source, Stream):
-        return prepare_stream(
-            source, standardize=common["standardize"], bias=has_bias(config), loader=common["loader"],
+    if hasattr(source, "prepared"):  # a stream, whose rows come block by block
+        return source.prepared(
+            standardize=common["standardize"], bias=has_bias(config), loader=common["loader"],
             device=device, dtype=dtype,
         )  # fmt: skip
+    if not callable(getattr(source, "load", None)):
+        raise UserError(f"data._target_={config.data._target_}: has no load() that gives a table")
     dataset = source.load()
     if not isinstance(dataset, Dataset):
         raise UserError(f"data._target_={config.data._target_}: load() gave no experiments.data.dataset.Dataset")

@@ -261,11 +261,19 @@ class ManualOptimizer:
             raise UserError("the model has no parameters, so there is nothing to optimize; give it an nn.Parameter")
         _require("lr", lr)
         self._plain = isinstance(rule, SGD) and rule.plain
+        self._plain_leaves = self._plain and not any(p.requires_grad for p in self.parameters)
         self._states = [rule.start(parameter.detach()) for parameter in self.parameters]
         self._steps = [0] * len(self.parameters)
 
     def step(self) -> None:
         """Update every parameter from its `.grad`."""
+        if self._plain_leaves:  # the inner loop of `analytic`: every microsecond here is one in thirty
+            rate = -self.lr
+            for i, parameter in enumerate(self.parameters):
+                if (gradient := parameter.grad) is not None:
+                    self._steps[i] += 1
+                    parameter.add_(gradient, alpha=rate)
+            return
         with torch.no_grad():  # as a decorator it costs 8 per cent more on tiny tensors
             for i, parameter in enumerate(self.parameters):
                 gradient = parameter.grad

@@ -8,7 +8,6 @@ from typing import Any
 
 from experiments.config import Config, Custom
 from experiments.data.prepared import Prepared
-from experiments.data.stream import Streamed
 from experiments.errors import UserError
 from experiments.losses import MSE, ManualMSE
 from experiments.training import Progress, fit
@@ -50,7 +49,7 @@ def stable_lr(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -
     """
     from experiments.assembly import assemble  # which needs automatic_lr
 
-    if isinstance(data, Streamed):  # an epoch can take longer than anybody would wait for an answer
+    if data.streamed:  # an epoch can take longer than anybody would wait for an answer
         return None
     deadline, candidate = time.monotonic() + seconds, lr
     while time.monotonic() < deadline and candidate > 1e-30:

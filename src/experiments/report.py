@@ -7,13 +7,13 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from experiments.config import Config
 from experiments.errors import one_line
 
-if TYPE_CHECKING:  # both import torch, which a refused request should not wait for
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    # both import torch, which a refused request should not wait for
     from experiments.tracking.result import Result
     from experiments.training import Look
 
@@ -36,31 +36,28 @@ class Display:
     """A progress bar on a terminal, nothing in a pipe; then the summary on either. A context manager."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False)
         self.fail_on_divergence = False
-        self._progress = Progress(
-            TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
-            TimeRemainingColumn(), console=self.console, transient=True, disable=not self.console.is_terminal,
-        )  # fmt: skip
+        self._bar: Progress | None = None
         self._epochs, self._updated = 0, 0.0
         self._warnings = Warnings()
 
     def begin(self, config: Config) -> None:
         """A run starts."""
         self.fail_on_divergence = config.training.fail_on_divergence
-        if self.console.is_terminal:
-            self._progress.start()
-            self._task = self._progress.add_task("", total=config.training.epochs, loss="")
+        if sys.stdout.isatty():
+            self._bar = bar()
+            self._bar.start()
+            self._task = self._bar.add_task("", total=config.training.epochs, loss="")
 
     def watch(self, look: "Look | None") -> None:
         """An epoch has ended."""
         self._epochs = self._epochs + 1 if look is None else look.epoch  # a resumed run does not begin at 1
-        if not self.console.is_terminal or time.monotonic() - self._updated < SECONDS_BETWEEN_UPDATES:
+        if self._bar is None or time.monotonic() - self._updated < SECONDS_BETWEEN_UPDATES:
             return
         self._updated = time.monotonic()
-        self._progress.update(self._task, completed=self._epochs)
+        self._bar.update(self._task, completed=self._epochs)
         if look is not None:
-            self._progress.update(self._task, loss=f"loss {look.train_loss:.6g}")
+            self._bar.update(self._task, loss=f"loss {look.train_loss:.6g}")
 
     def __enter__(self) -> "Display":
         logging.getLogger("experiments").addHandler(self._warnings)
@@ -69,15 +66,31 @@ class Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._bar is not None:
+            self._bar.stop()
         logging.getLogger("experiments").removeHandler(self._warnings)
         for line in self._warnings.lines if kind is None else ():  # an error is one line by itself
             print(f"warning: {line}", file=sys.stderr)
 
     def summary(self, result: "Result") -> None:
         """Losses, distance from the exact optimum and why, equations, an example, and where to look next."""
-        for line in summary(result):
-            self.console.print(line, markup=False, soft_wrap=True)
+        print("\n".join(summary(result)))
+
+
+def bar() -> "Progress":
+    """The progress bar of a run; rich is imported only where somebody sees it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(), transient=True,
+    )  # fmt: skip
+
+
+def summary(self, result: "Result") -> None:
+    """Losses, distance from the exact optimum and why, equations, an example, and where to look next."""
+    for line in summary(result):
+        self.console.print(line, markup=False, soft_wrap=True)
 
 
 def summary(result: "Result") -> list[str]:

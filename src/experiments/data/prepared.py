@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -35,6 +35,9 @@ class Prepared:
     standardized: bool = False
     loader: str = "tensor"
     block_rows: int = 65_536
+
+    streamed: ClassVar[bool] = False
+    """Whether the rows come block by block, see `stream.Streamed`."""
 
     @property
     def rows(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -81,6 +82,10 @@ class Stream:
     split_seed: int = 0
     block_rows: int = 65_536
 
+    def prepared(self, **settings: Any) -> "Streamed":
+        """What a run trains on, see `prepare_stream`."""
+        return prepare_stream(self, **settings)
+
     def open(self) -> tuple[Rows, Rows | None, tuple[str, ...], tuple[str, ...]]:
         """Training rows, validation rows, inputs and targets. Raises UserError."""
         reader = Reader(required_path(self.path, "stream"), self.block_rows)
@@ -108,6 +113,8 @@ class Stream:
 @dataclass(frozen=True)
 class Streamed(Prepared):
     """What a run trains on, with the face of `Prepared`; `table`, `x` and the like are a sample of the rows."""
+
+    streamed: ClassVar[bool] = True
 
     training: Rows = field(kw_only=True)
     held: Rows | None = field(kw_only=True)
