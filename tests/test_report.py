@@ -81,6 +81,7 @@ def test_display_shows_progress_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     with Display() as display:
         display.begin(configured(epochs=7))
         display.watch(Look(1, 3, 1e-5, 12.5, None))
