@@ -72,6 +72,20 @@ class Display:
         for line in self._warnings.lines if kind is None else ():  # an error is one line by itself
             print(f"warning: {line}", file=sys.stderr)
 
+    def summary(self, result: "Result") -> None:
+        """Losses, distance from the exact optimum and why, equations, an example, and where to look next."""
+        print("\n".join(summary(result)))
+
+
+def bar() -> "Progress":
+    """The progress bar of a run; rich is imported only where somebody sees it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
+        TimeRemainingColumn(), transient=True,
+    )  # fmt: skip
+
 
 def summary(result: "Result") -> list[str]:
     """The lines of a run's summary."""
