@@ -1,6 +1,7 @@
 """Gradient descent on linear models as configurable experiments.
 
 From a notebook: `from experiments import run`, then `run("optimizer=adam", "seed=3").metrics["gap"]`;
+`sweep("seed=range(0,9)")`, a DataFrame;
 `load_run("last").predict([75, 63, 44])`; `compare("outputs/runs")`, a DataFrame.
 Importing this imports neither torch nor Hydra; `run` does when it is called.
 """
@@ -9,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.application import run as run
+    from experiments.application import sweep as sweep
     from experiments.runs.load import load_run as load_run
     from experiments.runs.table import compare as compare
 
 __version__ = "0.1.0"
-__all__ = ["compare", "load_run", "run"]
-_HOMES = {"run": "experiments.application", "load_run": "experiments.runs.load", "compare": "experiments.runs.table"}
+__all__ = ["compare", "load_run", "run", "sweep"]
+_HOMES = {
+    "run": "experiments.application",
+    "sweep": "experiments.application",
+    "load_run": "experiments.runs.load",
+    "compare": "experiments.runs.table",
+}
 
 
 def __getattr__(name: str) -> Any:

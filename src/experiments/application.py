@@ -25,6 +25,8 @@ from experiments.tracking import names
 from experiments.validation import validate
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from experiments.tracking.result import Result
 
 FLAGS = (
@@ -97,6 +99,17 @@ def compose(arguments: Sequence[str]) -> Config:
         if explained is None:
             raise
         raise explained from error
+
+
+def sweep(*overrides: str) -> "pl.DataFrame":
+    """Run a sweep, as `experiments -m OVERRIDES` does, and return its table: one row a job, as in results.csv.
+
+    Raises UserError for a request that can't be met, and Failure when jobs failed; results.csv has them all.
+    """
+    import polars as pl
+
+    rows = launch(["--multirun", *overrides]).rows or []
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def launch(

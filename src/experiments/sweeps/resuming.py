@@ -1,12 +1,14 @@
 """What a sweep leaves for a later session (sweep.yaml), and what a later session finds (the job folders)."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from experiments.errors import UserError
 from experiments.sweeps.composing import Job
@@ -69,6 +71,31 @@ def stored_arguments(folder: Path) -> list[str]:
                 f"experiments -m {argument} ... sweep.resume={folder}"
             )
     return arguments
+
+
+def resume(folder: Path) -> int:
+    """Run whatever of a stored sweep has not ended; the exit status of that sweep. Raises UserError."""
+    from experiments.application import main
+
+    arguments = stored_arguments(folder)
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    return main(["--multirun", *arguments, f"sweep.resume='{quoted}'"])
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """One session at a time in a sweep's folder. Raises UserError when another is at work there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"{folder}: another process is at work on this sweep; wait until it has ended") from None
+    try:
+        yield
+    finally:
+        lock.release()
+        (folder / ".lock").unlink(missing_ok=True)
 
 
 def same_settings(stored: dict[str, Any], fixed: dict[str, Any] | None, swept: set[str], folder: Path) -> None:

@@ -63,22 +63,32 @@ def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, s
 
         rehearse(jobs, str(session.folder))
         return []
-    fixed = _fixed(batches, swept, session)
-    if resumed is None:
-        resuming.write(session.folder, [a for a in arguments if key_of(a) not in OWN], fixed)
-    else:
+    if resumed is not None and not (session.folder / "sweep.yaml").is_file():
+        resuming.read(session.folder)  # says what is wrong with the folder
+    with resuming.held(session.folder):
+        return _run(jobs, session, arguments, swept, _fixed(batches, swept, session), resumed is not None, task)
+
+
+def _run(
+    jobs: list[Job], session: Sweep, arguments: Sequence[str], swept: set[str], fixed: dict[str, Any] | None,
+    resumed: bool, task: Any,
+) -> list[Any]:  # fmt: skip
+    """The jobs that are still to be run, in a folder that is ours."""
+    if resumed:
         resuming.same_settings(resuming.read(session.folder), fixed, swept, session.folder)
         found = resuming.scan(session.folder)
         remaining = resuming.match(jobs, found)
         session.take_over(found.results, jobs, remaining)
         jobs = remaining
+    else:
+        resuming.write(session.folder, [a for a in arguments if key_of(a) not in OWN], fixed)
     try:
         returns = session.run(jobs)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_unfinished(session, jobs, "interrupted")) from None
-    except Failure as failed:
+    except Failure:
         _unfinished(session, jobs, "stopped")
-        raise failed from None
+        raise
     finally:
         if outcome := getattr(task, "outcome", None):
             outcome.rows = [session.rows[n] for n in sorted(session.rows)]
