@@ -54,16 +54,18 @@ class Outcome:
 
 def main(arguments: Sequence[str]) -> int:
     """One command line of overrides and Hydra's flags; the exit status. Raises UserError."""
+    check_flags(arguments)
+    if {"-m", "--multirun", "hydra.mode=MULTIRUN"} & set(arguments):
+        launch(arguments)  # without a display: the sweep has its own, and a launcher of others pickles what it gets
+        return 0
     from experiments.report import Display
 
-    check_flags(arguments)
     with Display() as display:
         outcome = launch(arguments, display.watch, display.begin)
     if outcome.result is None:
         return 0
     display.summary(outcome.result)
-    diverged = outcome.result.status == "diverged" and display.fail_on_divergence
-    return 1 if diverged else 0
+    return 1 if outcome.result.status == "diverged" and display.fail_on_divergence else 0
 
 
 def run(*overrides: str) -> "Result":

@@ -113,7 +113,9 @@ class Sweep:
                 raise
             except Exception as error:  # what a stack can't do, its jobs may do one by one, and fail one by one
                 log.exception("a pack of %d jobs failed, they run one by one: %s", len(pack), one_line(error))
-                alone += [(job, "its pack failed") for job in pack if job.number not in self.results]
+                left = [job for job in pack if job.number not in self.results]
+                self.begun |= {job.number for job in left}
+                alone += [(job, "its pack failed") for job in left]
             self.write_table(last=False)
         if len(alone) > len(planned.serial):
             self._explain(Plan((), tuple(alone[len(planned.serial) :])))

@@ -13,7 +13,7 @@ from experiments.config import GROUPS
 _LITERAL = re.compile(
     r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)="
     r"(?:(?P<int>[+-]?(?:0|[1-9]\d*))"
-    r"|(?P<float>[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d+)?)"
+    r"|(?P<float>[+-]?(?:(?:0|[1-9]\d*)\.\d*|\.\d+|(?:0|[1-9]\d*)(?=[eE]))(?:[eE][+-]?\d+)?)"
     r"|(?P<word>[A-Za-z_]\w*))"
 )
 _CONSTANTS = {"true": True, "false": False, "null": None}

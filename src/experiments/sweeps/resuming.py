@@ -1,7 +1,7 @@
 """What a sweep leaves for a later session (sweep.yaml), and what a later session finds (the job folders)."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,14 +32,16 @@ class Found:
     next_number: int = 0
 
 
-def write(folder: Path, arguments: Sequence[str], fixed: dict[str, Any] | None) -> None:
+def write(folder: Path, arguments: Sequence[str], swept: Iterable[str], fixed: dict[str, Any] | None) -> None:
     """sweep.yaml (JSON, which is YAML too), before the first job. Raises UserError when a sweep is there already."""
     if (folder / "sweep.yaml").exists():
         raise UserError(
             f"{folder}: there is a sweep in this folder already; to go on with it add sweep.resume={folder}"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "sweep.yaml", json_bytes({"arguments": list(arguments), "fixed": fixed}))
+    write_atomically(
+        folder / "sweep.yaml", json_bytes({"arguments": list(arguments), "swept": sorted(swept), "fixed": fixed})
+    )
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -103,7 +105,8 @@ def same_settings(stored: dict[str, Any], fixed: dict[str, Any] | None, swept: s
     before = stored.get("fixed")
     if not isinstance(before, dict) or fixed is None:
         return
-    varied = {a.lstrip("+").partition("=")[0] for a in stored["arguments"]} | swept
+    before_swept = stored.get("swept")
+    varied = swept | {str(name) for name in (before_swept if isinstance(before_swept, list) else [])}
     groups = {v for v in varied if "." not in v}
     for name in sorted(before.keys() | fixed.keys()):
         root = name.partition(".")[0]

@@ -81,7 +81,7 @@ def _run(
         session.take_over(found.results, jobs, remaining)
         jobs = remaining
     else:
-        resuming.write(session.folder, [a for a in arguments if key_of(a) not in OWN], fixed)
+        resuming.write(session.folder, [a for a in arguments if key_of(a) not in OWN], swept, fixed)
     try:
         returns = session.run(jobs)
     except KeyboardInterrupt:
@@ -124,7 +124,7 @@ def _foreign(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig
     if config.sweep.resume is not None:
         raise UserError("sweep.resume: only the stacked launcher goes on with a sweep; leave out hydra/launcher")
     folder, varied = _absolute(str(config.hydra.sweep.dir)), varied_keys(batches)
-    resuming.write(folder, [], None)
+    resuming.write(folder, [], [], None)
     told = []
     for number, overrides in enumerate(batches):
         words = names.legible(o for o in overrides if key_of(o) in varied)

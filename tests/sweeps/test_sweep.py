@@ -1,0 +1,213 @@
+"""Whole sweeps, in this process: folders, files, failures, resuming, other launchers, the table."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from experiments import sweep
+from experiments.__main__ import main
+from experiments.errors import Failure
+from experiments.sweeps import packs
+from experiments.validation import config_hash
+
+SHORT = "training.epochs=3"
+
+
+def folder() -> Path:
+    (found,) = Path("outputs/sweeps").iterdir()
+    return found
+
+
+def jobs(place: Path) -> list[Path]:
+    return sorted((p for p in place.iterdir() if p.is_dir()), key=lambda p: int(p.name.partition("_")[0]))
+
+
+def table(place: Path) -> list[dict[str, str]]:
+    with (place / "results.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_folders_files_table_and_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=range(0,3)", "optimizer.lr=1e-5,1e-4", SHORT]) == 0
+    root = folder()
+    assert {p.name for p in root.iterdir() if p.is_file()} == {"results.csv", "sweep.yaml", "sweep.log"}
+    assert [p.name for p in jobs(root)] == [
+        f"{n}_seed={s}_lr={lr}" for n, (s, lr) in enumerate((s, lr) for s in range(3) for lr in ("1e-05", "0.0001"))
+    ]
+    for place in jobs(root):
+        names = sorted(p.name.partition(".vm")[0] for p in place.iterdir())
+        assert [n for n in names if not n.startswith("events.out.tfevents.")] == [
+            ".hydra", "config.json", "metrics.jsonl", "model.safetensors", "result.json",
+        ]  # fmt: skip
+        assert len(names) == 6
+        stored = json.loads((place / "config.json").read_text())
+        assert stored.pop("config_hash") == config_hash(stored)
+        events = EventAccumulator(str(place)).Reload()
+        assert sorted(events.Tags()["scalars"]) == ["loss/gap", "loss/train", "optimizer/lr"]
+        assert [e.step for e in events.Scalars("loss/train")] == [1, 2, 3]
+    rows = table(root)
+    assert [row["number"] for row in rows] == list("012345")
+    assert {row["status"] for row in rows} == {"completed"}
+    said = capsys.readouterr().out
+    assert "best 6 by gap" in said and "gap over seeds" in said and "6 jobs: 6 completed" in said
+
+
+def test_a_stacked_jobs_texts_are_those_of_hydras_basic_launcher() -> None:
+    swept = ["-m", "seed=3,4", "optimizer.lr=1e-5,0.5", "data=crops,crops_small", "data.inputs=[temp,rainfall]", SHORT,
+             "training.patience=null", "tracking.figures=false"]  # fmt: skip
+    assert main([*swept, "hydra.sweep.dir=ours"]) == 0
+    assert main([*swept, "hydra.sweep.dir=theirs", "hydra/launcher=basic"]) == 0
+    ours, theirs = jobs(Path("ours")), jobs(Path("theirs"))
+    assert [p.name for p in ours] == [p.name for p in theirs] and len(ours) == 8
+    for own, other in zip(ours, theirs, strict=True):
+        for name in (".hydra/config.yaml", "config.json"):
+            assert (own / name).read_text() == (other / name).read_text()
+        left, right = (yaml.safe_load((f / ".hydra/overrides.yaml").read_text()) for f in (own, other))
+        assert left == right
+        left, right = (yaml.safe_load((f / ".hydra/hydra.yaml").read_text())["hydra"] for f in (own, other))
+        for whole in (left, right):  # what the other launcher and the other folder change, and nothing else
+            for part in ("launcher", "sweep"):
+                del whole[part]
+            whole["overrides"].pop("hydra")
+            whole["runtime"].pop("output_dir")
+            whole["runtime"]["choices"].pop("hydra/launcher")
+            whole["job"]["id"] = str(whole["job"]["id"])
+        assert left == right
+
+
+def test_failures_stay_alone_and_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "optimizer.lr=1e-5,-1,abc", "seed=1,2", SHORT]) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1] == "error: 4 of 6 jobs failed"
+    assert said.out.count("failed: job ") == 4
+    assert "optimizer.lr=-1: must be above 0" in said.out or "optimizer.lr=-1.0: must be above 0" in said.out
+    rows = table(folder())
+    assert [row["status"] for row in rows] == ["completed"] * 2 + ["failed"] * 4
+    assert all(json.loads((p / "result.json").read_text())["error"]["message"] for p in jobs(folder())[2:])
+
+
+def test_fail_fast_stops(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "optimizer.lr=-1,1e-5", SHORT, "sweep.fail_fast=true"]) == 1
+    said = capsys.readouterr()
+    assert "sweep.fail_fast" in said.err and "not run: 1 jobs (1)" in said.out
+
+
+def test_a_pack_that_crashes_is_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(packs, "train", broken)
+    assert main(["-m", "seed=1,2", SHORT]) == 0
+    assert {row["executed"] for row in table(folder())} == {"serial"}
+    assert "run one by one" in (folder() / "sweep.log").read_text()
+
+
+def test_ctrl_c_keeps_what_is_finished_and_resume_runs_the_rest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, calls = packs.run_pack, []
+
+    def interrupted(jobs, *rest):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(len(jobs))
+        return whole(jobs, *rest)
+
+    monkeypatch.setattr(packs, "run_pack", interrupted)
+    swept = ["seed=1,2,3", "training.batch_size=5,3", SHORT]
+    assert main(["-m", *swept]) == 130
+    said = capsys.readouterr()
+    assert "not run: 3 jobs" in said.out and "experiments resume" in said.err
+    assert len(table(folder())) == 3
+    monkeypatch.setattr(packs, "run_pack", whole)
+    root = folder().absolute()
+    before = {p: (p / "result.json").stat().st_mtime_ns for p in jobs(root)}
+    assert main(["resume", str(root)]) == 0
+    assert len(table(root)) == 6 and len(jobs(root)) == 6
+    assert all((p / "result.json").stat().st_mtime_ns == then for p, then in before.items())
+
+
+def test_resuming_adds_jobs_keeps_numbers_and_runs_failed_ones_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=1,2", SHORT]) == 0
+    root = folder()
+    (jobs(root)[1] / "result.json").unlink()  # as if it had been cut off
+    (jobs(root)[0] / "config.json").write_text("{")  # unreadable: trained again, recognised by its overrides
+    assert main(["-m", "seed=0,1,2", SHORT, f"sweep.resume='{root}'"]) == 0
+    assert [p.name for p in jobs(root)] == ["0_seed=1", "1_seed=2", "2_seed=0"]
+    assert [row["seed"] for row in table(root)] == ["1", "2", "0"]
+    capsys.readouterr()
+    assert main(["-m", "seed=0,1,2", "training.epochs=4", f"sweep.resume='{root}'"]) == 2
+    assert re.search(r"^error: training.epochs=4: the sweep in .* has training.epochs=3", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "argument", ["hydra.callbacks.a._target_=os.system", "seed=${oc.env:HOME}", "hydra/launcher=joblib", "--info"]
+)
+def test_a_stored_sweep_is_not_trusted(argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("s").mkdir()
+    Path("s/sweep.yaml").write_text(json.dumps({"arguments": ["seed=1,2", argument], "fixed": {}}))
+    assert main(["resume", "s"]) == 2
+    assert "is not run again unasked" in capsys.readouterr().err
+    assert [p.name for p in Path("s").iterdir()] == ["sweep.yaml"]
+
+
+def test_a_second_sweep_does_not_enter_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=1", SHORT, "hydra.sweep.dir=here"]) == 0
+    assert main(["-m", "seed=1", SHORT, "hydra.sweep.dir=here"]) == 2
+    assert "there is a sweep in this folder already" in capsys.readouterr().err
+
+
+def test_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=range(0,50)", "loss=mse,l1", "sweep.dry_run=true"]) == 0
+    said = capsys.readouterr().out
+    assert "stack of 50" in said and "100 jobs, 0 refused" in said and "nothing written" in said
+    assert not Path("outputs").exists()
+
+
+def test_what_cannot_be_stacked_runs_serially_and_says_why() -> None:
+    assert main(["-m", "seed=1,2", "loss=l1", SHORT]) == 0
+    assert {row["executed"] for row in table(folder())} == {"serial"}
+    assert "2 jobs run one by one: the loss is not the mean squared error" in (folder() / "sweep.log").read_text()
+    assert not list(folder().glob("*/run.log"))
+
+
+def test_hydras_basic_sweeper_drives_the_launcher() -> None:
+    assert main(["-m", "seed=1,2", SHORT, "hydra/sweeper=basic"]) == 0
+    assert [row["executed"] for row in table(folder())] == ["stacked", "stacked"]
+
+
+def test_joblibs_launcher_runs_the_jobs() -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    assert main(["-m", "seed=1,2", SHORT, "hydra/launcher=joblib", "tracking.figures=false"]) == 0
+    assert [json.loads((p / "result.json").read_text())["seed"] for p in jobs(folder())] == [1, 2]
+
+
+def test_sweep_from_python_returns_the_table() -> None:
+    found = sweep("seed=1,2", SHORT)
+    assert found["status"].to_list() == ["completed"] * 2 and found["gap"].is_not_null().all()
+    with pytest.raises(Failure, match="1 of 1 jobs failed"):
+        sweep("optimizer.lr=-1", SHORT)
+
+
+@pytest.mark.parametrize(
+    ("swept", "expected"),
+    [
+        (["model=manual,linear", "optimizer=sgd,manual_adam"], 4),
+        (["experiment=from_scratch,builtins"], 2),
+        (["optimizer=adam", "optimizer.betas=[0.9,0.99],[0.8,0.9]"], 2),
+        (["seed=shuffle(1,2,3)"], 3),
+        (["loss=glob(m*)"], 2),
+        (["data=synthetic", "data.seed=${seed}", "seed=1,2"], 2),
+        (["++seed=1,2", "++training.patience=3"], 2),
+        (["training.shuffle=true,false", "optimizer.lr=auto"], 2),
+    ],
+)
+def test_every_syntax_of_hydra(swept: list[str], expected: int, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["-m", *swept, SHORT])
+    assert status == 0, capsys.readouterr()
+    assert len(jobs(folder())) == expected and {row["status"] for row in table(folder())} == {"completed"}
