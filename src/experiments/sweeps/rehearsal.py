@@ -29,8 +29,12 @@ def rehearse(jobs: Sequence[Job], folder: str) -> None:
         console.print(f"... and {len(jobs) - LISTED} more")
     for pack in planned.packs:
         console.print(f"stack of {len(pack)}: jobs {pack[0].number} to {pack[-1].number}")
+    alone: dict[str, list[str]] = {}
     for job, reason in planned.serial:
-        console.print(f"by itself: job {job.number}, {reason}", markup=False)
+        alone.setdefault(reason, []).append(str(job.number))
+    for reason, numbers in alone.items():
+        shown = ", ".join(numbers[:LISTED]) + (", ..." if len(numbers) > LISTED else "")
+        console.print(f"one by one: {len(numbers)} jobs ({shown}), {reason}", markup=False)
     epochs = {job.number: job.value("training.epochs") for job in sound}
     looks = sum(epochs[job.number] // job.value("training.log_every") for job in sound)
     size = len(jobs) * BYTES_A_JOB + looks * BYTES_A_LOOK
