@@ -127,9 +127,9 @@ def launch(
         try:
             config = validate(plain(composed))
             begin(config)
-            with collector_paused():
-                from experiments import runner
+            from experiments import runner
 
+            gc.enable()  # see `__main__.entry`
             result = runner.run(config, folder, watch=watch, single=single)
         except BaseException as raised:
             error = explain(raised) or raised
@@ -263,18 +263,6 @@ def _overrides_first(arguments: Sequence[str]) -> list[str]:
         if words and (word in with_value or (word in ("--info", "-i") and words[0] in INFOS)):
             flags.append(words.pop(0))
     return [*overrides, *flags]
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Importing torch makes a million objects that stay: looking for garbage among them takes a tenth of it."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @contextmanager
