@@ -14,12 +14,19 @@ from experiments.sweeps.launching import Sweep
 BEST = 10
 
 
+class Terminal(Console):
+    """A console that leaves it to the entry what to do when its reader, `head` say, has gone; rich's own exits."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def show(session: Sweep) -> None:
     """Print the summary of the jobs that have ended."""
     rows = [session.rows[n] for n in sorted(session.rows)]
     if not rows:
         return
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     metric = session.objective or next(
         (name for name in ("validation_loss", "gap") if any(r.get(name) is not None for r in rows)), "train_loss"
     )
@@ -46,7 +53,7 @@ def not_run(jobs: Sequence[Job]) -> None:
     """List the jobs that were not run."""
     if jobs:
         numbers = ", ".join(str(job.number) for job in jobs[:20]) + (", ..." if len(jobs) > 20 else "")
-        Console(highlight=False).print(f"not run: {len(jobs)} jobs ({numbers})", soft_wrap=True)
+        Terminal(highlight=False).print(f"not run: {len(jobs)} jobs ({numbers})", soft_wrap=True)
 
 
 def _table(console: Console, title: str, columns: dict[str, Any], rows: Sequence[results.Row]) -> None:
