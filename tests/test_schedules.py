@@ -76,34 +76,8 @@ def test_points_computed_by_hand() -> None:
     assert [Warmup()(epoch) for epoch in (0, 5, 10)] == pytest.approx([0.1, 0.55, 1])
 
 
-def per_run(*values: float) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "first", "second"),
-    [
-        (Step, {"step_size": 3, "gamma": 0.5}, {"step_size": 30, "gamma": 0.0}),
-        (Cosine, {"epochs": 7, "minimum": 0.0}, {"epochs": 50, "minimum": 0.25}),
-        (InverseTime, {"decay": 0.0}, {"decay": 2.5}),
-        (Warmup, {"epochs": 1, "start": 1.0}, {"epochs": 20, "start": 0.05}),
-    ],
-)
-def test_per_run_tensors_equal_each_runs_numbers(
-    schedule: Callable[..., Callable[[int], Any]], first: dict[str, Any], second: dict[str, Any]
-) -> None:
-    stacked = schedule(**{name: per_run(first[name], second[name]) for name in first})
-    for epoch in range(EPOCHS):
-        factor = stacked(epoch)
-        assert factor.shape == (2, 1, 1)
-        assert factor.dtype == torch.float64
-        alone = [schedule(**first)(epoch), schedule(**second)(epoch)]
-        assert factor.flatten().tolist() == pytest.approx(alone, rel=1e-14, abs=1e-16)
-
-
-def test_a_factor_too_large_for_a_float_is_infinite_alone_and_stacked() -> None:
+def test_a_factor_too_large_for_a_float_is_infinite() -> None:
     assert Step(1, 10.0)(400) == math.inf
-    assert Step(1, per_run(10.0))(400) == math.inf
 
 
 @pytest.mark.parametrize(
@@ -117,7 +91,7 @@ def test_a_factor_too_large_for_a_float_is_infinite_alone_and_stacked() -> None:
         (lambda: InverseTime(decay=-1), "decay=-1"),
         (lambda: Warmup(epochs=0), "epochs=0"),
         (lambda: Warmup(start=0.0), "start=0.0"),
-        (lambda: Warmup(start=per_run(0.5, 2.0)), "start="),
+        (lambda: Warmup(start=1.5), "start=1.5"),
     ],
 )
 def test_values_out_of_range_are_refused_by_name(build: Callable[[], object], name: str) -> None:

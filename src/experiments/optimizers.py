@@ -38,6 +38,21 @@ def _decayed(gradient: Tensor, parameter: Tensor, weight_decay: Hyper) -> Tensor
     return gradient if _is_off(weight_decay) else gradient + _cast(weight_decay, gradient) * parameter
 
 
+def _power(base: Hyper, exponent: int) -> Hyper:
+    """base ** exponent. One value per run is multiplied out by repeated squaring: torch's own power rounds
+
+    the last elements of a tensor differently from the others, and a run's bits must not depend on its place.
+    """
+    if not isinstance(base, Tensor):
+        return base**exponent
+    result = torch.ones_like(base)
+    while exponent:
+        if exponent & 1:
+            result = result * base
+        base, exponent = base * base, exponent >> 1
+    return result
+
+
 def _track(average: Tensor, value: Tensor, weight: Hyper) -> None:
     """Move a running average by `weight` (1 - beta) of the way to `value`, in place."""
     average.lerp_(value, _cast(weight, average))
@@ -154,8 +169,8 @@ class Adam(Rule):
         _track(square, gradient * gradient, 1 - beta2)
         if self.amsgrad:
             square = torch.maximum(state[2], square, out=state[2])
-        root = square.sqrt() / _cast((1 - beta2**step) ** 0.5, square)
-        return mean / (root + _cast(self.eps, root)) * _cast(lr / (1 - beta1**step), mean)
+        root = square.sqrt() / _cast((1 - _power(beta2, step)) ** 0.5, square)
+        return mean / (root + _cast(self.eps, root)) * _cast(lr / (1 - _power(beta1, step)), mean)
 
 
 @dataclass(frozen=True)

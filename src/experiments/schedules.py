@@ -3,31 +3,24 @@
 The learning rate of `epoch` (0-based) is `lr * schedule(epoch)`. A schedule has no state, so resuming at
 any epoch needs nothing but the epoch. The formulas are those of torch.optim.lr_scheduler.
 
-A parameter is a number or, where many runs are trained as one stack, a float64 tensor (R, 1, 1) with one
-value per run; the factor then is such a tensor too. Values out of range raise UserError.
+Runs trained as one stack each have the numbers of their own schedule: a tensor's powers and cosines are not
+rounded like Python's, nor alike everywhere in the tensor. Values out of range raise UserError.
 """
 
 import math
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from experiments.errors import UserError
 
 
-def _require(name: str, value: float | Tensor, inside: bool | Tensor, allowed: str) -> None:
-    """Raise UserError unless `value` is `inside` for every run."""
-    if isinstance(inside, Tensor):
-        inside = bool(inside.all())
+def _require(name: str, value: float, inside: bool, allowed: str) -> None:
+    """Raise UserError unless `value` is `inside`."""
     if not inside:
         raise UserError(f"schedule.{name}={value}: {allowed}")
 
 
-def _progress(epoch: int, epochs: float | Tensor) -> float | Tensor:
+def _progress(epoch: int, epochs: int) -> float:
     """The part of `epochs` that has passed, held at 1 afterwards."""
-    if isinstance(epochs, Tensor):
-        return (epoch / epochs).clamp(max=1.0)
     return min(epoch / epochs, 1.0)
 
 
@@ -44,19 +37,19 @@ class Constant:
 class Step:
     """Times `gamma` every `step_size` epochs (StepLR): gamma^floor(epoch / step_size)."""
 
-    step_size: int | Tensor = 30
-    gamma: float | Tensor = 0.1
+    step_size: int = 30
+    gamma: float = 0.1
 
     def __post_init__(self) -> None:
         _require("step_size", self.step_size, self.step_size >= 1, "must be at least 1 epoch")
         _require("gamma", self.gamma, self.gamma >= 0, "must not be negative; 0.1 divides by ten")
 
-    def __call__(self, epoch: int) -> float | Tensor:
+    def __call__(self, epoch: int) -> float:
         """The factor on the learning rate in this epoch."""
         try:
             return self.gamma ** (epoch // self.step_size)
         except OverflowError:
-            return math.inf  # as a tensor gives by itself; the run then ends as diverged
+            return math.inf  # the run then ends as diverged
 
 
 @dataclass(frozen=True)
@@ -68,18 +61,16 @@ class Cosine:
     minimum + (1 - minimum) * (1 + cos(pi * epoch / epochs)) / 2
     """
 
-    epochs: int | Tensor
-    minimum: float | Tensor = 0.0
+    epochs: int
+    minimum: float = 0.0
 
     def __post_init__(self) -> None:
         _require("epochs", self.epochs, self.epochs >= 1, "must be at least 1 epoch")
-        inside = (self.minimum >= 0) & (self.minimum <= 1)
-        _require("minimum", self.minimum, inside, "is a part of the learning rate: use 0 to 1")
+        _require("minimum", self.minimum, 0 <= self.minimum <= 1, "is a part of the learning rate: use 0 to 1")
 
-    def __call__(self, epoch: int) -> float | Tensor:
+    def __call__(self, epoch: int) -> float:
         """The factor on the learning rate in this epoch."""
-        angle = math.pi * _progress(epoch, self.epochs)
-        cosine = torch.cos(angle) if isinstance(angle, Tensor) else math.cos(angle)
+        cosine = math.cos(math.pi * _progress(epoch, self.epochs))
         return self.minimum + (1 - self.minimum) * (1 + cosine) / 2
 
 
@@ -87,12 +78,12 @@ class Cosine:
 class InverseTime:
     """1 / (1 + decay * epoch): halved after 1 / decay epochs (LambdaLR with that function)."""
 
-    decay: float | Tensor = 0.01
+    decay: float = 0.01
 
     def __post_init__(self) -> None:
         _require("decay", self.decay, self.decay >= 0, "must not be negative; 0.01 halves it after 100 epochs")
 
-    def __call__(self, epoch: int) -> float | Tensor:
+    def __call__(self, epoch: int) -> float:
         """The factor on the learning rate in this epoch."""
         return 1 / (1 + self.decay * epoch)
 
@@ -101,15 +92,14 @@ class InverseTime:
 class Warmup:
     """A straight line from `start` to 1 over `epochs` epochs, then 1 (LinearLR with end_factor 1)."""
 
-    epochs: int | Tensor = 10
-    start: float | Tensor = 0.1
+    epochs: int = 10
+    start: float = 0.1
 
     def __post_init__(self) -> None:
         _require("epochs", self.epochs, self.epochs >= 1, "must be at least 1 epoch")
-        inside = (self.start > 0) & (self.start <= 1)
-        _require("start", self.start, inside, "is a part of the learning rate: use more than 0, at most 1")
+        _require("start", self.start, 0 < self.start <= 1, "is a part of the learning rate: use more than 0, at most 1")
 
-    def __call__(self, epoch: int) -> float | Tensor:
+    def __call__(self, epoch: int) -> float:
         """The factor on the learning rate in this epoch."""
         return self.start + (1 - self.start) * _progress(epoch, self.epochs)
 

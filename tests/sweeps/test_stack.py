@@ -142,29 +142,56 @@ def test_drawn_configs_agree(tmp_path_factory: pytest.TempPathFactory, data: st.
     agree(folder / "alone", folder / "together", 1e-9)
 
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "crops": {},
     "full batch": {"training__batch_size": None},
-    "adam": {"optimizer": "adam", "training__patience": 2},
+    "adam": {"optimizer": "adam", "device__dtype": "float64", "training__patience": 2, "optimizer__betas": lambda s: [0.9, 1 - 0.1 / (s + 2)]},
+    "adamw": {"optimizer": "adamw", "device__dtype": "float64", "schedule": "cosine", "schedule__epochs": lambda s: 5 + s},
+    "rmsprop": {"optimizer": "rmsprop", "device__dtype": "float64", "schedule": "step", "schedule__gamma": lambda s: 1 / (s + 1),
+                "schedule__step_size": 2},
+    "adagrad": {"optimizer": "adagrad", "schedule": "inverse_time", "optimizer__lr_decay": 0.1},
+    "momentum": {"optimizer__momentum": lambda s: (s + 1) / 100, "schedule": "warmup", "device__dtype": "float64"},
+    "one number": {"data": "synthetic", "data__n_rows": 9, "data__n_features": 1, "data__n_targets": 1,
+                   "model__bias": False, "optimizer": "adam", "training__batch_size": 4},
     "wide": {"data": "synthetic", "data__n_rows": 60, "data__n_features": 40, "data__n_targets": 3,
              "training__batch_size": 17, "optimizer__lr": 1e-3},
+    "wide standardised": {"data": "synthetic", "device__dtype": "float64", "data__n_rows": 60, "data__n_features": 40, "data__n_targets": 3,
+                          "data__standardize": True, "training__batch_size": 17, "optimizer__lr": 1e-2},
     "standardised": {"data__standardize": True, "optimizer__lr": 0.1, "data__validation": 0.2},
 }  # fmt: skip
 
 
+def some(kind: str, count: int) -> list[Config]:
+    """Configs that differ in seed and epochs, and where the kind names it in a rate or a schedule's number."""
+    found = []
+    for seed in range(count):
+        changes = {name: value(seed) if callable(value) else value for name, value in KINDS[kind].items()}
+        found.append(config(seed=seed, training__epochs=6 + seed % 3, **changes))
+    return found
+
+
+def same(one: Path, other: Path) -> None:
+    """All that a job leaves is the same, but for its times."""
+    for name in ("model.safetensors", "metrics.jsonl"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), (one, other, name)
+    left, right = (json.loads((folder / "result.json").read_text()) for folder in (one, other))
+    assert {k: v for k, v in left.items() if k != "timing"} == {k: v for k, v in right.items() if k != "timing"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_jobs_bits_do_not_depend_on_its_pack(kind: str, tmp_path: Path) -> None:
-    def some(count: int) -> list[Config]:
-        return [config(seed=seed, training__epochs=6 + seed % 3, **{k: v for k, v in KINDS[kind].items()
-                if k != "training__epochs"}) for seed in range(count)]  # fmt: skip
+    whole = stacked(some(kind, 67), tmp_path / "67")
+    for count in (1, 2, 7, 50):
+        for number, folder in enumerate(stacked(some(kind, count), tmp_path / str(count))):
+            same(folder, whole[number])
+    last = stacked(some(kind, 67)[-1:], tmp_path / "last")  # the end of a tensor, where vectorised code has ended
+    same(last[0], whole[-1])
 
-    whole = stacked(some(200), tmp_path / "200")
-    for count in (1, 2, 7):
-        for number, folder in enumerate(stacked(some(count), tmp_path / str(count))):
-            for name in ("model.safetensors", "metrics.jsonl"):
-                assert (folder / name).read_bytes() == (whole[number] / name).read_bytes(), (count, number, name)
-            one, other = (json.loads((f / "result.json").read_text()) for f in (folder, whole[number]))
-            assert {k: v for k, v in one.items() if k != "timing"} == {k: v for k, v in other.items() if k != "timing"}
+
+def test_a_jobs_bits_are_the_same_in_a_pack_of_1000(tmp_path: Path) -> None:
+    whole = stacked(some("adam", 1000), tmp_path / "1000")
+    for number, folder in enumerate(stacked(some("adam", 1000)[990:], tmp_path / "10"), start=990):
+        same(folder, whole[number])
 
 
 def test_a_run_that_diverges_ends_alone(tmp_path: Path) -> None:

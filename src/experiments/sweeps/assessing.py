@@ -27,7 +27,9 @@ def original(weights: Tensor, data: Prepared, bias: bool) -> Tensor:
     if data.standardized:
         scaling = data.scaling
         weight = weight * scaling.y_scale[:, None] / scaling.x_scale
-        intercept = intercept * scaling.y_scale + scaling.y_shift - weight @ scaling.x_shift
+        intercept = intercept * scaling.y_scale + scaling.y_shift
+        for feature, shift in enumerate(scaling.x_shift.tolist()):  # a product's bits would depend on the runs beside
+            intercept = intercept - weight[:, :, feature] * shift
     return torch.cat([weight, intercept[:, :, None]], dim=2)
 
 

@@ -1,7 +1,7 @@
 """What the runs of a pack share and in what they differ, as arrays over the run axis."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +36,15 @@ class Program:
     rows_validation: int
     rule_class: type[Rule]
     hyper: dict[str, Any]
-    schedule_class: type
-    schedule_keys: dict[str, Tensor]
+    schedules: list[Callable[[int], float]]
+    """The distinct schedules of the runs, in plain numbers as alone."""
+    scheduled: np.ndarray
+    """Which of them a run has."""
 
     def lr(self, alive: np.ndarray, epoch: int) -> Tensor:
         """The learning rate of each run in an epoch, (A, 1, 1)."""
-        keys = {name: values[alive] for name, values in self.schedule_keys.items()}
-        return self.rates[alive] * self.schedule_class(**keys)(epoch)
+        factors = np.array([schedule(epoch) for schedule in self.schedules])
+        return self.rates[alive] * torch.from_numpy(factors[self.scheduled[alive]]).reshape(-1, 1, 1)
 
     def rule(self, alive: np.ndarray) -> Rule:
         """The update rule with the hyper-parameters of the runs alive."""
@@ -84,12 +86,8 @@ def program(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int],
         else:
             hyper[field.name] = _per_run(values)
     schedule_class = getattr(schedules, config["schedule"]["_target_"].rpartition(".")[2])
-    keys = {}
-    for field in dataclasses.fields(schedule_class):
-        values = [job.value(f"schedule.{field.name}") for job in jobs]
-        if schedule_class is schedules.Cosine and field.name == "epochs":
-            values = [job.value("training.epochs") if v is None else v for job, v in zip(jobs, values, strict=True)]
-        keys[field.name] = _per_run(values)
+    settings = [tuple(_schedule(job, schedule_class).items()) for job in jobs]
+    distinct = {setting: number for number, setting in enumerate(dict.fromkeys(settings))}
 
     def whole(key: str) -> np.ndarray:
         return np.array([job.value(key) or 0 for job in jobs], dtype=np.int64)
@@ -99,8 +97,18 @@ def program(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int],
         log_every=whole("training.log_every"), patience=whole("training.patience"), rates=_per_run(rates),
         variant=torch.tensor(variant), bias=config["model"]["bias"], shuffle=config["training"]["shuffle"],
         rows_validation=rows_validation, rule_class=rule_class, hyper=hyper,
-        schedule_class=schedule_class, schedule_keys=keys,
+        schedules=[schedule_class(**dict(setting)) for setting in distinct],
+        scheduled=np.array([distinct[setting] for setting in settings]),
     )  # fmt: skip
+
+
+def _schedule(job: Job, schedule_class: type) -> dict[str, Any]:
+    """The numbers of a job's schedule."""
+    fields = dataclasses.fields(schedule_class)
+    keys = {field.name: job.value(f"schedule.{field.name}") for field in fields}
+    if schedule_class is schedules.Cosine and keys["epochs"] is None:
+        keys["epochs"] = job.value("training.epochs")
+    return keys
 
 
 def _per_run(values: Sequence[float]) -> Tensor:
