@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @dataclass
 class StackedLauncherConf:
     _target_: str = "hydra_plugins.experiments_stacked.StackedLauncher"
+    workers: int | None = None
+    """Packs that train at once; by default one a processor."""
 
 
 @dataclass
@@ -30,6 +32,9 @@ class StackedSweeperConf:
 
 class StackedLauncher(Launcher):
     """Trains jobs of one program as one tensor program, and the others one by one."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
@@ -44,7 +49,7 @@ class StackedLauncher(Launcher):
             assert self.hydra_context is not None
             assert self.task_function is not None
             assert self.config is not None
-            self._session = Sweep(self.hydra_context, self.task_function, self.config)
+            self._session = Sweep(self.hydra_context, self.task_function, self.config, self.workers)
         return self._session
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:

@@ -16,7 +16,8 @@ from experiments import runner
 from experiments.config import GROUPS, Config
 from experiments.sweeps.alone import _job, run_alone
 from experiments.sweeps.composing import Job
-from experiments.sweeps.packs import Shelf, run_pack
+from experiments.sweeps.packs import run_pack
+from experiments.sweeps.shelf import Shelf
 from experiments.validation import validate
 
 OPTIMIZERS = list(GROUPS["optimizer"])
@@ -49,7 +50,7 @@ def stacked(configs: list[Config], folder: Path) -> list[Path]:
     def begin(job: Job, place: str) -> None:
         Path(place).mkdir(parents=True)
 
-    run_pack(jobs, lambda job: str(folder / str(job.number)), Shelf(), lambda job, result: None, begin)
+    run_pack(jobs, lambda job: str(folder / str(job.number)), Shelf(), begin)
     return [folder / str(n) for n in range(len(jobs))]
 
 
@@ -142,21 +143,23 @@ def test_drawn_configs_agree(tmp_path_factory: pytest.TempPathFactory, data: st.
     agree(folder / "alone", folder / "together", 1e-9)
 
 
+WIDE = {"data": "synthetic", "data__n_rows": 60, "data__n_features": 40, "data__n_targets": 3,
+        "training__batch_size": 17, "optimizer__lr": 1e-3}  # fmt: skip
+DOUBLE = {"device__dtype": "float64"}
 KINDS: dict[str, dict[str, Any]] = {
     "crops": {},
     "full batch": {"training__batch_size": None},
-    "adam": {"optimizer": "adam", "device__dtype": "float64", "training__patience": 2, "optimizer__betas": lambda s: [0.9, 1 - 0.1 / (s + 2)]},
-    "adamw": {"optimizer": "adamw", "device__dtype": "float64", "schedule": "cosine", "schedule__epochs": lambda s: 5 + s},
-    "rmsprop": {"optimizer": "rmsprop", "device__dtype": "float64", "schedule": "step", "schedule__gamma": lambda s: 1 / (s + 1),
-                "schedule__step_size": 2},
+    "adam": {"optimizer": "adam", "training__patience": 2, "optimizer__betas": lambda s: [0.9, 1 - 0.1 / (s + 2)],
+             **DOUBLE},
+    "adamw": {"optimizer": "adamw", "schedule": "cosine", "schedule__epochs": lambda s: 5 + s, **DOUBLE},
+    "rmsprop": {"optimizer": "rmsprop", "schedule": "step", "schedule__gamma": lambda s: 1 / (s + 1),
+                "schedule__step_size": 2, **DOUBLE},
     "adagrad": {"optimizer": "adagrad", "schedule": "inverse_time", "optimizer__lr_decay": 0.1},
-    "momentum": {"optimizer__momentum": lambda s: (s + 1) / 100, "schedule": "warmup", "device__dtype": "float64"},
+    "momentum": {"optimizer__momentum": lambda s: (s + 1) / 100, "schedule": "warmup", **DOUBLE},
     "one number": {"data": "synthetic", "data__n_rows": 9, "data__n_features": 1, "data__n_targets": 1,
                    "model__bias": False, "optimizer": "adam", "training__batch_size": 4},
-    "wide": {"data": "synthetic", "data__n_rows": 60, "data__n_features": 40, "data__n_targets": 3,
-             "training__batch_size": 17, "optimizer__lr": 1e-3},
-    "wide standardised": {"data": "synthetic", "device__dtype": "float64", "data__n_rows": 60, "data__n_features": 40, "data__n_targets": 3,
-                          "data__standardize": True, "training__batch_size": 17, "optimizer__lr": 1e-2},
+    "wide": WIDE,
+    "wide standardised": {**WIDE, **DOUBLE, "data__standardize": True},
     "standardised": {"data__standardize": True, "optimizer__lr": 0.1, "data__validation": 0.2},
 }  # fmt: skip
 
@@ -165,7 +168,9 @@ def some(kind: str, count: int) -> list[Config]:
     """Configs that differ in seed and epochs, and where the kind names it in a rate or a schedule's number."""
     found = []
     for seed in range(count):
-        changes = {name: value(seed) if callable(value) else value for name, value in KINDS[kind].items()}
+        changes: dict[str, Any] = {
+            name: value(seed) if callable(value) else value for name, value in KINDS[kind].items()
+        }
         found.append(config(seed=seed, training__epochs=6 + seed % 3, **changes))
     return found
 

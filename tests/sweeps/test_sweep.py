@@ -1,8 +1,12 @@
 """Whole sweeps, in this process: folders, files, failures, resuming, other launchers, the table."""
 
 import csv
+import errno
 import json
+import multiprocessing
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from experiments import sweep
 from experiments.__main__ import main
 from experiments.errors import Failure
-from experiments.sweeps import packs
+from experiments.sweeps import launching, packs
 from experiments.validation import config_hash
 
 SHORT = "training.epochs=3"
@@ -110,26 +114,116 @@ def test_a_pack_that_crashes_is_run_one_by_one(monkeypatch: pytest.MonkeyPatch) 
 def test_ctrl_c_keeps_what_is_finished_and_resume_runs_the_rest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, calls = packs.run_pack, []
+    whole, calls = packs.train, []
 
-    def interrupted(jobs, *rest):
+    def interrupted(program, tables):
         if calls:
             raise KeyboardInterrupt
-        calls.append(len(jobs))
-        return whole(jobs, *rest)
+        calls.append(program)
+        return whole(program, tables)
 
-    monkeypatch.setattr(packs, "run_pack", interrupted)
+    monkeypatch.setattr(packs, "train", interrupted)
     swept = ["seed=1,2,3", "training.batch_size=5,3", SHORT]
-    assert main(["-m", *swept]) == 130
+    assert main(["-m", *swept, "hydra.launcher.workers=1"]) == 130
     said = capsys.readouterr()
     assert "not run: 3 jobs" in said.out and "experiments resume" in said.err
     assert len(table(folder())) == 3
-    monkeypatch.setattr(packs, "run_pack", whole)
+    monkeypatch.setattr(packs, "train", whole)
     root = folder().absolute()
-    before = {p: (p / "result.json").stat().st_mtime_ns for p in jobs(root)}
+    before = {p: (p / "result.json").stat().st_mtime_ns for p in jobs(root) if (p / "result.json").exists()}
+    assert len(before) == 3
     assert main(["resume", str(root)]) == 0
     assert len(table(root)) == 6 and len(jobs(root)) == 6
     assert all((p / "result.json").stat().st_mtime_ns == then for p, then in before.items())
+
+
+def test_ctrl_c_ends_workers_and_forgets_nothing_that_they_finished(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, told = launching.Sweep._done, []
+
+    def interrupted(self, job, result):
+        if not told:
+            told.append(job.number)
+            raise KeyboardInterrupt
+        whole(self, job, result)
+
+    monkeypatch.setattr(launching.Sweep, "_done", interrupted)
+    assert main(["-m", "seed=range(1,5)", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 130
+    assert not multiprocessing.active_children()
+    finished = [p for p in jobs(folder()) if (p / "result.json").exists()]
+    assert told and len(table(folder())) == len(finished) >= 4  # a pack is told of at once
+    root = folder().absolute()
+    assert main(["resume", str(root)]) == 0
+    assert len(table(root)) == 8
+
+
+def test_jobs_of_a_worker_that_was_killed_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parent = packs.train, os.getpid()
+
+    def killed(program, tables):
+        if os.getpid() != parent and tables.batch_size == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(program, tables)
+
+    monkeypatch.setattr(packs, "train", killed)
+    assert main(["-m", "seed=1,2", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 0
+    rows = table(folder())
+    assert {(row["training.batch_size"], row["executed"]) for row in rows} == {("5", "stacked"), ("3", "serial")}
+    assert len(rows) == 4 and "its process ended with status -9" in (folder() / "sweep.log").read_text()
+
+
+def test_every_kind_of_job_comes_to_what_hydras_own_launcher_comes_to() -> None:
+    """Sweeps over keys that share a table, so that nothing of one job is taken for another's."""
+    for number, swept in enumerate([
+        "training.batch_size=5,3,null", "training.shuffle=true,false", "model.bias=true,false", "training.epochs=2,5",
+        "device.dtype=float32,float64", "data.validation=0,0.4", "optimizer=sgd,adam,rmsprop",
+        "schedule=constant,step,cosine", "model.init=uniform,zeros", "optimizer.momentum=0,0.9",
+    ]):  # fmt: skip
+        found = []
+        for launcher in ("stacked", "basic"):
+            place = f"{number}-{launcher}"
+            fixed = ["training.epochs=3"] if "epochs" not in swept else []
+            assert main(["-m", swept, *fixed, f"hydra/launcher={launcher}", f"hydra.sweep.dir={place}"]) == 0
+            found.append([json.loads((p / "result.json").read_text()) for p in jobs(Path(place))])
+        for stacked, alone in zip(*found, strict=True):
+            assert (stacked["executed"], alone["executed"]) == ("stacked", "serial")
+            for key in ("config_hash", "epochs", "steps", "lr", "rows", "seed"):
+                assert stacked[key] == alone[key], (swept, key)
+            for key in ("train_loss", "validation_loss", "gap"):
+                one, other = stacked["metrics"][key], alone["metrics"][key]
+                assert (one is None and other is None) or one == pytest.approx(other, rel=1e-4), (swept, key)
+        assert len({json.dumps([r["metrics"], r["rows"]]) for r in found[0]}) == len(found[0]), swept
+
+
+def test_workers_and_one_process_write_the_same() -> None:
+    for workers in (1, 2):
+        arguments = ["seed=range(0,3)", "training.batch_size=5,3", SHORT, f"hydra.launcher.workers={workers}"]
+        assert main(["-m", *arguments, f"hydra.sweep.dir={workers}"]) == 0
+    for one in jobs(Path("1")):
+        other = Path("2") / one.name
+        for name in ("model.safetensors", "metrics.jsonl"):
+            assert (one / name).read_bytes() == (other / name).read_bytes()
+    timeless = [[{k: v for k, v in row.items() if k != "seconds"} for row in table(Path(w))] for w in "12"]
+    assert timeless[0] == timeless[1]
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "two", "1.5"])
+def test_a_number_of_workers_that_is_none_is_refused(workers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=1,2", SHORT, f"hydra.launcher.workers={workers}"]) == 2
+    assert re.fullmatch(r"error: .*hydra\.launcher\.workers=.*\n", capsys.readouterr().err)
+
+
+def test_a_full_disk_in_a_worker_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "metrics.jsonl")
+
+    monkeypatch.setattr(packs.writing, "finish", full)
+    assert main(["-m", "seed=1,2", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 1
+    assert re.fullmatch(r"error: metrics.jsonl: the disk is full; .*\n", capsys.readouterr().err)
+    assert not [p for p in jobs(folder()) if (p / "result.json").exists()]
 
 
 def test_resuming_adds_jobs_keeps_numbers_and_runs_failed_ones_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from experiments.config import Config
 from experiments.sweeps.composing import Job, Whole
 from experiments.sweeps.packing import unstackable
-from experiments.sweeps.packs import Shelf, run_pack
+from experiments.sweeps.packs import run_pack
+from experiments.sweeps.shelf import Shelf
 from experiments.sweeps.writing import write_whole
 from experiments.tracking.files import json_bytes
 from experiments.tracking.result import Result
@@ -21,7 +22,7 @@ def stackable(config: Config) -> bool:
 
 def run_alone(config: Config, folder: Path) -> Result:
     """Train a config as a stack of one into `folder`, which must not exist. Raises UserError, OSError."""
-    job, found = _job(config), []
+    job = _job(config)
 
     def begin(job: Job, place: str) -> None:
         os.makedirs(place)
@@ -29,8 +30,8 @@ def run_alone(config: Config, folder: Path) -> Result:
         content = {**job.form.normal, "config_hash": job.digest}
         write_whole(f"{place}/config.json", json_bytes(content))
 
-    run_pack([job], lambda job: str(folder), Shelf(), lambda job, result: found.append(result), begin)
-    return replace(found[0], folder=folder)
+    (result,) = run_pack([job], lambda job: str(folder), Shelf(), begin)
+    return replace(result, folder=folder)
 
 
 def _job(config: Config) -> Job:

@@ -77,11 +77,20 @@ def session_end(wall_time: float) -> bytes:
 
 
 def _session(word: str, number: int, info: bytes, wall_time: float) -> bytes:
+    before, after = _frame(word, number, len(info))
+    return record(_double(1, wall_time) + before + info + after)
+
+
+@lru_cache(maxsize=10_000)
+def _frame(word: str, number: int, length: int) -> tuple[bytes, bytes]:
+    """What stands before and after a session's info of this length."""
+    info = bytes(length)
     plugin = field(1, field(1, b"hparams") + field(2, field(number, info)))
     metadata = plugin + varint(4 << 3 | VARINT) + varint(2)  # data_class TENSOR: else the session isn't found
-    tensor = _NULL_TENSOR
-    value = field(1, f"_hparams_/session_{word}_info".encode()) + field(8, tensor) + field(9, metadata)
-    return record(_double(1, wall_time) + field(5, field(1, value)))
+    value = field(1, f"_hparams_/session_{word}_info".encode()) + field(8, _NULL_TENSOR) + field(9, metadata)
+    whole = field(5, field(1, value))
+    end = len(whole) - 2  # the data_class is the last two bytes
+    return whole[: end - length], whole[end:]
 
 
 _NULL_TENSOR = varint(1 << 3 | VARINT) + varint(1) + field(2, field(2, b""))

@@ -4,9 +4,9 @@ import dataclasses
 import gc
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
@@ -18,9 +18,13 @@ from experiments.sweeps import results
 from experiments.sweeps.composing import Composer, Job
 from experiments.sweeps.packing import Plan, plan
 from experiments.sweeps.progress import Bar
+from experiments.sweeps.workers import most_workers, run_packs
 from experiments.tracking import environment, names
 from experiments.tracking.result import Result, failure, read_result
 from experiments.validation import config_hash
+
+if TYPE_CHECKING:
+    from experiments.sweeps.packs import Pack
 
 log = logging.getLogger("experiments")
 SECONDS_BETWEEN_TABLES = 5.0
@@ -29,9 +33,12 @@ SECONDS_BETWEEN_TABLES = 5.0
 class Sweep:
     """The jobs of one sweep folder, through as many launches as a sweeper makes."""
 
-    def __init__(self, context: HydraContext, task: TaskFunction, config: DictConfig) -> None:
+    def __init__(
+        self, context: HydraContext, task: TaskFunction, config: DictConfig, workers: int | None = None
+    ) -> None:
+        """`workers`: packs that train at once, by default one a processor."""
         register_resolvers()
-        self.context, self.task, self.config = context, task, config
+        self.context, self.task, self.config, self.workers = context, task, config, most_workers(workers)
         self.composer = Composer(context.config_loader, config)
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self.objective: str | None = config.sweep.objective
@@ -55,6 +62,9 @@ class Sweep:
         try:
             with Bar(len(jobs)) as bar:
                 self._run(jobs, bar)
+        except BaseException:
+            self._notice(jobs)
+            raise
         finally:
             self.write_table()
             log.removeHandler(handler)
@@ -97,35 +107,58 @@ class Sweep:
                 self._refused(job, job.error)
         planned = plan(sound)
         self._explain(planned)
-        from experiments.sweeps.packs import Shelf, TooLarge, run_pack
 
         gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
         gc.enable()
-        shelf = Shelf()
         alone = list(planned.serial)
-        for pack in planned.packs:
-            try:
-                run_pack(pack, self.job_folder, shelf, self._done)
-            except TooLarge as reason:
-                alone += [(job, str(reason)) for job in pack]
-            except UserError as error:
-                for job in pack:
-                    if job.number not in self.results:
-                        self._refused(job, str(error))
-            except OSError:
-                raise
-            except Exception as error:  # what a stack can't do, its jobs may do one by one, and fail one by one
-                log.exception("a pack of %d jobs failed, they run one by one: %s", len(pack), one_line(error))
-                left = [job for job in pack if job.number not in self.results]
-                self.begun |= {job.number for job in left}
-                alone += [(job, "its pack failed") for job in left]
-            self.write_table(last=False)
+
+        def one_by_one(jobs: Sequence[Job], reason: str) -> None:
+            alone.extend((job, reason) for job in jobs)
+
+        def crashed(pack: "Pack", error: Exception) -> None:
+            left = [job for job in pack.jobs if job.number not in self.results]
+            self.begun |= {job.number for job in left}
+            if isinstance(error, UserError):
+                for job in left:
+                    self._refused(job, str(error))
+                return
+            # what a stack can't do, its jobs may do one by one, and fail one by one
+            log.error("a pack of %d jobs failed, they run one by one: %s", len(left), one_line(error), exc_info=error)
+            one_by_one(left, "its pack failed")
+
+        packs = self._packs(planned.packs, one_by_one)
+        workers = 1 if len(planned.packs) == 1 else self.workers
+        run_packs(packs, lambda job: str(self.folder / job.name), self._begin, self._done, crashed, workers)
         if len(alone) > len(planned.serial):
             self._explain(Plan((), tuple(alone[len(planned.serial) :])))
         for job, _ in alone:
             self._serial(job)
             self.write_table(last=False)
         self._advise(sound)
+
+    def _packs(
+        self, programs: Sequence[Sequence[Job]], one_by_one: Callable[[Sequence[Job], str], None]
+    ) -> Iterator["Pack"]:
+        """The packs of a plan, with their tables; jobs whose table can't be had are refused."""
+        from experiments.sweeps.packs import TooLarge, packs
+        from experiments.sweeps.shelf import Shelf
+
+        shelf = Shelf()
+        for jobs in programs:
+            try:
+                yield from packs(jobs, shelf)
+            except TooLarge as reason:
+                one_by_one(jobs, str(reason))
+            except UserError as error:
+                for job in jobs:
+                    self._refused(job, str(error))
+            self.write_table(last=False)
+
+    def _notice(self, jobs: Sequence[Job]) -> None:
+        """Enter jobs that a worker finished but had not told of when the sweep was interrupted."""
+        for job in jobs:
+            if job.number not in self.results and (self.folder / job.name / "result.json").exists():
+                self._done(job, read_result(self.folder / job.name))
 
     def _explain(self, planned: Plan) -> None:
         stacked = sum(map(len, planned.packs))
@@ -139,7 +172,7 @@ class Sweep:
 
     def _serial(self, job: Job) -> None:
         """One job through Hydra's own run_job."""
-        folder = Path(self.job_folder(job))
+        folder = self._clear_attempt(job)
         config = self.context.config_loader.load_sweep_config(self.config, list(job.overrides))
         with open_dict(config):
             config.hydra.job.id, config.hydra.job.num = str(job.number), job.number
@@ -156,12 +189,19 @@ class Sweep:
             return
         self._done(job, read_result(folder))
 
-    def job_folder(self, job: Job) -> str:
+    def _begin(self, job: Job, folder: str) -> None:
+        """Make the folder of a job that is about to be trained."""
+        from experiments.sweeps import writing
+
+        self._clear_attempt(job)
+        writing.begin(job, folder)
+
+    def _clear_attempt(self, job: Job) -> Path:
         """The folder of a job, emptied of what an unfinished attempt left."""
         folder = self.folder / job.name
         if job.number in self.begun:
             self._clear(folder)
-        return str(folder)
+        return folder
 
     @staticmethod
     def _clear(folder: Path) -> None:
@@ -179,7 +219,7 @@ class Sweep:
         error = UserError(reason)
         result = failure(digest, 0, error, {"versions": environment.versions()})
         result = dataclasses.replace(result, error={"type": kind, "message": reason})
-        folder = Path(self.job_folder(job))
+        folder = self._clear_attempt(job)
         if not (folder / "result.json").exists():
             writing.failed(job, str(folder), result)
         log.error("job %d (%s) failed: %s", job.number, " ".join(job.overrides), reason)

@@ -8,8 +8,8 @@ from typing import Any
 from experiments.config import UNHASHED, Custom
 from experiments.sweeps.composing import Form, Job, Whole
 
-MOST_JOBS = 1024
-"""Jobs a pack at most: what a killed sweep loses, and what fits a processor's caches."""
+MOST_JOBS = 512
+"""Jobs a pack at most: what a killed sweep loses, and enough for the cost of a step to be its arithmetic."""
 
 PER_RUN = frozenset(
     ["seed", "model.init", "data.standardize", "data.seed", "data.noise", "optimizer.lr", "optimizer.momentum",
@@ -47,8 +47,10 @@ def plan(jobs: Iterable[Job]) -> Plan:
 
 
 def _chunks(jobs: Sequence[Job], size: int) -> Iterable[Sequence[Job]]:
-    for first in range(0, len(jobs), size):
-        yield jobs[first : first + size]
+    """Equal ones: the folders of one are written while the next trains."""
+    count = -(-len(jobs) // size)
+    for k in range(count):
+        yield jobs[len(jobs) * k // count : len(jobs) * (k + 1) // count]
 
 
 def _program(job: Job, seen: dict[tuple, tuple[str, str | None]]) -> tuple[str, str | None]:

@@ -1,23 +1,20 @@
-"""One pack from jobs to finished folders: load the tables, train the stack, write what each job came to."""
+"""One pack from jobs to finished folders: begun, trained as a stack, finished."""
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from experiments import assembly, devices
-from experiments.config import Config
+from experiments import devices
 from experiments.data.order import SORTED_ROWS
-from experiments.data.prepared import Prepared, data_hash
-from experiments.optimum import Optimum
 from experiments.sweeps import assessing, writing
 from experiments.sweeps.composing import Job
 from experiments.sweeps.program import program
+from experiments.sweeps.shelf import Shelf, Variant
 from experiments.sweeps.stack import train
 from experiments.sweeps.tables import lay_out
 from experiments.tracking import environment
@@ -26,56 +23,118 @@ from experiments.tracking.result import LARGEST_LISTED, Result, described
 from experiments.validation import validate
 
 PACK_BYTES = 256 * 2**20
-"""Bound of the memory that the tables and batches of one pack take."""
+"""Bound of the memory that the tables, batches and losses of one pack take."""
 
-SHELF = 16
-"""Tables kept for the next pack."""
+LOOKS_AT_ONCE = 20_000
+"""Losses that are laid out for the files at a time."""
 
 Folder = Callable[[Job], str]
 Begin = Callable[[Job, str], None]
-
-
-@dataclass
-class Variant:
-    """One of the tables of a pack, with what is known of it."""
-
-    data: Prepared
-    optimum: Optimum | None
-    conditioning: Any
-    digest: str
-    config: Config
+Done = Callable[[Job, Result], None]
 
 
 class TooLarge(Exception):
     """A table that gains nothing from stacking; its jobs run one by one. The text says why."""
 
 
-class Shelf:
-    """Tables that packs of one sweep have in common, so that each is read and solved once."""
+class Pack:
+    """Jobs of one program that train at once; `begin`, `train` and `finish` in this order."""
 
-    def __init__(self) -> None:
-        self._variants: OrderedDict[tuple, Variant] = OrderedDict()
+    def __init__(self, jobs: Sequence[Job], variants: Sequence[Variant], chosen: Sequence[int]) -> None:
+        """`variants` are the pack's tables, `chosen` says for each job which of them is its own."""
+        self.jobs, self._variants, self._chosen = jobs, variants, chosen
+        self._folders: list[str] = []
 
-    def variant(self, job: Job) -> Variant:
-        """The table of a job, as it trains on it. Raises UserError for data that can't be had."""
-        plain = job.plain()
-        at = (str(plain["data"]), plain["model"]["bias"], str(plain["device"]))
-        if at not in self._variants:
-            config = validate(plain)
-            device = devices.choose(config.device.name, config.device.dtype)
-            data = assembly.load(config, device, devices.precision(config.device.dtype, device))
-            optimum, conditioning = assessing.yardsticks([data], config.model.bias)[0]
-            self._variants[at] = Variant(data, optimum, conditioning, data_hash(data.table), config)
-            if len(self._variants) > SHELF:
-                self._variants.popitem(last=False)
-        return self._variants[at]
+    @property
+    def on_cpu(self) -> bool:
+        """Whether a forked process can train it."""
+        return all(v.data.x.device.type == "cpu" for v in self._variants)
+
+    def begin(self, folder: Folder, begin: Begin = writing.begin) -> None:
+        """Make the folders with what stands in them before training. Raises OSError."""
+        self._began = time.time()
+        self._folders = [folder(job) for job in self.jobs]
+        for job, place, v in zip(self.jobs, self._folders, self._chosen, strict=True):
+            begin(job, place)
+            if (encoding := self._variants[v].data.table.encoding) is not None:
+                write_atomically(Path(place) / "encoding.json", json_bytes(encoding), durable=False)
+
+    def train(self) -> None:
+        """Train and assess all jobs, on one thread. Raises UserError for settings that no rule or schedule takes."""
+        clock = time.perf_counter()
+        variants, chosen = self._variants, self._chosen
+        with one_thread():
+            self._rates = [_rate(job, variants[v]) for job, v in zip(self.jobs, chosen, strict=True)]
+            held = variants[0].data.held_out
+            packed = program(self.jobs, self._rates, chosen, 0 if held is None else len(held.x))
+            tables = lay_out([v.data for v in variants], packed.bias, self.jobs[0].value("training.batch_size"))
+            self._trained = train(packed, tables)
+            self._training_seconds = time.perf_counter() - clock
+            self._assess(packed.bias)
+            self._kept = self._trained.weights.cpu().numpy()
+        self._steps, self._rows = tables.steps, tables.rows
+        self._least = np.array([np.nan if (o := variants[v].optimum) is None else o.loss for v in chosen])
+        self._layouts = [
+            writing.Weights(v.data.scaling if v.data.standardized else None, packed.bias) for v in variants
+        ]
+        abouts = [
+            environment.describe(devices.describe(v.data.x.device), 1, self.jobs[0].value("device.dtype"), v.digest)
+            for v in variants
+        ]
+        self._templates = [_result(v, about) for v, about in zip(variants, abouts, strict=True)]
+        self._ended = time.time()
+        self._seconds = time.perf_counter() - clock
+
+    def _assess(self, bias: bool) -> None:
+        """Metrics of every job, and its parameters in the table's units (R, targets, features + 1)."""
+        self._metrics: list[dict[str, Any]] = [{}] * len(self.jobs)
+        targets, features = self._variants[0].data.y.shape[1], self._variants[0].data.x.shape[1]
+        self._parameters = np.zeros((len(self.jobs), targets, features + 1))
+        for number, variant in enumerate(self._variants):
+            runs = [r for r, v in enumerate(self._chosen) if v == number]
+            weights = assessing.original(self._trained.weights[runs], variant.data, bias)
+            self._parameters[runs] = weights.numpy()
+            for run, found in zip(runs, assessing.assess(weights, variant.data, variant.optimum), strict=True):
+                self._metrics[run] = found
+
+    def parts(self) -> Iterator[slice]:
+        """The jobs in portions for `finish`, within LOOKS_AT_ONCE."""
+        size = max(1, LOOKS_AT_ONCE // max(1, len(self._trained.looks.epochs)))
+        return (slice(first, first + size) for first in range(0, len(self.jobs), size))
+
+    def finish(self, part: slice) -> list[tuple[Job, Result]]:
+        """Write what these jobs came to, result.json last. Raises OSError."""
+        looks = self._trained.looks.of(part)
+        records = writing.Records(looks, self._steps, self._least[part], self._began, self._ended)
+        finished = []
+        for run in range(*part.indices(len(self.jobs))):
+            job, variant, numbers = self.jobs[run], self._chosen[run], self._parameters[run]
+            result = self._result(run)
+            saved = self._layouts[variant].content(self._kept[run], numbers)
+            writing.finish(job, self._folders[run], records, run - part.start, saved, result)
+            finished.append((job, result))
+        return finished
+
+    def _result(self, run: int) -> Result:
+        job, trained, numbers = self.jobs[run], self._trained, self._parameters[run]
+        epochs, seconds = int(trained.epochs[run]), self._training_seconds / len(self.jobs)
+        return replace(
+            self._templates[self._chosen[run]],
+            status=trained.status[run], config_hash=job.digest, seed=job.value("seed"), epochs=epochs,
+            best_epoch=int(trained.best_epoch[run]) or None, steps=epochs * self._steps, lr=self._rates[run],
+            metrics=self._metrics[run],
+            parameters=None if numbers.size > LARGEST_LISTED else {
+                "weight": numbers[:, :-1].tolist(), "bias": numbers[:, -1].tolist(),
+            },
+            timing={
+                "train_seconds": seconds, "total_seconds": self._seconds / len(self.jobs),
+                "rows_per_second": epochs * self._rows / max(seconds, 1e-9),
+            },
+        )  # fmt: skip
 
 
-def run_pack(
-    jobs: Sequence[Job], folder: Folder, shelf: Shelf, done: Callable[[Job, Result], None],
-    begin: Begin = writing.begin,
-) -> None:  # fmt: skip
-    """Train and write a pack; `done` is called for each job whose result.json is there. Raises TooLarge, UserError."""
+def packs(jobs: Sequence[Job], shelf: Shelf) -> list[Pack]:
+    """Jobs of one program as packs within PACK_BYTES. Raises TooLarge, and UserError for data that can't be had."""
     keys = [tuple(job.value(k) for k in _DATA_KEYS if _has(job, k)) for job in jobs]
     order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     first = dict(zip(reversed(keys), reversed(jobs), strict=True))
@@ -83,13 +142,26 @@ def run_pack(
     table = variants[0].data.table
     if len(table.x) > SORTED_ROWS:
         raise TooLarge(f"the table has more than {SORTED_ROWS} rows")
-    size = len(table.x) * (table.x.shape[1] + len(table.targets) + 1) * 8 * 4
+    looks = max(job.value("training.epochs") // job.value("training.log_every") + 1 for job in jobs)
+    size = len(table.x) * (table.x.shape[1] + len(table.targets) + 1) * 8 * 4 + looks * 8 * 8
     fits = max(1, PACK_BYTES // size)
     chosen = [order[key] for key in keys]
+    found = []
     for start in range(0, len(jobs), fits):
         part = slice(start, start + fits)
         used = sorted(set(chosen[part]))
-        _run(jobs[part], [variants[v] for v in used], [used.index(v) for v in chosen[part]], folder, done, begin)
+        found.append(Pack(jobs[part], [variants[v] for v in used], [used.index(v) for v in chosen[part]]))
+    return found
+
+
+def run_pack(jobs: Sequence[Job], folder: Folder, shelf: Shelf, begin: Begin = writing.begin) -> list[Result]:
+    """Train and write jobs of one program here and now. Raises TooLarge, UserError, OSError."""
+    results = []
+    for pack in packs(jobs, shelf):
+        pack.begin(folder, begin)
+        pack.train()
+        results += [result for part in pack.parts() for _, result in pack.finish(part)]
+    return results
 
 
 _DATA_KEYS = ("data.standardize", "data.seed", "data.noise")
@@ -100,64 +172,7 @@ def _has(job: Job, key: str) -> bool:
     return key.partition(".")[2] in job.form.normal["data"]
 
 
-def _run(
-    jobs: Sequence[Job], variants: Sequence[Variant], chosen: Sequence[int], folder: Folder,
-    done: Callable[[Job, Result], None], begin: Begin,
-) -> None:  # fmt: skip
-    began, clock = time.time(), time.perf_counter()
-    folders = [folder(job) for job in jobs]
-    for job, place, v in zip(jobs, folders, chosen, strict=True):
-        begin(job, place)
-        if (encoding := variants[v].data.table.encoding) is not None:
-            write_atomically(Path(place) / "encoding.json", json_bytes(encoding), durable=False)
-    config = variants[0].config
-    rates = [_rate(job, variants[v]) for job, v in zip(jobs, chosen, strict=True)]
-    held = variants[0].data.held_out
-    packed = program(jobs, rates, chosen, 0 if held is None else len(held.x))
-    tables = lay_out([v.data for v in variants], packed.bias, config.training.batch_size)
-    with one_thread():
-        trained = train(packed, tables)
-        training_seconds = time.perf_counter() - clock
-        metrics: list[dict[str, Any]] = [{}] * len(jobs)
-        parameters = np.zeros((len(jobs), tables.targets, tables.columns - packed.bias + 1))
-        for number, variant in enumerate(variants):
-            runs = [r for r, v in enumerate(chosen) if v == number]
-            weights = assessing.original(trained.weights[runs], variant.data, packed.bias)
-            parameters[runs] = weights.numpy()
-            for run, found in zip(runs, assessing.assess(weights, variant.data, variant.optimum), strict=True):
-                metrics[run] = found
-    least = np.array([np.nan if (o := variants[v].optimum) is None else o.loss for v in chosen])
-    records = writing.Records(trained.looks, tables.steps, least, began, time.time())
-    abouts = [
-        environment.describe(devices.describe(v.data.x.device), 1, config.device.dtype, v.digest) for v in variants
-    ]
-    layouts = [writing.Weights(v.data.scaling if v.data.standardized else None, packed.bias) for v in variants]
-    kept = trained.weights.cpu().numpy()
-    share = 1 / len(jobs)
-    templates = [_result(jobs[0], v, about) for v, about in zip(variants, abouts, strict=True)]
-    for run, job in enumerate(jobs):
-        variant, epochs = variants[chosen[run]], int(trained.epochs[run])
-        numbers = parameters[run]
-        seconds = training_seconds * share
-        result = replace(
-            templates[chosen[run]],
-            status=trained.status[run], config_hash=job.digest, seed=packed.seeds[run], epochs=epochs,
-            best_epoch=int(trained.best_epoch[run]) or None, steps=epochs * tables.steps, lr=rates[run],
-            metrics=metrics[run],
-            parameters=None if numbers.size > LARGEST_LISTED else {
-                "weight": numbers[:, :-1].tolist(), "bias": numbers[:, -1].tolist(),
-            },
-            timing={
-                "train_seconds": seconds, "total_seconds": (time.perf_counter() - clock) * share,
-                "rows_per_second": epochs * tables.rows / max(seconds, 1e-9),
-            },
-        )  # fmt: skip
-        saved = layouts[chosen[run]].content(kept[run], numbers)
-        writing.finish(job, folders[run], records, run, saved, result)
-        done(job, result)
-
-
-def _result(job: Job, variant: Variant, about: dict[str, Any]) -> Result:
+def _result(variant: Variant, about: dict[str, Any]) -> Result:
     """What the results of all jobs on one table have in common."""
     table, held, optimum = variant.data.table, variant.data.held_out, variant.optimum
     listed = None

@@ -43,14 +43,8 @@ def write_csv(path: Path, rows: Sequence[Row], durable: bool = True) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([_cell(r.get(c)) for c in columns] for r in rows)
+    writer.writerows([r.get(c) for c in columns] for r in rows)  # None is written as nothing
     write_atomically(path, text.getvalue().encode(), durable=durable)
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else value
 
 
 def objective(result: Result, name: str | None) -> float | None:

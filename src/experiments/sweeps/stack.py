@@ -36,6 +36,11 @@ class Looks:
     lr: np.ndarray
     """(R, L)"""
 
+    def of(self, runs: slice) -> "Looks":
+        """The looks of some of the runs."""
+        validation = None if self.validation is None else self.validation[runs]
+        return Looks(self.epochs, self.due[runs], self.train[runs], validation, self.lr[runs])
+
 
 @dataclass
 class Trained:
@@ -76,15 +81,16 @@ class _Stack:
     def train(self) -> Trained:
         program, looked = self.program, []
         step = 0
+        alive, rule = self.alive, program.rule(self.alive)
         for epoch, batches in enumerate(self._epochs(), start=1):
-            lr = program.lr(self.alive, epoch - 1)
-            rule = program.rule(self.alive)
+            if self.alive is not alive:
+                alive, rule = self.alive, program.rule(self.alive)
+            lr = program.lr(alive, epoch - 1)
             for x, y, rows in batches:
                 step += 1
                 residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y)
                 gradient = torch.bmm(residual.mul_(2 / (rows * self.tables.targets)), x)
                 self.parameters.sub_(rule.update(self.parameters, gradient, self.state, step, lr))
-            alive = self.alive
             due = (epoch % program.log_every[alive] == 0) | (epoch == program.epochs[alive])
             if due.any():
                 train, validation = self._losses()
@@ -101,43 +107,49 @@ class _Stack:
     def _epochs(self) -> Iterator[Iterator[tuple[Tensor, Tensor, int]]]:
         """The batches of one epoch after another, as long as runs are alive."""
         tables, longest = self.tables, int(self.program.epochs.max())
-        shuffled = self.program.shuffle and tables.batch_size < tables.rows
-        held = max(1, DRAWN_NUMBERS // (len(self.alive) * tables.rows))
+        if tables.batch_size == tables.rows:
+            for _ in range(longest):
+                yield iter([(*self._rows, tables.rows)])
+            return
+        held = max(1, DRAWN_NUMBERS // (len(self.alive) * tables.rows)) if self.program.shuffle else longest
         for first in range(0, longest, held):
             epochs = min(held, longest - first)
-            orders, drawn_for = self._orders(epochs) if shuffled else None, self.alive
+            places, placed_for = self._places(self._orders(epochs)), self.alive
             for k in range(epochs):
-                if orders is not None and drawn_for is not self.alive:  # some runs have ended since
-                    orders, drawn_for = orders[np.searchsorted(drawn_for, self.alive)], self.alive
-                yield self._batches(None if orders is None else orders[:, k])
+                if placed_for is not self.alive:  # some runs have ended since
+                    places, placed_for = places[np.searchsorted(placed_for, self.alive)], self.alive
+                yield self._batches(places[:, k] if self.program.shuffle else places[:, 0])
 
     def _orders(self, epochs: int) -> Tensor:
-        """Permutations (A, epochs, rows), of each run the bits that it would draw alone."""
-        keys = torch.empty(len(self.alive), epochs, self.tables.rows)
+        """Permutations (A, epochs, rows), of each run the bits that it would draw alone; (A, 1, rows) if in order."""
+        rows = self.tables.rows
+        if not self.program.shuffle:
+            return torch.arange(rows).expand(len(self.alive), 1, rows)
+        keys = torch.empty(len(self.alive), epochs, rows)
         for run, row in zip(self.alive.tolist(), keys.unbind(), strict=True):
-            torch.rand(epochs, self.tables.rows, generator=self.generators[run], out=row)
+            torch.rand(epochs, rows, generator=self.generators[run], out=row)
         return sort_keys(keys)
 
-    def _batches(self, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """x (A, batch, width), y (A, t, batch) and the number of true rows in each."""
+    def _places(self, order: Tensor) -> Tensor:
+        """Where the rows of the padded batches lie in the pack's tables, (A, epochs, steps * batch padded)."""
         tables, rows, size = self.tables, self.tables.rows, self.tables.batch_size
-        if tables.batch_size == rows:
-            x, y = self._rows
-            yield x, y, rows
-            return
-        if order is None:
-            order = torch.arange(rows).expand(len(self.alive), rows)
-        position = torch.full((tables.steps, tables.batch_padded), rows)
-        taken = torch.arange(tables.steps * size).reshape(tables.steps, size)
-        position[:, :size] = torch.where(taken < rows, taken, rows)
-        order = torch.cat([order, order.new_full((len(order), 1), rows)], dim=1)  # row number `rows` is all zeros
-        index = order[:, position.reshape(-1)].to(tables.x.device) + self.variant[:, None] * (rows + 1)
-        shape = (len(self.alive), tables.steps, tables.batch_padded)
-        x = tables.x.reshape(-1, tables.width).index_select(0, index.reshape(-1)).reshape(*shape, tables.width)
-        y = tables.y.reshape(-1, tables.targets).index_select(0, index.reshape(-1)).reshape(*shape, tables.targets)
-        y = y.transpose(2, 3)
-        for step in range(tables.steps):
-            yield x[:, step], y[:, step], min(size, rows - step * size)
+        if tables.steps * tables.batch_padded != rows:  # batches are filled up with row `rows`, which is all zeros
+            position = torch.full((tables.steps, tables.batch_padded), rows)
+            taken = torch.arange(tables.steps * size).reshape(tables.steps, size)
+            position[:, :size] = torch.where(taken < rows, taken, rows)
+            order = torch.cat([order, order.new_full((*order.shape[:2], 1), rows)], dim=2)
+            order = order.index_select(2, position.reshape(-1))
+        places = order.to(tables.x.device)
+        return places + self.variant[:, None, None] * (rows + 1) if len(tables.x) > 1 else places
+
+    def _batches(self, places: Tensor) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """x (A, batch, width), y (A, t, batch) and the number of true rows in each, of one epoch's `places`."""
+        tables, rows, size = self.tables, self.tables.rows, self.tables.batch_size
+        places, shape = places.reshape(-1), (len(places), tables.steps, tables.batch_padded)
+        x = tables.x.reshape(-1, tables.width).index_select(0, places).reshape(*shape, tables.width)
+        y = tables.y.reshape(-1, tables.targets).index_select(0, places).reshape(*shape, tables.targets)
+        for step, (x_batch, y_batch) in enumerate(zip(x.unbind(1), y.transpose(2, 3).unbind(1), strict=True)):
+            yield x_batch, y_batch, min(size, rows - step * size)
 
     def _losses(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Training and validation loss (A,) of the runs alive, over all rows, in the table's units."""

@@ -3,6 +3,7 @@
 Half of a job's cost is creating its files, so each is one open, one write, one close, and nothing is looked up twice.
 """
 
+import itertools
 import os
 import socket
 from typing import Any
@@ -77,9 +78,10 @@ class Records:
         widths = np.array([len(event_bytes.varint(int(epoch))) for epoch in looks.epochs], dtype=np.int64)
         fixed = (self._events.shape[1] - widths.sum()) // max(1, len(widths))
         self._starts = np.concatenate([[0], np.cumsum(widths + fixed)])
-        tail = b"".join(b',"%b":%%b' % tag.encode().replace(b"%", b"%%") for tag in self.columns) + b"}\n"
-        self._lines = [b'{"epoch":%d,"step":%d' % (e, e * steps) + tail for e in looks.epochs.tolist()]
-        self._all_lines = b"".join(self._lines)
+        others = [b',"%b":' % tag.encode() for tag in self.columns][1:]
+        first = b'}\n{"epoch":%d,"step":%d,"loss/train":'
+        self._keys = [[first % (epoch, epoch * steps), *others] for epoch in looks.epochs.tolist()]
+        """What stands before each number of a line: before its first one, the end of the line above."""
 
     def events(self, run: int) -> bytes:
         """The scalar records of one run."""
@@ -90,12 +92,15 @@ class Records:
 
     def metrics(self, run: int) -> bytes:
         """metrics.jsonl of one run."""
-        due, values, lines = self.looks.due[run], self._values[run], self._all_lines
+        due, values, lines = self.looks.due[run], self._values[run], self._keys
         if not due.all():
-            values, lines = values[due], b"".join(self._lines[i] for i in np.flatnonzero(due))
+            values, lines = values[due], [self._keys[i] for i in np.flatnonzero(due)]
         if not lines:
             return b""
-        return lines % tuple(orjson.dumps(np.ascontiguousarray(values).reshape(-1), option=NUMBER)[1:-1].split(b","))
+        pieces = [b""] * (2 * values.size)
+        pieces[::2] = itertools.chain.from_iterable(lines)
+        pieces[1::2] = orjson.dumps(values.reshape(-1), option=NUMBER)[1:-1].split(b",")
+        return b"".join(pieces)[2:] + b"}\n"
 
 
 def finish(job: Job, folder: str, records: Records, run: int, weights: bytes, result: Result) -> None:

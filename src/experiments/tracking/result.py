@@ -64,13 +64,14 @@ class Result:
 
 LOCAL = {"folder", "message", "table"}
 """Fields that result.json does not hold."""
+STORED = tuple(f.name for f in dataclasses.fields(Result) if f.name not in LOCAL)
 OPTIONAL = {"error", "ranges", "units"}
 METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse")
 
 
 def as_json(result: Result) -> dict[str, Any]:
     """The content of result.json."""
-    return {f.name: getattr(result, f.name) for f in dataclasses.fields(result) if f.name not in LOCAL}
+    return {name: getattr(result, name) for name in STORED}
 
 
 def write_result(folder: Path, result: Result) -> None:
@@ -81,7 +82,7 @@ def write_result(folder: Path, result: Result) -> None:
 def read_result(folder: Path) -> Result:
     """The result in a run's folder. Raises OSError or ValueError (one line) for what is no result.json."""
     content = read_json(folder / "result.json")
-    names = {f.name for f in dataclasses.fields(Result)} - LOCAL
+    names = set(STORED)
     if not isinstance(content, dict) or not names - OPTIONAL <= content.keys():
         raise ValueError("result.json lacks keys that every result has")
     return Result(**{k: content[k] for k in names if k in content}, folder=folder)
