@@ -178,7 +178,7 @@ def test_every_kind_of_job_comes_to_what_hydras_own_launcher_comes_to() -> None:
     for number, swept in enumerate([
         "training.batch_size=5,3,null", "training.shuffle=true,false", "model.bias=true,false", "training.epochs=2,5",
         "device.dtype=float32,float64", "data.validation=0,0.4", "optimizer=sgd,adam,rmsprop",
-        "schedule=constant,step,cosine", "model.init=uniform,zeros", "optimizer.momentum=0,0.9",
+        "schedule=constant,warmup,cosine", "model.init=uniform,zeros", "optimizer.momentum=0,0.9",
     ]):  # fmt: skip
         found = []
         for launcher in ("stacked", "basic"):
