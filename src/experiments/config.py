@@ -268,12 +268,17 @@ class Training:
     fail_on_divergence: bool = key(False, "exit with status 1 when the loss is not finite")
 
 
+OBJECTIVES = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "epochs", "steps")
+"""What a sweeper may be told to minimise: numbers of result.json."""
+
+
 @dataclass(frozen=True)
 class Sweep:
     fail_fast: bool = key(False, "stop at the first job that fails")
     dry_run: bool = key(False, "list the jobs, write nothing")
     resume: str | None = key(None, "folder of a sweep to go on with")
-    objective: str | None = key(None, "metric handed to a sweeper (null: gap, or validation_loss)")
+    objective: str | None = key(None, "metric handed to a sweeper (null: gap, or validation_loss)",
+                                choices=OBJECTIVES)  # fmt: skip
 
 
 @dataclass(frozen=True)

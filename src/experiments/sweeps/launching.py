@@ -13,7 +13,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from experiments.application import register_resolvers
-from experiments.errors import Failure, UserError, one_line
+from experiments.config import OBJECTIVES
+from experiments.errors import Failure, UserError, nearest, one_line
 from experiments.sweeps import results
 from experiments.sweeps.composing import Composer, Job
 from experiments.sweeps.packing import Plan, plan
@@ -42,6 +43,11 @@ class Sweep:
         self.composer = Composer(context.config_loader, config)
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
         self.objective: str | None = config.sweep.objective
+        if self.objective is not None and self.objective not in OBJECTIVES:
+            raise UserError(
+                f"sweep.objective={self.objective}: must be one of {', '.join(OBJECTIVES)}"
+                f"{nearest(self.objective, OBJECTIVES)}"
+            )
         self.fail_fast: bool = config.sweep.fail_fast
         self.rows: dict[int, results.Row] = {}
         self.results: dict[int, Result] = {}

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments.errors import UserError, nearest
 from experiments.tracking.files import write_atomically
 from experiments.tracking.result import Result
 
 Row = dict[str, Any]
 SINGLE = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
-OBJECTIVES = (*SINGLE, "epochs", "steps")
 
 
 def row(number: int, folder: str, varied: dict[str, Any], result: Result) -> Row:
@@ -57,9 +55,6 @@ def objective(result: Result, name: str | None) -> float | None:
         name = next((n for n in ("validation_loss", "gap") if metrics[n] is not None), "train_loss")
     if result.status in ("diverged", "failed"):
         return math.inf
-    if name not in OBJECTIVES:
-        raise UserError(f"sweep.objective={name}: no such metric{nearest(name, OBJECTIVES)}; "
-                        f"there are {', '.join(OBJECTIVES)}")  # fmt: skip
     return result.metrics[name] if name in result.metrics else getattr(result, name)
 
 
