@@ -32,6 +32,7 @@ class AskingSweeper(Sweeper):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
         ASKED.append(study)
+        assert self.launcher is not None
         for batch in range(6):
             trials = [study.ask() for _ in range(4)]
             rates = [trial.suggest_float("lr", 1e-7, 1e-1, log=True) for trial in trials]
