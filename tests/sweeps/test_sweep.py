@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from experiments import sweep
 from experiments.__main__ import main
 from experiments.errors import Failure
 from experiments.sweeps import launching, packs
+from experiments.sweeps.resuming import held
 from experiments.validation import config_hash
 
 SHORT = "training.epochs=3"
@@ -158,19 +160,44 @@ def test_ctrl_c_ends_workers_and_forgets_nothing_that_they_finished(
     assert len(table(root)) == 8
 
 
-def test_jobs_of_a_worker_that_was_killed_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_a_worker_that_was_killed_once_are_trained_again_with_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    swept = ["seed=1,2,3", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]
+    assert main(["-m", *swept, "hydra.sweep.dir=undisturbed"]) == 0
     whole, parent = packs.train, os.getpid()
 
     def killed(program, tables):
-        if os.getpid() != parent and tables.batch_size == 3:
+        if os.getpid() != parent and tables.batch_size == 3 and not Path("killed").exists():
+            Path("killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return whole(program, tables)
 
     monkeypatch.setattr(packs, "train", killed)
-    assert main(["-m", "seed=1,2", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 0
+    assert main(["-m", *swept, "hydra.sweep.dir=here"]) == 0
+    assert "was ended by SIGKILL" in (Path("here") / "sweep.log").read_text()
+    assert [row["executed"] for row in table(Path("here"))] == ["stacked"] * 6
+    for one in jobs(Path("here")):
+        other = Path("undisturbed") / one.name
+        for name in ("model.safetensors", "metrics.jsonl"):
+            assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_a_job_whose_worker_is_killed_every_time_fails_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, parent = packs.train, os.getpid()
+
+    def killed(program, tables):
+        if os.getpid() != parent and 2 in program.seeds and tables.batch_size == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(program, tables)
+
+    monkeypatch.setattr(packs, "train", killed)
+    assert main(["-m", "seed=1,2,3", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 1
     rows = table(folder())
-    assert {(row["training.batch_size"], row["executed"]) for row in rows} == {("5", "stacked"), ("3", "serial")}
-    assert len(rows) == 4 and "its process ended with status -9" in (folder() / "sweep.log").read_text()
+    assert [(r["seed"], r["training.batch_size"]) for r in rows if r["status"] == "failed"] == [("2", "3")]
+    assert len(rows) == 6 and capsys.readouterr().err == "error: 1 of 6 jobs failed\n"
 
 
 def test_every_kind_of_job_comes_to_what_hydras_own_launcher_comes_to() -> None:
@@ -224,6 +251,51 @@ def test_a_full_disk_in_a_worker_is_told_in_one_line(
     assert main(["-m", "seed=1,2", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 1
     assert re.fullmatch(r"error: metrics.jsonl: the disk is full; .*\n", capsys.readouterr().err)
     assert not [p for p in jobs(folder()) if (p / "result.json").exists()]
+
+
+def test_jobs_that_never_began_and_those_cut_off_at_once_keep_their_numbers() -> None:
+    assert main(["-m", "seed=17,2,3,1", SHORT]) == 0
+    root = folder()
+    first, second, third, _ = jobs(root)
+    for path in (first / "config.json", first / "result.json"):
+        path.unlink()
+    (first / ".hydra/overrides.yaml").write_text("- seed=1")  # torn off: it could be taken for the last job's
+    for place in (second, third):
+        shutil.rmtree(place)
+    third.mkdir()  # killed before a byte was written
+    assert main(["resume", str(root)]) == 0
+    assert [p.name for p in jobs(root)] == ["0_seed=17", "1_seed=2", "2_seed=3", "3_seed=1"]
+    assert [row["seed"] for row in table(root)] == ["17", "2", "3", "1"]
+
+
+def test_weights_lost_with_the_power_are_trained_again() -> None:
+    assert main(["-m", "seed=1,2", SHORT]) == 0
+    root = folder()
+    weights = jobs(root)[0] / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(b"")
+    assert main(["resume", str(root)]) == 0
+    assert weights.read_bytes() == content
+
+
+def test_a_second_session_is_told_who_holds_the_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", "seed=1,2", SHORT]) == 0
+    root = folder().absolute()
+    shutil.rmtree(jobs(root)[1])
+    with held(root):
+        assert main(["resume", str(root)]) == 2
+    assert re.search(rf"^error: .*: process {os.getpid()} on \S+ is at work in this folder", capsys.readouterr().err)
+    assert not (root / "1_seed=2").exists()
+    assert main(["resume", str(root)]) == 0
+    assert sorted(p.name for p in root.iterdir()) == ["0_seed=1", "1_seed=2", "results.csv", "sweep.log", "sweep.yaml"]
+
+
+def test_sigterm_ends_a_sweep_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(packs, "train", lambda program, tables: signal.raise_signal(signal.SIGTERM))
+    assert main(["-m", "seed=1,2", SHORT]) == 130
+    assert re.search(r"^error: interrupted: 0 of 2 jobs finished; go on with `experiments", capsys.readouterr().err)
 
 
 def test_resuming_adds_jobs_keeps_numbers_and_runs_failed_ones_again(capsys: pytest.CaptureFixture[str]) -> None:

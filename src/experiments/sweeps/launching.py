@@ -1,5 +1,6 @@
 """A sweep under way: jobs composed, packed, trained, written, counted. What the launcher plugin hands over to."""
 
+import contextlib
 import dataclasses
 import gc
 import logging
@@ -19,9 +20,10 @@ from experiments.sweeps import results
 from experiments.sweeps.composing import Composer, Job
 from experiments.sweeps.packing import Plan, plan
 from experiments.sweeps.progress import Bar
-from experiments.sweeps.workers import most_workers, run_packs
+from experiments.sweeps.workers import WorkerKilled, most_workers, run_packs
 from experiments.tracking import environment, names
 from experiments.tracking.result import Result, failure, read_result
+from experiments.tracking.tracker import RunLog
 from experiments.validation import config_hash
 
 if TYPE_CHECKING:
@@ -61,18 +63,20 @@ class Sweep:
         """Run composed jobs; a return for each. Raises KeyboardInterrupt, and Failure under fail_fast."""
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(self.folder / "sweep.log", encoding="utf-8")
+        handler = RunLog(self.folder / "sweep.log", encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         try:
             with Bar(len(jobs)) as bar:
                 self._run(jobs, bar)
+            self.write_table()
         except BaseException:
-            self._notice(jobs)
+            with contextlib.suppress(OSError):  # of the disk that stopped the sweep, say: the first error is told
+                self._notice(jobs)
+                self.write_table()
             raise
         finally:
-            self.write_table()
             log.removeHandler(handler)
             handler.close()
         return [self._returned(job) for job in jobs]
@@ -121,16 +125,20 @@ class Sweep:
         def one_by_one(jobs: Sequence[Job], reason: str) -> None:
             alone.extend((job, reason) for job in jobs)
 
-        def crashed(pack: "Pack", error: Exception) -> None:
+        def crashed(pack: "Pack", error: Exception) -> list["Pack"]:
+            self._notice(pack.jobs)
             left = [job for job in pack.jobs if job.number not in self.results]
             self.begun |= {job.number for job in left}
             if isinstance(error, UserError):
                 for job in left:
                     self._refused(job, str(error))
-                return
+                return []
+            if isinstance(error, WorkerKilled):
+                return self._after_a_kill(pack, left, error)
             # what a stack can't do, its jobs may do one by one, and fail one by one
             log.error("a pack of %d jobs failed, they run one by one: %s", len(left), one_line(error), exc_info=error)
             one_by_one(left, "its pack failed")
+            return []
 
         packs = self._packs(planned.packs, one_by_one)
         workers = 1 if len(planned.packs) == 1 else self.workers
@@ -160,10 +168,26 @@ class Sweep:
                     self._refused(job, str(error))
             self.write_table(last=False)
 
+    def _after_a_kill(self, pack: "Pack", left: Sequence[Job], error: WorkerKilled) -> list["Pack"]:
+        """Smaller packs for the jobs of a killed worker: their bits stay, and less memory is asked for.
+
+        A job that was alone when its process was killed, and not for the first time, fails.
+        """
+        pack.killed += 1
+        if len(left) == 1 and pack.killed > 1:
+            self._refused(left[0], str(error), "WorkerKilled")
+            return []
+        if left:
+            log.error("a pack of %d jobs was cut off, they are trained again: %s", len(left), error)
+        half = -(-len(left) // 2)
+        return [pack.of(part) for part in (left[:half], left[half:]) if part]
+
     def _notice(self, jobs: Sequence[Job]) -> None:
         """Enter jobs that a worker finished but had not told of when the sweep was interrupted."""
         for job in jobs:
-            if job.number not in self.results and (self.folder / job.name / "result.json").exists():
+            if job.number in self.results or job.number in self.begun:  # what lies there may be an old attempt's
+                continue
+            if (self.folder / job.name / "result.json").exists():
                 self._done(job, read_result(self.folder / job.name))
 
     def _explain(self, planned: Plan) -> None:

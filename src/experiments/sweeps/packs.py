@@ -43,7 +43,16 @@ class Pack:
     def __init__(self, jobs: Sequence[Job], variants: Sequence[Variant], chosen: Sequence[int]) -> None:
         """`variants` are the pack's tables, `chosen` says for each job which of them is its own."""
         self.jobs, self._variants, self._chosen = jobs, variants, chosen
+        self.killed = 0
+        """How often a process that trained these jobs was killed."""
         self._folders: list[str] = []
+
+    def of(self, jobs: Sequence[Job]) -> "Pack":
+        """Some of its jobs as a pack of their own."""
+        table_of = dict(zip((job.number for job in self.jobs), self._chosen, strict=True))
+        part = Pack(jobs, self._variants, [table_of[job.number] for job in jobs])
+        part.killed = self.killed
+        return part
 
     @property
     def on_cpu(self) -> bool:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from experiments.errors import UserError
 from experiments.sweeps.composing import Job
-from experiments.tracking.files import json_bytes, read_json, write_atomically
+from experiments.tracking.files import json_bytes, read_json, remove_leftovers, write_atomically
 from experiments.tracking.hparams import flat
+from experiments.tracking.lock import SWEEP, hold, let_go
 from experiments.tracking.result import Result, read_result
 
 ENDED = ("completed", "diverged", "stopped_early")
@@ -29,7 +29,9 @@ class Found:
     by_overrides: dict[tuple[str, ...], list[tuple[int, str]]] = field(default_factory=dict)
     results: dict[int, tuple[Result, tuple[str, ...]]] = field(default_factory=dict)
     """Of the jobs that ended, with their overrides."""
-    next_number: int = 0
+    begun: dict[int, str] = field(default_factory=dict)
+    """Folders that were cut off before they said whose they are: number and name."""
+    numbers: set[int] = field(default_factory=set)
 
 
 def write(folder: Path, arguments: Sequence[str], swept: Iterable[str], fixed: dict[str, Any] | None) -> None:
@@ -86,18 +88,17 @@ def resume(folder: Path) -> int:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """One session at a time in a sweep's folder. Raises UserError when another is at work there."""
+    """One session at a time in a sweep's folder. Raises UserError when another is at work there.
+
+    Workers have inherited the lock: those of a session that was killed may still be dying.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = hold(folder, SWEEP, patience=1.0)
     try:
-        lock.acquire()
-    except Timeout:
-        raise UserError(f"{folder}: another process is at work on this sweep; wait until it has ended") from None
-    try:
+        remove_leftovers(folder)
         yield
     finally:
-        lock.release()
-        (folder / ".lock").unlink(missing_ok=True)
+        let_go(folder, lock, SWEEP)
 
 
 def same_settings(stored: dict[str, Any], fixed: dict[str, Any] | None, swept: set[str], folder: Path) -> None:
@@ -133,37 +134,57 @@ def scan(folder: Path) -> Found:
         if not text.isdigit():
             continue
         number, place = int(text), folder / name
-        found.next_number = max(found.next_number, number + 1)
+        found.numbers.add(number)
         overrides = _overrides(place)
         try:
             digest = str(read_json(place / "config.json", LARGEST)["config_hash"])
             found.by_hash.setdefault(digest, []).append((number, name))
         except (OSError, ValueError, KeyError, TypeError):
             found.by_overrides.setdefault(overrides, []).append((number, name))
+            found.begun[number] = name
             continue
         try:
             result = read_result(place)
         except (OSError, ValueError):
             continue
-        if result.status in ENDED:
+        if result.status in ENDED and _has_files(place):
             found.results[number] = (result, overrides)
     return found
 
 
 def match(jobs: Sequence[Job], found: Found) -> list[Job]:
-    """The jobs still to be run. A job that the folder knows takes its number and its folder's name."""
-    remaining = []
+    """The jobs still to be run. A job that the folder knows takes its number and its folder's name.
+
+    Any other keeps its own number if that is free, or if the folder of that number is its own, cut off before it
+    said so; else it takes the next one.
+    """
+    remaining, unknown = [], []
     for job in jobs:
         known = found.by_hash.get(job.digest) if job.digest else None
-        known = known or found.by_overrides.get(job.overrides)
-        if known:
-            job.number, job.name = known.pop(0)
-        else:
-            job.number, job.name = found.next_number, ""
-            found.next_number += 1
+        known = known or (found.by_overrides.get(job.overrides) if job.overrides else None)
+        if not known:
+            unknown.append(job)
+            continue
+        job.number, job.name = known.pop(0)
+        found.begun.pop(job.number, None)
         if job.number not in found.results:
             remaining.append(job)
-    return remaining
+    new = []
+    for job in unknown:
+        if job.number in found.numbers and found.begun.pop(job.number, None) != job.name:
+            new.append(job)
+        found.numbers.add(job.number)
+    for number, job in enumerate(new, max(found.numbers, default=-1) + 1):
+        job.number, job.name = number, ""
+    return sorted(remaining + unknown, key=lambda job: job.number)
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether an ended job has its weights: a machine that lost power may keep a name and lose the bytes."""
+    try:
+        return (folder / "model.safetensors").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _overrides(folder: Path) -> tuple[str, ...]:
@@ -171,7 +192,7 @@ def _overrides(folder: Path) -> tuple[str, ...]:
     try:
         with (folder / ".hydra" / "overrides.yaml").open("rb") as file:
             text = file.read(LARGEST + 1)
-        if len(text) > LARGEST or b"&" in text:  # no anchors: nothing that grows
+        if len(text) > LARGEST or b"&" in text or not text.endswith(b"\n"):  # nothing that grows, nothing cut off
             return ()
         content = yaml.safe_load(text)
     except (OSError, yaml.YAMLError):

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from experiments.errors import Failure, UserError
 from experiments.explain import explain
+from experiments.interruption import ended_by_sigterm
 from experiments.sweeps import resuming, summary
 from experiments.sweeps.composing import Job
 from experiments.sweeps.launching import Sweep, key_of
@@ -83,9 +84,16 @@ def _run(
     else:
         resuming.write(session.folder, [a for a in arguments if key_of(a) not in OWN], swept, fixed)
     try:
-        returns = session.run(jobs)
+        with ended_by_sigterm():
+            returns = session.run(jobs)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_unfinished(session, jobs, "interrupted")) from None
+    except OSError as error:
+        said = _unfinished(session, jobs, "stopped")
+        error.filename = error.filename or str(session.folder)
+        if (session.folder / "sweep.yaml").exists():
+            error.add_note(said)
+        raise
     except Failure:
         _unfinished(session, jobs, "stopped")
         raise

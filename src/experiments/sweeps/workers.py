@@ -20,7 +20,8 @@ from experiments.errors import UserError
 if TYPE_CHECKING:
     from experiments.sweeps.packs import Begin, Done, Folder, Pack
 
-    Crashed = Callable[[Pack, Exception], None]
+    Crashed = Callable[[Pack, Exception], list[Pack]]
+    """What to train again in place of a pack that could not be finished."""
 
 PDEATHSIG = 1
 """prctl's option "the signal that I get when my parent ends", see <sys/prctl.h>."""
@@ -48,17 +49,16 @@ def run_packs(
     KeyboardInterrupt; workers then end, and `done` has been called for what they had told before.
     """
     active: dict[Any, _Worker] = {}
+    again: list[Pack] = []
     try:
-        for pack in packs:
+        for pack in _and_then(packs, again, active, lambda: _listen(active, done, again, crashed)):
             if workers == 1 or not pack.on_cpu:
-                _run_here(pack, folder, begin, done, crashed)
+                _run_here(pack, folder, begin, done, again, crashed)
                 continue
             while len(active) >= workers:
-                _listen(active, done, crashed)
+                _listen(active, done, again, crashed)
             worker = _Worker(pack, folder, begin)
             active[worker.receiver] = worker
-        while active:
-            _listen(active, done, crashed)
     except BaseException:
         for worker in active.values():
             worker.process.terminate()
@@ -67,7 +67,21 @@ def run_packs(
         raise
 
 
-def _run_here(pack: "Pack", folder: "Folder", begin: "Begin", done: "Done", crashed: "Crashed") -> None:
+def _and_then(
+    packs: Iterator["Pack"], again: list["Pack"], active: dict[Any, "_Worker"], listen: Callable[[], None]
+) -> Iterator["Pack"]:
+    """The packs, then those that are to be trained again, until no worker is left that could ask for more."""
+    yield from packs
+    while again or active:
+        if again:
+            yield again.pop()
+        else:
+            listen()
+
+
+def _run_here(
+    pack: "Pack", folder: "Folder", begin: "Begin", done: "Done", again: list["Pack"], crashed: "Crashed"
+) -> None:
     try:
         pack.begin(folder, begin)
         pack.train()
@@ -77,7 +91,7 @@ def _run_here(pack: "Pack", folder: "Folder", begin: "Begin", done: "Done", cras
     except OSError:
         raise
     except Exception as error:
-        crashed(pack, error)
+        again += crashed(pack, error)
 
 
 class _Worker:
@@ -110,7 +124,7 @@ class _Worker:
             self.process.join()
 
 
-def _listen(active: dict[Any, _Worker], done: "Done", crashed: "Crashed") -> None:
+def _listen(active: dict[Any, _Worker], done: "Done", again: list["Pack"], crashed: "Crashed") -> None:
     """Wait for word of any worker, and hand it on."""
     for receiver in multiprocessing.connection.wait(list(active)):
         worker = active[receiver]
@@ -120,7 +134,7 @@ def _listen(active: dict[Any, _Worker], done: "Done", crashed: "Crashed") -> Non
             del active[receiver]
             worker.process.join()
             if worker.jobs:
-                crashed(worker.pack, WorkerKilled(f"its process ended with status {worker.process.exitcode}"))
+                again += crashed(worker.pack, WorkerKilled(f"its process {_ended(worker.process.exitcode)}"))
             continue
         if not isinstance(message, Exception):
             worker.told(message, done)
@@ -129,7 +143,16 @@ def _listen(active: dict[Any, _Worker], done: "Done", crashed: "Crashed") -> Non
         worker.process.join()
         if isinstance(message, OSError):
             raise message
-        crashed(worker.pack, message)
+        again += crashed(worker.pack, message)
+
+
+def _ended(status: int | None) -> str:
+    """How a process ended, in words."""
+    if status is None or status >= 0:
+        return f"ended with status {status}"
+    known = {s.value: s.name for s in signal.Signals}
+    memory = "; is there memory enough?" if -status == signal.SIGKILL else ""
+    return f"was ended by {known.get(-status, -status)}{memory}"
 
 
 def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: int) -> None:

@@ -1,7 +1,8 @@
-"""One process at a time in a run's folder: the run itself, or one `resume`.
+"""One process at a time in a run's folder, or in a sweep's: whoever began it, or one `resume`.
 
-The lock is the system's own on `checkpoint/lock`, so it ends with the process that held it, however that died.
-Who holds it stands beside it in `checkpoint/holder.json`, since filelock empties the file it locks.
+The lock is the system's own on a file, so it ends with the process that held it, however that died. Who holds it
+stands beside it in `holder.json`, since filelock may empty the file that it locks. A run has both in `checkpoint/`,
+a sweep in `.session/`; they go when the work has ended.
 """
 
 import contextlib
@@ -15,16 +16,21 @@ from filelock import FileLock, Timeout
 from experiments.errors import UserError, one_line
 from experiments.tracking.files import json_bytes, read_json, write_atomically
 
+RUN, SWEEP = "checkpoint", ".session"
+"""Where the lock lies in a run's folder, and in a sweep's."""
 
-def hold(folder: Path) -> FileLock:
-    """Lock a run's folder until `release()`. Raises UserError that says who holds it, OSError as it comes."""
-    place = folder / "checkpoint"
+
+def hold(folder: Path, name: str = RUN, patience: float = 0) -> FileLock:
+    """Lock a folder until `release()`, or for good when `patience` seconds did not make it free.
+
+    Raises UserError that says who holds it, OSError as it comes.
+    """
+    place = folder / name
     if place.is_symlink():
         raise UserError(f"{one_line(place)}: is a link; a run's folder holds only files of its own")
     place.mkdir(exist_ok=True)
-    lock = FileLock(place / "lock", timeout=0)
     try:
-        lock.acquire()
+        lock = _current(place / "lock", patience)
     except Timeout:
         raise UserError(f"{folder}: {_holder(place)} is at work in this folder; wait until it has ended") from None
     try:
@@ -36,11 +42,35 @@ def hold(folder: Path) -> FileLock:
     return lock
 
 
+def _current(path: Path, patience: float) -> FileLock:
+    """The lock on the file that is called `path` now, not on one that its last holder has meanwhile removed.
+
+    A second lock on the same file can't be had; one that can shows that the first file has gone. Raises Timeout.
+    """
+    lock = FileLock(path, timeout=patience)
+    lock.acquire()
+    while True:
+        path.parent.mkdir(exist_ok=True)
+        other = FileLock(path, timeout=0)
+        try:
+            other.acquire()
+        except Timeout:
+            return lock
+        lock.release()
+        lock = other
+
+
+def let_go(folder: Path, lock: FileLock, name: str) -> None:
+    """Remove what `hold` made, then release; in this order, so that nobody's else is removed."""
+    shutil.rmtree(folder / name, ignore_errors=True)
+    lock.release()
+
+
 def clear(folder: Path) -> None:
     """Remove `checkpoint/` of a run that has ended, where it was killed just before it did so itself."""
-    if (folder / "checkpoint").is_dir():
-        with contextlib.suppress(OSError, UserError), hold(folder):
-            shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    if (folder / RUN).is_dir():
+        with contextlib.suppress(OSError, UserError):
+            let_go(folder, hold(folder), RUN)
 
 
 def _holder(place: Path) -> str:
