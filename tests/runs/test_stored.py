@@ -9,7 +9,6 @@ import pytest
 
 from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
 from experiments import load_run
-from experiments.__main__ import main
 from experiments.errors import UserError
 from experiments.runs.folders import resolve
 from experiments.runs.table import collect
@@ -49,31 +48,6 @@ def test_other_data_sets_are_said(tmp_path: Path) -> None:
     write_run(tmp_path / "a", 1e-5, 0, epochs=2)
     write_run(tmp_path / "b", 1e-5, 0, epochs=2, environment={"data_hash": "ffff"})
     assert any("2 data sets are mixed" in note for note in collect([tmp_path]).notes)
-
-
-def test_control_characters_of_a_name_reach_no_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_run(tmp_path / "a\x1b[31mred", 1e-5, 0, epochs=2)
-    write_run(tmp_path / "b", 2e-5, 0, epochs=2)
-    assert main(["compare", str(tmp_path)]) == 0
-    assert "\x1b" not in capsys.readouterr().out
-
-
-def test_where_takes_sql_and_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_runs(tmp_path, 20, epochs=2)
-    assert main(["compare", str(tmp_path), "--where", "optimizer.lr < 1.1e-5 and seed = 1"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2
-    assert main(["compare", str(tmp_path), "--where", "nosuch < 1"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_group_by_gives_mean_and_deviation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_runs(tmp_path, 20, epochs=2)
-    out = tmp_path / "grouped.csv"
-    assert main(["compare", str(tmp_path), "--group-by", "optimizer.lr", "--csv", str(out)]) == 0
-    grouped = pl.read_csv(out)
-    table = collect([tmp_path]).table.filter(pl.col("optimizer.lr") < 1.1e-5)
-    assert grouped["gap mean"][0] == pytest.approx(table["gap"].mean())
-    assert grouped["runs"].to_list() == [2] * 10
 
 
 def test_a_run_is_a_folder_last_or_a_unique_prefix(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ def column(name: str, columns: Sequence[str]) -> str:
     """The column that `name` means: itself, or the only one that ends in `.name`. Raises UserError."""
     if name in columns:
         return name
+    if not name:
+        raise UserError("a column's name is empty; --columns help lists the names")
     ending = [c for c in columns if c.endswith(f".{name}")]
     if len(ending) == 1:
         return ending[0]
@@ -31,6 +33,8 @@ def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
     The expression is parsed by polars: it can name columns and polars' functions and nothing else. Raises UserError.
     """
     said = f"--where {one_line(expression)}"
+    if not expression.strip():
+        raise UserError("--where: the condition is empty; write one, as gap < 1 and optimizer = 'sgd'")
     try:
         return table.filter(pl.sql_expr(quoted(expression, table.columns)))
     except pl.exceptions.ColumnNotFoundError as error:
@@ -47,7 +51,10 @@ def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
 
 
 def quoted(expression: str, columns: Sequence[str]) -> str:
-    """Dotted names, and last parts that only one column has, as SQL's quoted names; texts stay as they are."""
+    """Dotted names, and last parts that only one column has, as SQL's quoted names; texts stay as they are.
+
+    A dotted name that no column has is quoted too, so that polars refuses it by the whole of it.
+    """
     lasts = [c.rpartition(".")[2] for c in columns]
     unique = {last: c for last, c in zip(lasts, columns, strict=True) if lasts.count(last) == 1}
 
@@ -55,9 +62,9 @@ def quoted(expression: str, columns: Sequence[str]) -> str:
         word = match.group()
         if word[0] in "'\"":
             return word
-        if word in columns:
-            return f'"{word}"' if "." in word else word
-        return f'"{unique[word]}"' if word in unique else word
+        if word not in columns:
+            word = unique.get(word, word)
+        return f'"{word}"' if "." in word else word
 
     return WORDS.sub(name, expression)
 
@@ -71,13 +78,19 @@ def ordered(table: pl.DataFrame, sort: str | None, *, reverse: bool = False) -> 
 
 
 def grouped(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """A row per value of the keys: runs, how many diverged, and mean, std, min, max of each metric."""
-    by = [column(key, table.columns) for key in keys]
+    """A row per value of the keys: runs, how many diverged, and mean, std (n - 1), min, max of each metric.
+
+    The metrics are those of the runs that did not diverge: a loss on its way to infinity has no mean worth reading.
+    """
+    by = list(dict.fromkeys(column(key, table.columns) for key in keys))
     metrics = [m for m in GROUPED if table[m].is_not_null().any()]
+    diverged = pl.col("status") == "diverged"
     measures = [
-        getattr(pl.col(m), kind)().alias(f"{m} {kind}") for m in metrics for kind in ("mean", "std", "min", "max")
+        getattr(pl.col(m).filter(~diverged), kind)().alias(f"{m} {kind}")
+        for m in metrics
+        for kind in ("mean", "std", "min", "max")
     ]
-    count = [pl.len().alias("runs"), (pl.col("status") == "diverged").sum().alias("diverged")]
+    count = [pl.len().alias("runs"), diverged.sum().alias("diverged")]
     return table.group_by(by, maintain_order=True).agg(*count, *measures).sort(by, nulls_last=True)
 
 
@@ -87,6 +100,7 @@ def columns(runs: Runs, table: pl.DataFrame, wanted: str | None) -> pl.DataFrame
         chosen = [column(name.strip(), table.columns) for name in wanted.split(",") if name.strip()]
         if not chosen:
             raise UserError("--columns: name at least one, as run,optimizer.lr,gap")
-        return table.select(dict.fromkeys(chosen))
+        return table.select(list(dict.fromkeys(chosen)))
     shown = [c for c in SHOWN if c == "status" or table[c].is_not_null().any()]
-    return table.select(["run", *runs.varied, *shown])
+    keys = [c for c in runs.varied if table[c].is_not_null().any()]
+    return table.select(["run", *keys, *shown])

@@ -18,16 +18,21 @@ def find(roots: Iterable[str | Path], notes: list[str]) -> list[str]:
     A run is a folder with a config.json. What could be mistaken for one, or could not be read, is said in `notes`.
     Raises UserError for a root that is not there.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for root in roots:
         if not os.path.isdir(root):
-            raise UserError(f"{one_line(root)}: there is no such folder")
-        before = len(found)
+            what = "is a file; name the folder it lies in" if os.path.exists(root) else "there is no such folder"
+            raise UserError(f"{one_line(root)}: {what}")
+        below: dict[str, None] = {}
         said = len(notes)
-        _descend(os.fspath(root), DEEPEST, found, notes)
-        if len(found) == before and len(notes) == said:
+        _descend(os.fspath(root), DEEPEST, below, notes)
+        if not below and len(notes) == said:
             notes.append(f"{one_line(root)}: no runs in it")
-    return list(found)
+        here = os.fspath(root)
+        real = os.path.realpath(here)
+        for folder in below:  # links inside are not followed, so that the root's real path is enough
+            found.setdefault(os.path.normpath(f"{real}/{folder[len(here) :]}"), folder)
+    return list(found.values())
 
 
 def _descend(folder: str, levels: int, found: dict[str, None], notes: list[str]) -> None:

@@ -91,17 +91,29 @@ def tabulate(rows: Sequence[Stored], notes: list[str]) -> Runs:
     configs = [flat(row.config) for row in rows]
     keys = list(dict.fromkeys(key for config in configs for key in config if key != "config_hash"))
     columns: dict[str, pl.Series] = {"run": pl.Series("run", names([row.folder for row in rows]))}
-    varied = []
-    for key in keys:
-        values = [config.get(key) for config in configs]
-        columns[key] = _column(key, values)
-        if any(value != values[0] for value in values):
-            varied.append(key)
+    columns |= {key: _column(key, [config.get(key) for config in configs]) for key in keys}
     results = [_result(row) for row in rows]
     for key in dict.fromkeys(key for result in results for key in result):
         columns[key] = _column(key, [result.get(key) for result in results])
     columns["folder"] = pl.Series("folder", [row.folder for row in rows])
-    return Runs(pl.DataFrame(columns), varied, notes)
+    return Runs(pl.DataFrame(columns), [key for key in keys if differs(key, configs)], notes)
+
+
+def differs(key: str, configs: Sequence[dict[str, Any]]) -> bool:
+    """Whether a key tells some of the flat configs apart.
+
+    One that only some configs have does not where their group's choice says as much: `optimizer.betas` of adam
+    alone, beside `optimizer`. How a sweep was run (`sweep.`) is no difference between its runs.
+    """
+    group = key.partition(".")[0]
+    if group == "sweep":
+        return False
+    having = [config for config in configs if key in config]
+    if any(config[key] != having[0][key] for config in having):
+        return True
+    if len(having) == len(configs):
+        return False
+    return not {c.get(group) for c in having}.isdisjoint(c.get(group) for c in configs if key not in c)
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
