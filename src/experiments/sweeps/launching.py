@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import gc
+import itertools
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from experiments.config import OBJECTIVES
 from experiments.errors import Failure, UserError, nearest, one_line
 from experiments.sweeps import results
 from experiments.sweeps.composing import Composer, Job
+from experiments.sweeps.early import EarlyFolders
 from experiments.sweeps.packing import Plan, plan
 from experiments.sweeps.progress import Bar
 from experiments.sweeps.workers import WorkerKilled, most_workers, run_packs
@@ -57,6 +60,8 @@ class Sweep:
         self.varied: list[str] = []
         self.begun: set[int] = set()
         """Jobs whose folder holds an attempt that did not end, or failed."""
+        self.ready: set[int] = set()
+        """Jobs whose folder stands as `writing.begin` makes it."""
         self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES
 
     def run(self, jobs: Sequence[Job]) -> list[JobReturn]:
@@ -118,8 +123,6 @@ class Sweep:
         planned = plan(sound)
         self._explain(planned)
 
-        gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
-        gc.enable()
         alone = list(planned.serial)
 
         def one_by_one(jobs: Sequence[Job], reason: str) -> None:
@@ -140,8 +143,11 @@ class Sweep:
             one_by_one(left, "its pack failed")
             return []
 
-        packs = self._packs(planned.packs, one_by_one)
         workers = 1 if len(planned.packs) == 1 else self.workers
+        early = None
+        if self.workers > 1 and planned.packs and "torch" not in sys.modules:
+            early = EarlyFolders(list(itertools.chain(*planned.packs)), self._make_folder)
+        packs = self._packs(planned.packs, one_by_one, early)
         run_packs(packs, lambda job: str(self.folder / job.name), self._begin, self._done, crashed, workers)
         if len(alone) > len(planned.serial):
             self._explain(Plan((), tuple(alone[len(planned.serial) :])))
@@ -151,12 +157,19 @@ class Sweep:
         self._advise(sound)
 
     def _packs(
-        self, programs: Sequence[Sequence[Job]], one_by_one: Callable[[Sequence[Job], str], None]
-    ) -> Iterator["Pack"]:
+        self, programs: Sequence[Sequence[Job]], one_by_one: Callable[[Sequence[Job], str], None],
+        early: EarlyFolders | None,
+    ) -> Iterator["Pack"]:  # fmt: skip
         """The packs of a plan, with their tables; jobs whose table can't be had are refused."""
         from experiments.sweeps.packs import TooLarge, packs
         from experiments.sweeps.shelf import Shelf
 
+        gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
+        gc.enable()
+        if early is not None:
+            whole, begun = early.stop()
+            self.ready = {job.number for job in whole}
+            self.begun |= {job.number for job in begun}
         shelf = Shelf()
         for jobs in programs:
             try:
@@ -193,7 +206,7 @@ class Sweep:
     def _explain(self, planned: Plan) -> None:
         stacked = sum(map(len, planned.packs))
         if stacked:
-            log.info("%d jobs in %d stacks", stacked, len(planned.packs))
+            log.info("jobs that train stacked: %d, stacks: %d", stacked, len(planned.packs))
         reasons: dict[str, int] = {}
         for _, reason in planned.serial:
             reasons[reason] = reasons.get(reason, 0) + 1
@@ -220,16 +233,19 @@ class Sweep:
         self._done(job, read_result(folder))
 
     def _begin(self, job: Job, folder: str) -> None:
-        """Make the folder of a job that is about to be trained."""
+        """Make the folder of a job that is about to be trained, if it does not stand yet."""
+        if job.number not in self.ready:
+            self._make_folder(job)
+
+    def _make_folder(self, job: Job) -> None:
         from experiments.sweeps import writing
 
-        self._clear_attempt(job)
-        writing.begin(job, folder)
+        writing.begin(job, str(self._clear_attempt(job)))
 
     def _clear_attempt(self, job: Job) -> Path:
         """The folder of a job, emptied of what an unfinished attempt left."""
         folder = self.folder / job.name
-        if job.number in self.begun:
+        if job.number in self.begun or job.number in self.ready:
             self._clear(folder)
         return folder
 

@@ -12,13 +12,13 @@ FILES = 8
 BYTES_A_LOOK = 140 + 100
 """An event record and a line of metrics.jsonl."""
 BYTES_A_JOB = 4096 * (FILES + 2) + 14_000
-SECONDS_A_STACKED_JOB, SECONDS_A_STACKED_STEP = 1e-3, 1e-6
+SECONDS_A_STACKED_JOB, SECONDS_A_STACKED_EPOCH = 1e-3, 3e-6
 SECONDS_A_SERIAL_JOB, SECONDS_A_SERIAL_EPOCH = 0.1, 1e-3
 """Of a slow machine of 2026; an estimate to tell minutes from hours."""
 
 
-def rehearse(jobs: Sequence[Job], folder: str) -> None:
-    """Print the plan of a sweep."""
+def rehearse(jobs: Sequence[Job], folder: str, workers: int) -> None:
+    """Print the plan of a sweep whose packs train `workers` at a time."""
     console = Console(highlight=False, soft_wrap=True)
     sound = [job for job in jobs if job.error is None]
     planned = plan(sound)
@@ -40,9 +40,9 @@ def rehearse(jobs: Sequence[Job], folder: str) -> None:
     size = len(jobs) * BYTES_A_JOB + looks * BYTES_A_LOOK
     seconds = 3 + len(planned.serial) * SECONDS_A_SERIAL_JOB
     seconds += sum(epochs[job.number] for job, _ in planned.serial) * SECONDS_A_SERIAL_EPOCH
-    for pack in planned.packs:
-        seconds += len(pack) * SECONDS_A_STACKED_JOB
-        seconds += sum(epochs[job.number] for job in pack) * SECONDS_A_STACKED_STEP * 3
+    stacked = [job for pack in planned.packs for job in pack]
+    work = len(stacked) * SECONDS_A_STACKED_JOB + sum(epochs[job.number] for job in stacked) * SECONDS_A_STACKED_EPOCH
+    seconds += work / max(1, min(workers, len(planned.packs)))
     refused = len(jobs) - len(sound)
     console.print(
         f"{len(jobs)} jobs, {refused} refused; about {seconds:.0f} s and {size / 1e6:.1f} MB in {folder}; "

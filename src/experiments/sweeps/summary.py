@@ -36,7 +36,7 @@ def show(session: Sweep) -> None:
     if best:
         columns = ["number", *session.varied, "train_loss", metric, "epochs"]
         _table(console, f"best {len(best)} by {metric}", dict.fromkeys(columns), best)
-    if "seed" in session.varied and len(session.varied) > 0:
+    if best and "seed" in session.varied:
         summary = results.over_seeds(rows, session.varied, metric)
         others = [v for v in session.varied if v != "seed"]
         columns = [*others, "seeds", "without", "mean", "std", "min", "max"]

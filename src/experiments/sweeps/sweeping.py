@@ -62,7 +62,7 @@ def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, s
     if config.sweep.dry_run:
         from experiments.sweeps.rehearsal import rehearse
 
-        rehearse(jobs, str(session.folder))
+        rehearse(jobs, str(session.folder), session.workers)
         return []
     if resumed is not None and not (session.folder / "sweep.yaml").is_file():
         resuming.read(session.folder)  # says what is wrong with the folder

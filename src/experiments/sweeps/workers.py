@@ -102,9 +102,7 @@ class _Worker:
         self.pack = pack
         self.receiver, sender = fork.Pipe(duplex=False)
         self.process = fork.Process(target=_work, args=(pack, folder, begin, sender, os.getpid()))
-        with warnings.catch_warnings():  # of threads in this process: they are BLAS's, and the worker uses none
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self.process.start()
+        fork_quietly(self.process)
         sender.close()
         self.jobs = {job.number: job for job in pack.jobs}
 
@@ -160,7 +158,7 @@ def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: i
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _die_with(parent)
+        die_with(parent)
         pack.begin(folder, begin)
         pack.train()
         for part in pack.parts():
@@ -174,7 +172,14 @@ def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: i
         os._exit(0)
 
 
-def _die_with(parent: int) -> None:
+def fork_quietly(process: Any) -> None:
+    """Start a forked process. Python warns of threads in this one: they are BLAS's, and the new process uses none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
+
+
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, however it ends."""
     import ctypes
 

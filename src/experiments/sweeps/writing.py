@@ -6,7 +6,7 @@ Half of a job's cost is creating its files, so each is one open, one write, one 
 import itertools
 import os
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -15,9 +15,11 @@ from safetensors.numpy import save
 from experiments.config import UNHASHED
 from experiments.sweeps import event_bytes
 from experiments.sweeps.composing import Job, config_texts
-from experiments.sweeps.stack import Looks
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import Result, as_json
+
+if TYPE_CHECKING:
+    from experiments.sweeps.stack import Looks
 
 NUMBER = orjson.OPT_SERIALIZE_NUMPY
 
@@ -58,7 +60,7 @@ def event_file_name(now: float, number: int) -> str:
 class Records:
     """The looks of a pack as the bytes of its jobs' event files and metrics.jsonl."""
 
-    def __init__(self, looks: Looks, steps: int, least: np.ndarray, began: float, ended: float) -> None:
+    def __init__(self, looks: "Looks", steps: int, least: np.ndarray, began: float, ended: float) -> None:
         """`steps` of an epoch; `least` (R,) the smallest possible loss, NaN where unknown."""
         self.looks, self.began = looks, began
         self.header, self.footer = event_bytes.header(began), event_bytes.session_end(ended)

@@ -3,12 +3,14 @@
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.data.dataset import Dataset
 from experiments.tracking.files import json_bytes, read_json, write_atomically
+
+if TYPE_CHECKING:
+    from experiments.data.dataset import Dataset
 
 LARGEST_LISTED = 10_000
 """Models of more numbers than this have them in model.safetensors only."""
@@ -48,7 +50,7 @@ class Result:
     folder: Path | None = field(default=None, compare=False)
     message: str | None = field(default=None, compare=False)
     """Why the run diverged and a rate that holds, where this process trained it; run.log has it too."""
-    table: Dataset | None = field(default=None, compare=False, repr=False)
+    table: "Dataset | None" = field(default=None, compare=False, repr=False)
     """The training rows, where this process trained on them."""
 
     def predict(self, rows: Any) -> np.ndarray:
@@ -88,7 +90,7 @@ def read_result(folder: Path) -> Result:
     return Result(**{k: content[k] for k in names if k in content}, folder=folder)
 
 
-def described(table: Dataset) -> dict[str, Any]:
+def described(table: "Dataset") -> dict[str, Any]:
     """`ranges` and `units` of the training rows: what predicting from the stored run alone needs."""
     names = (*table.features, *table.targets)
     units = dict(zip(names, (*table.feature_units, *table.target_units), strict=True))
