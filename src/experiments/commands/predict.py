@@ -1,4 +1,7 @@
-"""`experiments predict RUN 75,63,44 [...]` or `--table FILE`: predictions in the targets' units."""
+"""`experiments predict RUN 75,63,44 [...]` or `--table FILE`: predictions in the targets' units.
+
+Rows are given as the columns of the table that the run was trained on: levels of text as they stand in it.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -18,9 +21,9 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser("predict", description="Predict with a stored run, in the units of its table.")
     parser.add_argument("run", metavar="RUN", help="a run's folder, a unique prefix of its name, or last")
     parser.add_argument(
-        "rows", nargs="*", metavar="VALUES", help="an input row, as 75,63,44; several make several lines"
+        "rows", nargs="*", metavar="VALUES", help="an input row, as 75,63,44 or b=63,a=75; several give several lines"
     )
-    parser.add_argument("--table", metavar="FILE", help="CSV or Parquet; columns by name in any order")
+    parser.add_argument("--table", metavar="FILE", help="as data=table reads it; columns by name in any order")
     parser.add_argument("--out", metavar="FILE", help="CSV or Parquet: the table with a column per target added")
     asked = parser.read(as_values(arguments))
     if bool(asked.rows) == (asked.table is not None):
@@ -34,9 +37,9 @@ def main(arguments: Sequence[str]) -> int:
     assert run.result is not None
     if asked.table is not None:
         table = inputs.read_table(asked.table)
-        rows = inputs.from_table(table, model.features, asked.table)
+        rows = inputs.from_table(table, model.encoding, asked.table)
     else:
-        table, rows = None, inputs.from_words(asked.rows, model.features)
+        table, rows = None, inputs.from_words(asked.rows, model.encoding)
     if run.status == "diverged":
         print("warning: this run diverged; its predictions mean nothing", file=sys.stderr)
     for line in inputs.outside(rows, model.features, run.result.get("ranges")):

@@ -14,6 +14,7 @@ import orjson
 LIMITS = {
     "config.json": 2**20,
     "result.json": 64 * 2**20,
+    "encoding.json": 64 * 2**20,
     "metrics.jsonl": 256 * 2**20,
     "model.safetensors": 2**31,
 }

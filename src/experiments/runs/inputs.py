@@ -1,35 +1,65 @@
-"""Rows to predict for, from words of the command line or a table; every mistake is one line."""
+"""Rows to predict for, from words of the command line or a table; every mistake is one line.
+
+Both become a frame of the columns that the run was trained on, and that the run's inputs (n, features).
+"""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import polars as pl
 
-from experiments.errors import UserError, nearest, one_line
-
-if TYPE_CHECKING:
-    import polars
+from experiments.data.columns import TEXT, Encoding, numbers
+from experiments.errors import Failure, UserError, nearest, one_line
 
 Array = np.ndarray
+UNNAMED = re.compile(r"(column_|c)\d+")
+"""What polars and NPY files call columns without names."""
+MISSING = ("", "NA", "nan")
+"""Words for a cell to be filled with the mean of the training rows, in a run with data.missing=mean."""
 
 
-def from_words(words: Sequence[str], features: Sequence[str]) -> Array:
-    """Rows (n, features) from words as `75,63,44`. Raises UserError for another width or what is no number."""
-    return np.array([_row(word, features) for word in words], dtype=np.float64).reshape(len(words), len(features))
+def from_words(words: Sequence[str], encoding: Encoding) -> Array:
+    """Rows (n, features) from words as `75,63,44`, or `rainfall=63,temp=75,humidity=44` in any order.
+
+    Raises UserError for another width, and for what is no number or no level.
+    """
+    cells = [_cells(word, encoding.inputs) for word in words]
+    columns: dict[str, Any] = {}
+    for k, name in enumerate(encoding.inputs):
+        column = [row[k] for row in cells]
+        if name not in encoding.levels:
+            column = [_number(cell, name, encoding.means.get(name)) for cell in column]
+        columns[name] = column
+    return encoding.encode(pl.DataFrame(columns), "VALUES").astype(np.float64)
 
 
-def _row(word: str, features: Sequence[str]) -> list[float]:
+def _cells(word: str, names: Sequence[str]) -> list[str]:
+    """The cells of one row in the order of `names`."""
     cells = [cell.strip() for cell in word.strip().strip("[]").split(",")]
-    if len(cells) != len(features):
+    if len(cells) != len(names):
         raise UserError(
-            f"{one_line(word)}: {len(cells)} values; the model takes {len(features)}: {one_line(', '.join(features))}"
+            f"{one_line(word)}: {len(cells)} value{'s' * (len(cells) != 1)}; the model takes {len(names)}: "
+            f"{one_line(', '.join(names))}"
         )
-    return [_cell(cell, name) for cell, name in zip(cells, features, strict=True)]
+    pairs = dict(zip([cell.rpartition("=")[0].strip() for cell in cells], cells, strict=True))
+    if not any(pairs):
+        return cells
+    for name in pairs:
+        if name not in names:
+            what = f"{one_line(name)}: the model has no such input" if name else f"{one_line(word)}: some have no name"
+            raise UserError(f"{what}{nearest(name, names) or f'; it takes {one_line(chr(44).join(names))}'}")
+    if len(pairs) != len(names):
+        raise UserError(f"{one_line(word)}: an input is named twice; the model takes {one_line(', '.join(names))}")
+    return [pairs[name].rpartition("=")[2].strip() for name in names]
 
 
-def _cell(cell: str, name: str) -> float:
+def _number(cell: str, name: str, mean: float | None) -> float:
+    if mean is not None and cell in MISSING:
+        return mean
     try:
         value = float(cell)
     except ValueError:
@@ -39,62 +69,69 @@ def _cell(cell: str, name: str) -> float:
     return value
 
 
-def read_table(path: str) -> "polars.DataFrame":
-    """A CSV or Parquet file, by its suffix; a CSV whose first line is all numbers has no header. Raises UserError."""
-    import polars
+def read_table(path: str) -> pl.DataFrame:
+    """A table in any format that data=table reads; a CSV whose first line is all numbers has no header.
 
-    kind = Path(path).suffix.lower()
-    if kind not in (".csv", ".parquet"):
-        raise UserError(f"{one_line(path)}: must end in .csv or .parquet")
+    Raises UserError or Failure.
+    """
+    from experiments.data import reading
+
+    file = Path(path)
     try:
-        if kind == ".parquet":
-            return polars.read_parquet(path, glob=False)
-        table = polars.read_csv(path, infer_schema_length=None, glob=False)
-        if table.width and all(_is_number(name) for name in table.columns):
-            table = polars.read_csv(path, has_header=False, infer_schema_length=None, glob=False)
-        return table
-    except FileNotFoundError:
-        raise UserError(f"{one_line(path)}: there is no such file") from None
-    except (OSError, polars.exceptions.PolarsError) as error:
+        reading.checked(file)
+        if file.suffix.lower() in (".csv", ".tsv"):
+            with file.open(encoding="utf-8-sig", errors="replace") as lines:
+                first = lines.readline(2**20).strip()
+            separator = next((mark for mark in "\t,;" if mark in first), ",")
+            if all(_is_number(cell) for cell in first.split(separator)):
+                options: dict[str, Any] = {**reading.csv_options(), "separator": separator, "has_header": False}
+                return pl.read_csv(file, **options)
+        return reading.read(file)
+    except (UserError, Failure) as error:  # the reader speaks of the table that a run is trained on
+        raise type(error)(str(error).replace("data.path=", "", 1)) from None
+    except (OSError, pl.exceptions.PolarsError) as error:
         raise UserError(f"{one_line(path)}: can't be read: {one_line(str(error).partition(chr(10))[0])}") from None
 
 
-def from_table(table: "polars.DataFrame", features: Sequence[str], path: str) -> Array:
-    """Rows (n, features): the features' columns by name, in any order; by position where there is no header.
+def from_table(table: pl.DataFrame, encoding: Encoding, path: str) -> Array:
+    """Rows (n, features): the inputs' columns by name, in any order; by position where there is no header.
 
-    Raises UserError that names the missing column, or the row and column of what is no number.
+    Raises UserError that names the missing column, or the row and column of what is no number or no level.
     """
-    path = one_line(path)
-    headless = all(name.startswith("column_") for name in table.columns) and not set(features) <= set(table.columns)
-    if headless:
-        if table.width != len(features):
+    path, wanted = one_line(path), encoding.inputs
+    if all(UNNAMED.fullmatch(name) for name in table.columns) and not set(wanted) <= set(table.columns):
+        if table.width != len(wanted):
             raise UserError(
-                f"{path}: {table.width} columns without names; the model takes {len(features)}: "
-                f"{one_line(', '.join(features))}"
+                f"{path}: {table.width} columns without names; the model takes {len(wanted)}: "
+                f"{one_line(', '.join(wanted))}"
             )
-        chosen = list(table.columns)
+        table = table.rename(dict(zip(table.columns, wanted, strict=True)))
+    for name in wanted:
+        if name not in table.columns:
+            hint = nearest(name, table.columns) or f"; there are {', '.join(table.columns[:20])}"
+            raise UserError(f"{path}: there is no column {one_line(name)}{one_line(hint)}")
+    columns = [
+        table[name] if name in encoding.levels else _column(table[name], path, encoding.means.get(name))
+        for name in wanted
+    ]
+    return encoding.encode(pl.DataFrame(columns), path).astype(np.float64)
+
+
+def _column(column: pl.Series, path: str, mean: float | None) -> pl.Series:
+    """A column as floats, dates and booleans as in training. Raises UserError for the first cell that is none."""
+    if column.dtype in TEXT:
+        values = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
     else:
-        for name in features:
-            if name not in table.columns:
-                hint = nearest(name, table.columns) or f"; there are {', '.join(table.columns[:20])}"
-                raise UserError(f"{path}: there is no column {one_line(name)}{one_line(hint)}")
-        chosen = list(features)
-    columns = [_column(table[name], name, path) for name in chosen]
-    return np.stack(columns, axis=1) if table.height else np.zeros((0, len(features)))
-
-
-def _column(column: Any, name: str, path: str) -> Array:
-    import polars
-
-    if column.dtype == polars.Boolean or column.dtype.is_temporal() or column.dtype.is_nested():
-        raise UserError(f"{path}: column {one_line(name)} holds {column.dtype}, not numbers")
-    values = column.cast(polars.Float64, strict=False)
+        values = numbers(column, path).cast(pl.Float64)
+    missing = column.is_null() | values.is_nan().fill_null(False)
+    if mean is not None:
+        values = pl.select(pl.when(missing).then(mean).otherwise(values)).to_series().alias(column.name)
     bad = (~values.fill_null(math.nan).is_finite()).arg_true()
     if len(bad):
         row = bad[0]
         cell = "nothing" if column[row] is None else one_line(column[row])
-        raise UserError(f"{path}: row {row + 1}, column {one_line(name)}: {cell} where a finite number belongs")
-    return values.to_numpy()
+        raise UserError(f"{path}: row {row + 1}, column {one_line(column.name)}: {cell} where a finite number belongs")
+    return values
 
 
 def _is_number(text: str) -> bool:

@@ -1,9 +1,11 @@
 """A stored run's model: from model.safetensors and the names in result.json, in the table's units."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from safetensors import SafetensorError
 
 from experiments.errors import UserError, one_line
@@ -13,6 +15,8 @@ from experiments.validation import schema_of
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from experiments.data.columns import Encoding
 
 Array = np.ndarray
 
@@ -38,7 +42,7 @@ class Model:
             raise UserError(f"{name}: there is no model.safetensors (status {run.status})") from None
         except (OSError, ValueError, SafetensorError, KeyError) as error:
             raise UserError(f"{name}: model.safetensors can't be read: {one_line(error)}") from None
-        self._config = run.config
+        self._config, self._folder = run.config, run.folder
         self._module: nn.Module | None = None
         self.weight: Array | None = None
         self.bias: Array | None = None
@@ -63,9 +67,26 @@ class Model:
             )
         return weight.astype(np.float64), bias.astype(np.float64)
 
+    @cached_property
+    def encoding(self) -> "Encoding":
+        """How a table's columns become inputs: the levels of columns of text, the means of missing cells."""
+        from experiments.runs.encoding import encoding
+
+        return encoding(self._folder, self.features)
+
     def __call__(self, rows: Any) -> Array:
-        """Predictions (n, targets) in the targets' units, float64. Raises UserError for rows of another width."""
-        x = np.asarray(rows, dtype=np.float64)
+        """Predictions (n, targets) in the targets' units, float64; of a polars DataFrame by the names of its columns.
+
+        Raises UserError for rows of another width, and for what are no numbers.
+        """
+        if isinstance(rows, pl.DataFrame):
+            from experiments.runs.inputs import from_table
+
+            rows = from_table(rows, self.encoding, "the table")
+        try:
+            x = np.asarray(rows, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"rows: must be numbers (n, {len(self.features)}): {one_line(error)}") from None
         single = x.ndim == 1
         x = np.atleast_2d(x)
         if x.ndim != 2 or x.shape[1] != len(self.features):

@@ -63,6 +63,8 @@ def check(result: Mapping[str, Any]) -> None:
         value = result.get(name)
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             raise ValueError(f"result.json: {name} is no list of names")
+        if len(set(value)) < len(value):
+            raise ValueError(f"result.json: {name} has a name twice")
 
 
 def _number(name: str, value: Any) -> None:
