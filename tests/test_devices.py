@@ -56,3 +56,10 @@ def test_description_names_the_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Pretended 1")
     assert devices.describe(torch.device("cuda")) == "cuda (Pretended 1)"
     assert devices.describe(torch.device("cpu")) == "cpu"
+
+
+def test_small_batches_take_one_thread_unless_asked() -> None:
+    own = torch.get_num_threads()
+    assert devices.threads(None, 1024 * 100) == 1
+    assert devices.threads(None, devices.SPLIT_WORK) == own
+    assert devices.threads(3, 1) == 3

@@ -92,6 +92,15 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
     return Experiment(config, device, data, generator, model, optimizer, loss, schedule, lr, batches)
 
 
+def threads(experiment: Experiment) -> int:
+    """How many threads a run trains with, see `devices.threads`; a model of the user's own may hold any work."""
+    asked, data = experiment.config.device.threads, experiment.data
+    if not models.is_linear(experiment.model):
+        return asked or torch.get_num_threads()
+    batch = experiment.config.training.batch_size or data.rows
+    return devices.threads(asked, min(batch, data.rows) * len(data.table.features) * len(data.table.targets))
+
+
 def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     """Read or make the table that `data` names, and prepare it."""
     keys = options(config.data)

@@ -251,7 +251,9 @@ class Device:
     name: str = key("auto", "where to train; auto takes the best that is there",
                     choices=("auto", "cpu", "cuda", "mps"))  # fmt: skip
     dtype: str = key("float32", "precision of the training", choices=("float32", "float64"))
-    threads: int | None = key(None, "threads of torch on the CPU (null: torch's own choice)", low=1)
+    threads: int | None = key(
+        None, "threads of torch on the CPU (null: one for small batches, else torch's own choice)", low=1
+    )
 
 
 # ----------------------------------------------------------------------------------- the plain sections

@@ -4,6 +4,9 @@ import torch
 
 from experiments.errors import UserError
 
+SPLIT_WORK = 2**22
+"""Multiplications of a batch from which it pays to split them between threads, which wait for each other."""
+
 
 def choose(name: str, dtype: str = "float32") -> torch.device:
     """The torch device of `device.name`; `auto` is the best that is there and has the dtype. Raises UserError."""
@@ -33,6 +36,17 @@ def precision(dtype: str, device: torch.device) -> torch.dtype:
     if dtype == "float64" and device.type == "mps":
         raise UserError("device.dtype=float64: mps has no float64; use device.dtype=float32 or device=cpu")
     return {"float32": torch.float32, "float64": torch.float64}[dtype]
+
+
+def threads(asked: int | None, batch_work: int) -> int:
+    """How many threads to train with: those asked for; else torch's own number, but one for small batches.
+
+    `batch_work` is rows x features x targets. Threads that share a small product wait for each other at its end: on
+    two processors that saves at most a third, and beside a busy neighbour each wait costs a turn of the scheduler.
+    """
+    if asked is not None:
+        return asked
+    return 1 if batch_work < SPLIT_WORK else torch.get_num_threads()
 
 
 def describe(device: torch.device) -> str:

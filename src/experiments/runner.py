@@ -53,12 +53,12 @@ def run(
     try:
         return _run(config, folder, watch, single, resumed, began)
     finally:
-        if config.device.threads is not None:
-            torch.set_num_threads(threads)
+        torch.set_num_threads(threads)
 
 
 def _run(config: Config, folder: Path, watch: Watch, single: bool, resumed: bool, began: float) -> Result:
     experiment = assembly.assemble(config)
+    torch.set_num_threads(assembly.threads(experiment))
     plain = plain_config(config)
     digest = config_hash(plain)
     about = environment.describe(

@@ -1,14 +1,25 @@
 """Batches: every row once an epoch, as DataLoader cuts them, whatever carries them."""
 
+import threading
+
 import pytest
 import torch
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
+from experiments.data import batches as module
 from experiments.data.batches import Batches
 from experiments.data.order import epoch_order
 
 X, Y = torch.arange(30.0).reshape(15, 2), torch.arange(15.0).reshape(15, 1)
+
+
+@pytest.fixture(params=[False, True], ids=["small", "large"])
+def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table as it is, and taken for one that is larger than the caches: gathered ahead, some rows at a time."""
+    if request.param:
+        for name, numbers in (("LARGE", 1), ("GATHERED", 12), ("READ", 12)):
+            monkeypatch.setattr(module, name, numbers)
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -19,6 +30,7 @@ def gathered(batches: Batches, generator: Generator, first: int = 0) -> list[tup
     return [(x.clone(), y.clone()) for x, y in batches.epoch(generator, first)]
 
 
+@pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize("loader", ["tensor", "torch"])
 @pytest.mark.parametrize("size", [1, 4, 5, 14])
 def test_an_epoch_is_what_a_dataloader_gives_for_the_same_order(loader: str, size: int) -> None:
@@ -42,6 +54,7 @@ def test_the_full_batch_is_the_table_in_its_order_and_draws_nothing(loader: str,
     assert torch.equal(generator.get_state(), before)
 
 
+@pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize("loader", ["tensor", "torch"])
 def test_without_shuffling_the_tables_order(loader: str) -> None:
     found = gathered(Batches(X, Y, 4, shuffle=False, loader=loader), seeded())
@@ -49,6 +62,7 @@ def test_without_shuffling_the_tables_order(loader: str) -> None:
     assert torch.equal(torch.cat([x for x, _ in found]), X)
 
 
+@pytest.mark.usefixtures("sizes")
 @pytest.mark.parametrize("shuffle", [True, "blocks", False])
 @pytest.mark.parametrize("loader", ["tensor", "torch"])
 def test_an_epoch_from_the_middle_is_the_rest_of_the_same_epoch(shuffle: bool | str, loader: str) -> None:
@@ -65,6 +79,18 @@ def test_rows_of_inputs_and_targets_stay_together() -> None:
     for shuffle in (True, "blocks"):
         for x, y in Batches(X, Y, 4, shuffle, block_rows=6).epoch(seeded()):
             assert torch.equal(x[:, 0], 2 * y[:, 0])
+
+
+def test_a_large_table_left_in_the_middle_of_an_epoch_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGE", 1)
+    monkeypatch.setattr(module, "GATHERED", 4)
+    before, batches = threading.active_count(), Batches(X, Y, 2)
+    assert batches.large
+    for _ in batches.epoch(seeded()):
+        break
+    assert threading.active_count() == before
+    x = torch.cat([x for x, _ in gathered(batches, seeded())])
+    assert torch.equal(x, X[epoch_order(15, seeded())])
 
 
 def test_the_table_itself_is_never_reordered() -> None:

@@ -7,7 +7,7 @@ import torch
 from scipy.stats import chisquare
 from torch import Generator
 
-from experiments.data.order import SORTED_ROWS, block_order, epoch_order, sort_keys
+from experiments.data.order import SORTED_ROWS, block_order, block_plan, epoch_order, sort_keys, within_block
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -66,3 +66,10 @@ def test_blocks_and_the_rows_in_them_are_shuffled() -> None:
     orders = {tuple(block_order(12, 4, seeded(s)).tolist()) for s in range(40)}
     assert len({tuple(r // 4 for r in order) for order in orders}) > 3
     assert any(order[:4] != tuple(sorted(order[:4])) for order in orders)
+
+
+def test_block_order_is_what_its_parts_say() -> None:
+    """The rule of streams too: a block's rows follow from its number and the epoch's seed alone."""
+    plan, seed = block_plan(4, seeded(7))
+    expected = [start * 3 + i for start in plan for i in within_block(3 if start < 3 else 1, seed, start).tolist()]
+    assert block_order(10, 3, seeded(7)).tolist() == expected

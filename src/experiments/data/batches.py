@@ -1,16 +1,21 @@
 """The batches of an epoch: contiguous views of a table that sits on the device, after one gather a block."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import cycle, islice
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from experiments.data.ahead import ahead
 from experiments.data.order import block_order, epoch_order
 
-GATHERED_ROWS = 16_384
-"""Rows of a shuffled table gathered at once: few calls, and still in the processor's cache when they are trained on."""
+GATHERED = 2**20
+"""Numbers of a shuffled table gathered at once: few calls, and still in the processor's cache when trained on."""
+READ = 2**18
+"""Numbers of a table in its order that are read into the cache at once, a megabyte."""
+LARGE = 2**22
+"""Tables of more numbers than this (16 MB) lie in memory, not in a cache: worth a thread that gathers ahead."""
 
 
 class Batches:
@@ -30,9 +35,13 @@ class Batches:
         self.shuffle = shuffle if self.batch_size < rows else False
         self.block_rows, self.loader = block_rows, loader
         self.per_epoch = -(-rows // self.batch_size)
-        self.gathered = min(rows, self.batch_size * max(1, GATHERED_ROWS // self.batch_size))
+        numbers = GATHERED if self.shuffle else READ
+        self.at_once = min(rows, self.batch_size * max(1, numbers // (x.shape[1] * self.batch_size)))
+        self.large = x.device.type == "cpu" and x.numel() > LARGE and self.at_once < rows
         if self.shuffle and loader == "tensor":  # reused: fresh memory for every gather costs several times as much
-            self._x, self._y = x.new_empty(self.gathered, x.shape[1]), y.new_empty(self.gathered, y.shape[1])
+            # large: one is trained on, one waits, one is being filled
+            places = range(3 if self.large else 1)
+            self._places = [tuple(t.new_empty(self.at_once, t.shape[1]) for t in (x, y)) for _ in places]
 
     def order(self, generator: Generator) -> Tensor | None:
         """The epoch's permutation (rows,), or None for the table's own order."""
@@ -47,16 +56,23 @@ class Batches:
         order = self.order(generator)
         if self.loader == "torch":
             return islice(self._through_dataloader(order), first, None)
-        rows = slice(first * self.batch_size, None)
         if order is None:
-            return cut([(self.x[rows], self.y[rows])], self.batch_size)
-        return cut(self._gathered(order[rows].to(self.x.device)), self.batch_size)
+            return self._in_order(first)
+        blocks = self._gathered(order[first * self.batch_size :].to(self.x.device))
+        return cut(ahead(blocks, depth=1) if self.large else blocks, self.batch_size)
+
+    def _in_order(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Views of the table's own rows; those of a large table are read into the cache just before."""
+        for start in range(first * self.batch_size, len(self.x), self.at_once):
+            x, y = self.x[start : start + self.at_once], self.y[start : start + self.at_once]
+            if self.large:
+                touch(x)
+            yield from zip(x.split(self.batch_size), y.split(self.batch_size), strict=True)
 
     def _gathered(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """The rows in `order`, some whole batches at a time, in memory that the next ones overwrite."""
-        for rows in order.split(self.gathered):
-            x, y = self._x[: len(rows)], self._y[: len(rows)]
-            yield gather(self.x, rows, x), gather(self.y, rows, y)
+        """The rows in `order`, some whole batches at a time, in memory that later ones overwrite."""
+        for rows, (x, y) in zip(order.split(self.at_once), cycle(self._places)):
+            yield gather(self.x, rows, x[: len(rows)]), gather(self.y, rows, y[: len(rows)])
 
     def _through_dataloader(self, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         from torch.utils.data import DataLoader, TensorDataset
@@ -65,6 +81,15 @@ class Batches:
         own = Generator()  # DataLoader draws a seed for its workers; not from the run's or the global generator
         loader = DataLoader(TensorDataset(self.x, self.y), self.batch_size, sampler=sampler, generator=own)
         yield from loader
+
+
+def touch(table: Tensor) -> None:
+    """Read a contiguous table on the CPU into the cache.
+
+    This runs at the memory's rate, where a matrix-vector product of torch's reads rows at half of it.
+    """
+    numbers = table.numpy().reshape(-1)
+    numbers[:: 64 // numbers.itemsize].max()  # one number of each line of the cache
 
 
 def gather(table: Tensor, rows: Tensor, out: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ many runs can then be drawn and sorted at once and still each get the bits that 
 in pieces is one big `torch.rand`. (`randperm` has no such form; it serves tables too large to stack, and blocks.)
 """
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -29,7 +30,12 @@ def block_order(rows: int, block_rows: int, generator: Generator) -> Tensor:
     """A permutation (rows,) that shuffles blocks of neighbouring rows, and the rows inside each block."""
     starts = range(0, rows, block_rows)
     blocks, seed = block_plan(len(starts), generator)
-    return torch.cat([within_block(min(block_rows, rows - starts[b]), seed, b).add_(starts[b]) for b in blocks])
+    order, done = np.empty(rows, np.int64), 0  # numpy: torch would wake its threads for so little, and wait for them
+    for b in blocks:
+        inside = within_block(min(block_rows, rows - starts[b]), seed, b).numpy()
+        np.add(inside, starts[b], out=order[done : done + len(inside)])
+        done += len(inside)
+    return torch.from_numpy(order)
 
 
 def block_plan(blocks: int, generator: Generator) -> tuple[list[int], int]:
