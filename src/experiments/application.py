@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config import Config
-from experiments.errors import UserError, nearest
+from experiments.errors import Failure, UserError, nearest
 from experiments.explain import explain
 from experiments.places import config_folder
 from experiments.tracking import names
@@ -133,7 +133,7 @@ def launch(
             result = runner.run(config, folder, watch=watch, single=single)
         except BaseException as raised:
             error = explain(raised) or raised
-            if isinstance(error, UserError):
+            if isinstance(error, UserError | Failure):
                 discard(folder)
             if not single:
                 raise

@@ -15,6 +15,10 @@ class Failure(RuntimeError):
     """Something went wrong that was no mistake in the request: one line, exit status 1."""
 
 
+class DataChanged(Failure):
+    """The data can't be read as they were when they were opened. What a run has so far is kept, to be resumed."""
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str:
     """The clause `; did you mean X?` for the candidate most like `name`, or nothing when none is like it."""
     found = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)

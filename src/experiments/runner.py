@@ -16,7 +16,7 @@ from experiments import assembly, assessment, devices, models, resuming
 from experiments.assembly import Experiment
 from experiments.config import Config
 from experiments.data.dependence import notes
-from experiments.errors import UserError, one_line
+from experiments.errors import DataChanged, UserError, one_line
 from experiments.interruption import Interruption
 from experiments.losses import MSE, ManualMSE
 from experiments.optimum import Conditioning, Optimum
@@ -47,7 +47,7 @@ def run(
     `watch` is called after every epoch; `single` is False in a sweep, where figures and weights are off by
     default. Raises UserError before anything is written when a part can't be built. KeyboardInterrupt, after a
     checkpoint, and OSError leave the run unfinished, so that it can be resumed; whatever else goes wrong is
-    raised after a result.json of status failed.
+    raised after a result.json of status failed. So does DataChanged, after a checkpoint where one can be made.
     """
     began, threads = time.perf_counter(), torch.get_num_threads()
     try:
@@ -80,6 +80,9 @@ def _run(config: Config, folder: Path, watch: Watch, single: bool, resumed: bool
             if (folder / "config.json").exists():
                 error.add_note(f"go on with: experiments resume {folder}")
             raise
+        except DataChanged as error:  # the file may come back as it was
+            log.error("stopped: %s", one_line(error))
+            raise DataChanged(f"{error}; go on with: experiments resume {folder}") from None
         except Exception as error:
             if resumed and isinstance(error, UserError):  # no such folder can be gone on with; it stays as it is
                 raise
@@ -118,20 +121,27 @@ def _train(
 
     training_began = time.perf_counter()
     left = None if training.max_seconds is None else max(training.max_seconds - session.train_seconds, 0)
-    with Interruption(progress, left):
-        for look in fit(
-            model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr, experiment.batches,
-            experiment.trained_loss(), experiment.generator, progress,
-            epochs=training.epochs, log_every=training.log_every, patience=training.patience,
-        ):  # fmt: skip
-            if look is not None:
-                tracker.record(look.epoch, look.step, _scalars(look, least, experiment, weights_logged))
-                if trace:
-                    path.append(_point(model))
-            due = training.checkpoint_every and progress.epoch % training.checkpoint_every == 0
-            if due and progress.status != "diverged":
-                checkpoint()
-            watch(look)
+    recorded = progress.epoch  # an epoch that ended without its look is done again
+    try:
+        with Interruption(progress, left):
+            for look in fit(
+                model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr, experiment.batches,
+                experiment.trained_loss(), experiment.generator, progress,
+                epochs=training.epochs, log_every=training.log_every, patience=training.patience,
+            ):  # fmt: skip
+                recorded = progress.epoch
+                if look is not None:
+                    tracker.record(look.epoch, look.step, _scalars(look, least, experiment, weights_logged))
+                    if trace:
+                        path.append(_point(model))
+                due = training.checkpoint_every and progress.epoch % training.checkpoint_every == 0
+                if due and progress.status != "diverged":
+                    checkpoint()
+                watch(look)
+    except DataChanged:
+        if progress.epoch == recorded:
+            checkpoint()
+        raise
     if progress.stop == "interrupted":
         checkpoint()
         raise KeyboardInterrupt

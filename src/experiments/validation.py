@@ -183,7 +183,7 @@ def _typed(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
         kind = float  # the one such key is lr, whose words stand in `special`
     if typing.get_origin(kind) is list:
         if not isinstance(value, list):
-            raise ValueError("must be a list, as [a,b]")
+            raise ValueError(f"must be a list, as [{'a,b' if value is None else value}]")
         if len(value) != rules.get("length", len(value)):
             raise ValueError(f"must have {rules['length']} entries")
         return [_typed(typing.get_args(kind)[0], v, rules) for v in value]

@@ -22,7 +22,7 @@ from experiments.data.reader import Reader, converted
 from experiments.data.splitting import held_by_hash
 from experiments.data.stream import Stream, prepare_stream
 from experiments.data.table import Table
-from experiments.errors import UserError
+from experiments.errors import DataChanged, UserError
 
 NAMES = ["a", "b", "c", "y"]
 SHORT = ("tracking.figures=false", "optimizer.lr=0.05", "training.batch_size=32", "training.epochs=3")
@@ -209,7 +209,7 @@ def test_a_file_that_changes_between_two_epochs(rows, tmp_path):
     batches = streamed("t.parquet").batches(32, True)
     epoch(batches)
     pl.DataFrame(rows[:500], schema=NAMES).write_parquet(tmp_path / "t.parquet")
-    with pytest.raises(UserError, match="changed while it was read"):
+    with pytest.raises(DataChanged, match="changed while it was read"):
         epoch(batches)
 
 

@@ -77,6 +77,29 @@ def require(names: Sequence[str], wanted: Sequence[str], where: str) -> None:
             raise UserError(f"{where}: there is no column {name}{there}")
 
 
+def unlike(inputs: Sequence[str], targets: Sequence[str]) -> None:
+    """Raise UserError for a column that is named twice."""
+    for key, names in (("data.inputs", inputs), ("data.targets", targets)):
+        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+            raise UserError(f"{key}: names {twice[0]} twice; each column is used once")
+    if both := set(inputs) & set(targets):
+        raise UserError(f"data.inputs and data.targets both name {min(both)}; a column can only be one of them")
+
+
+def unused(frame: pl.DataFrame, names: Sequence[str], one_hot: bool) -> str:
+    """What is said of columns that are no inputs because they hold no numbers."""
+    kinds = {"text" if frame[n].dtype in TEXT else str(frame[n].dtype) for n in names}
+    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    texts = [n for n in names if frame[n].dtype in TEXT]
+    if not texts:
+        hint = ""
+    elif one_hot:
+        hint = f"; data.one_hot=[{','.join(texts[:5])}] makes inputs of the categories"
+    else:
+        hint = "; data=table has data.one_hot for categories, a stream takes numbers"
+    return f"not used: {listed}, which {'holds' if len(names) == 1 else 'hold'} {' and '.join(sorted(kinds))}{hint}"
+
+
 def numeric(column: pl.Series) -> bool:
     """Whether a column is meant as numbers: by its type, or as text most of which reads as numbers, if there is any."""
     if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:

@@ -9,6 +9,7 @@ from experiments.optimum import LeastSquares
 NEGLIGIBLE = 1e-9
 """A column is a sum of others when less than this share of its length is left without them."""
 MOST_NAMED = 5
+MOST_NOTES = 10
 
 
 def notes(squares: LeastSquares, names: Sequence[str]) -> list[str]:
@@ -22,6 +23,12 @@ def notes(squares: LeastSquares, names: Sequence[str]) -> list[str]:
         rows[:, : 1 + d] if squares.bias else rows[:, 1 : 1 + d] + rows[:, :1] * (squares.shift / squares.scale)[:d]
     )
     length = np.linalg.norm(columns[first:, first:], axis=0)  # after centring, where there is an intercept
+    if squares.features > squares.rows - first:
+        rows = f"{squares.rows} row{'s' * (squares.rows > 1)}"
+        return [
+            f"{squares.features} features but only {rows}: infinitely many weights fit the rows equally well; "
+            "more rows, or fewer inputs, would tell the features apart"
+        ]
     found = []
     free: list[int] = []
     basis = np.zeros((len(columns) - first, 0))
@@ -48,4 +55,6 @@ def notes(squares: LeastSquares, names: Sequence[str]) -> list[str]:
         )
         what = f"a copy of {listed}, up to its scale" if len(others) == 1 else f"a linear combination of {listed}"
         found.append(f"column {name} is {what}: predictions are unique, but not how their weights share the effect")
+    if len(found) > MOST_NOTES:
+        found[MOST_NOTES:] = [f"and {len(found) - MOST_NOTES} more such columns"]
     return found

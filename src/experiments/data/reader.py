@@ -1,6 +1,7 @@
 """Blocks of rows from files of any size: Parquet (a file or a folder of them), NPY, and CSV by way of a cache."""
 
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import Sequence
@@ -10,20 +11,23 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from experiments.data.columns import numbers, numeric, require, side_by_side
-from experiments.data.reading import array, array_names, changed, checked, csv_options, header, stamp, unreadable
+from experiments.data.columns import numbers, numeric, require, side_by_side, unused
+from experiments.data.reading import array, array_names, changed, checked, csv_options, guarded, stamp
 from experiments.errors import UserError
 
-FORMATS = (".parquet", ".npy", ".csv", ".tsv")
+log = logging.getLogger("experiments")
+NPY = ".npy"
+FORMATS = (".parquet", NPY, ".csv", ".tsv")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One file: its rows, and its stamp when it was opened."""
+    """One file: its rows, its stamp when it was opened, and the file that the user knows it as."""
 
     path: Path
     rows: int
     stamp: tuple[int, int]
+    known_as: Path
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,12 @@ class Reader:
     def __init__(self, path: Path, block_rows: int) -> None:
         """Looks at names and sizes only. Raises UserError."""
         self.path = path
-        self.parts = [opened(p) for p in files(path)]
-        self.names = columns(self.parts[0].path)
+        self.parts = [opened(p, path if path.is_file() else p) for p in files(path)]
+        self.names = columns(self.parts[0])
         for part in self.parts[1:]:
-            require(columns(part.path), self.names, f"data.path={part.path}")
+            require(columns(part), self.names, f"data.path={part.path}")
+        if not self.names:
+            raise UserError(f"data.path={path}: the table has no columns")
         self.rows = sum(part.rows for part in self.parts)
         if not self.rows:
             raise UserError(f"data.path={path}: the table has no rows")
@@ -56,27 +62,30 @@ class Reader:
                 self.blocks.append(Block(part, first, min(block_rows, part.rows - first), before + first))
             before += part.rows
 
-    def numeric(self) -> list[str]:
-        """The columns that can be inputs: all of an array, those of numbers, dates and booleans of a table."""
-        part = self.parts[0].path
-        if part.suffix == ".npy":
-            return self.names
-        head = pl.scan_parquet(part, glob=False).head(1000).collect()
-        return [name for name in self.names if numeric(head[name])]
+    def inputs(self, targets: Sequence[str]) -> list[str]:
+        """Every other column of an array, or of a table every other one of numbers, dates or booleans."""
+        part, rest = self.parts[0].path, [name for name in self.names if name not in targets]
+        if part.suffix.lower() == NPY:
+            return rest
+        with guarded(part):
+            head = pl.scan_parquet(part, glob=False).head(1000).collect()
+        left = [name for name in rest if not numeric(head[name])]
+        if left and len(left) < len(rest):
+            log.warning("%s", unused(head, left, one_hot=False))
+        if len(left) == len(rest):
+            raise UserError(
+                f"data.path={self.path}: no numeric column is left for the inputs"
+                + (f"; {unused(head, left, one_hot=False)}" if left else "")
+            )
+        return [name for name in rest if name not in left]
 
     def read(self, block: Block, names: Sequence[str]) -> np.ndarray:
-        """The block's columns (rows, columns), float32 or float64. Raises UserError, also for a file that changed."""
+        """The block's columns (rows, columns), float32 or float64. Raises UserError, or DataChanged."""
         part = block.part
-        if not part.path.exists() or stamp(part.path) != part.stamp:
-            raise changed(part.path)
-        try:
-            table = self._array(block, names) if part.path.suffix == ".npy" else self._table(block, names)
-        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-            if isinstance(error, UserError):
-                raise
-            raise unreadable(part.path, error) from error
+        with guarded(part.path, part.stamp, part.known_as):
+            table = self._array(block, names) if part.path.suffix.lower() == NPY else self._table(block, names)
         if len(table) != block.rows:
-            raise changed(part.path)
+            raise changed(part.known_as)
         return table
 
     def _array(self, block: Block, names: Sequence[str]) -> np.ndarray:
@@ -93,19 +102,24 @@ class Reader:
 
     def _table(self, block: Block, names: Sequence[str]) -> np.ndarray:
         frame = pl.scan_parquet(block.part.path, glob=False).select(names).slice(block.first, block.rows).collect()
-        where, first = f"data.path={block.part.path}", block.first
+        where, first = f"data.path={block.part.known_as}", block.first
         return side_by_side([numbers(frame[name], where, first) for name in names])
 
     def refuse(self, block: Block, table: np.ndarray, names: Sequence[str]) -> None:
         """Raise UserError that names the first cell of a block that is missing or infinite; none is fine."""
         if np.isfinite(table.sum()) or np.isfinite(table).all():
             return
+        where = f"data.path={block.part.known_as}"
+        for column in np.flatnonzero(np.isnan(table).all(0)):
+            last = block.first + block.rows
+            every = "every cell" if block.rows == block.part.rows else f"every cell of rows {block.first + 1} to {last}"
+            raise UserError(f"{where}: {every} of column {names[column]} is missing; leave it out of data.inputs")
         row, column = (int(i) for i in np.argwhere(~np.isfinite(table))[0])
         value = table[row, column]
-        said = "missing" if np.isnan(value) else f"{value}, infinite or beyond 1.8e308"
+        said = "missing" if np.isnan(value) else f"{value}: infinite, or beyond 1.8e308"
         raise UserError(
-            f"data.path={block.part.path}: row {block.first + row + 1}, column {names[column]} is {said}; "
-            "every cell of a stream must be a finite number"
+            f"{where}: row {block.first + row + 1}, column {names[column]} is {said}; every cell of a stream must be a "
+            "finite number: correct it, or leave the column out of data.inputs"
         )
 
 
@@ -121,23 +135,22 @@ def files(path: Path) -> list[Path]:
     return [path]
 
 
-def opened(path: Path) -> Part:
+def opened(path: Path, known_as: Path) -> Part:
     """A file's rows, from its header. Raises UserError for one that is cut off."""
     before = stamp(path)
-    try:
-        if path.suffix == ".npy":
-            return Part(path, len(array(path, mapped=True)), before)
-        return Part(path, pl.scan_parquet(path, glob=False).select(pl.len()).collect().item(), before)
-    except (pl.exceptions.PolarsError, OSError, ValueError, EOFError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise unreadable(path, error) from error
+    with guarded(path, before, known_as):
+        if path.suffix.lower() == NPY:
+            rows = len(array(path, mapped=True))
+        else:
+            rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+    return Part(path, rows, before, known_as)
 
 
-def columns(path: Path) -> list[str]:
-    if path.suffix == ".npy":
-        return array_names(array(path, mapped=True).shape[1])
-    return pl.scan_parquet(path, glob=False).collect_schema().names()
+def columns(part: Part) -> list[str]:
+    with guarded(part.path, part.stamp, part.known_as):
+        if part.path.suffix.lower() == NPY:
+            return array_names(array(part.path, mapped=True).shape[1])
+        return pl.scan_parquet(part.path, glob=False).collect_schema().names()
 
 
 def converted(path: Path) -> Path:
@@ -150,15 +163,11 @@ def converted(path: Path) -> Path:
         return copy
     root.mkdir(parents=True, exist_ok=True)
     unfinished = root / f".{copy.name}.{secrets.token_hex(4)}.tmp"
-    _, separator = header(path)
     try:
-        rows = pl.scan_csv(path, separator=separator, glob=False, **csv_options())  # type: ignore[arg-type]
-        rows.sink_parquet(unfinished, compression="lz4", row_group_size=65_536)
-        if stamp(path) != before:
-            raise changed(path)
+        with guarded(path, before):
+            rows = pl.scan_csv(path, **csv_options(path))
+            rows.sink_parquet(unfinished, compression="lz4", row_group_size=65_536)
         unfinished.replace(copy)
-    except pl.exceptions.PolarsError as error:
-        raise unreadable(path, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
     return copy

@@ -1,44 +1,107 @@
 """A file to a polars frame, whatever its format; what is wrong with a file is said in one line, by name."""
 
 import csv
+import io
+import re
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from experiments.errors import UserError, nearest, one_line
+from experiments.errors import DataChanged, UserError, nearest, one_line
 
 FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npy", ".npz")
 MISSING = ["", "NA", "N/A", "null", "NULL", "nan", "NaN"]
 """Texts that stand for a missing cell in CSV and TSV."""
+DAMAGED = (
+    pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+    SyntaxError, ValueError, EOFError, OSError, MemoryError,
+)  # fmt: skip
+"""What the libraries raise for a file that is cut off, or is not what its name says."""
+HEAD = 65_536
+"""Characters below a CSV file's header that its decimal sign is told from."""
 
 
 def read(path: Path) -> pl.DataFrame:
-    """The table in `path`, every column as the file has it. Raises UserError, also when the file changes meanwhile."""
-    suffix, before = checked(path), stamp(path)
-    try:
+    """The table in `path`, every column as the file has it. Raises UserError, and DataChanged."""
+    suffix = checked(path)
+    with guarded(path):
         if suffix in (".csv", ".tsv"):
-            frame = pl.read_csv(path, separator=header(path)[1], **csv_options())  # type: ignore[arg-type]
+            frame = pl.read_csv(path, **csv_options(path))
         elif suffix == ".parquet":
             frame = pl.read_parquet(path, glob=False)
         elif suffix in (".arrow", ".feather"):
-            frame = pl.read_ipc(path)
+            # by its bytes: polars maps an Arrow file, and a mapped file that is cut off kills the process
+            frame = pl.read_ipc(io.BytesIO(path.read_bytes()))
         else:
             frame = _arrays(path)
-    except (pl.exceptions.PolarsError, ValueError, EOFError, OSError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise unreadable(path, error) from error
-    if stamp(path) != before:
-        raise changed(path)
+    if frame.width == 0:
+        raise UserError(f"data.path={path}: the table has no columns")
     if frame.height == 0:
-        raise UserError(f"data.path={path}: the table has no rows{' below its header' if suffix == '.csv' else ''}")
+        below = " below its header" if suffix in (".csv", ".tsv") else ""
+        raise UserError(f"data.path={path}: the table has no rows{below}")
     return frame
 
 
-def csv_options() -> dict[str, object]:
-    """How CSV is read: types from all the rows, dates as dates."""
-    return {"infer_schema_length": None, "try_parse_dates": True, "null_values": MISSING}
+@contextmanager
+def guarded(path: Path, before: tuple[int, int] | None = None, known_as: Path | None = None) -> Iterator[None]:
+    """Reading a file: what a library says of a bad one becomes UserError, a change meanwhile DataChanged.
+
+    `before` is its stamp when it was opened, where that was earlier; `known_as` is the file to speak of.
+    """
+    known_as, before = known_as or path, before or stamp(path)
+    if stamp(path) != before:
+        raise changed(known_as)
+    try:
+        yield
+    except DAMAGED as error:
+        if isinstance(error, UserError):
+            raise
+        if stamp(path) != before:
+            raise changed(known_as) from error
+        raise unreadable(known_as, error) from error
+    if stamp(path) != before:
+        raise changed(known_as)
+
+
+@contextmanager
+def validation_file() -> Iterator[None]:
+    """What is wrong with a file read in here is said of data.validation_path."""
+    try:
+        yield
+    except (UserError, DataChanged) as error:
+        raise type(error)(str(error).replace("data.path=", "data.validation_path=", 1)) from error
+
+
+def csv_options(path: Path) -> dict[str, Any]:
+    """How this CSV or TSV file is read: types from all the rows, dates as dates. Raises UserError.
+
+    Columns stand apart by a tab in TSV, else by a comma, or by a semicolon where the header has no comma. In a file of
+    semicolons a comma in numbers is the decimal sign, if no number there has a point. Names lose the blanks around
+    them. Names that occur twice are refused: polars would rename them without a word.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        line = file.readline()
+        head = file.read(HEAD)
+    separator = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in line and "," not in line else ","
+    decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", head)
+    lines = (line + head).splitlines(keepends=True)
+    names = [name.strip() for name in next(csv.reader(lines, delimiter=separator), [])]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise UserError(
+            f"data.path={path}: two columns are called {twice[0] or 'nothing'}; rename one, names must be unique"
+        )
+    return {
+        "separator": separator, "decimal_comma": decimal_comma, "new_columns": names, "infer_schema_length": None,
+        "try_parse_dates": True, "null_values": MISSING, "glob": False,
+    }  # fmt: skip
 
 
 def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
@@ -56,38 +119,36 @@ def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
     return suffix
 
 
-def header(path: Path) -> tuple[list[str], str]:
-    """Column names of a CSV or TSV file and its separator: a tab, or a semicolon where there is no comma.
-
-    Raises UserError for names that occur twice, which polars would rename without a word.
-    """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        line = file.readline()
-        separator = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in line and "," not in line else ","
-        file.seek(0)
-        names = next(csv.reader(file, delimiter=separator), [])
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename one, names must be unique")
-    return names, separator
-
-
 def stamp(path: Path) -> tuple[int, int]:
-    """What changes when a file does: its size and its time in nanoseconds."""
-    about = path.stat()
+    """What changes when a file does: its size and its time in nanoseconds. Raises DataChanged when it has gone."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        raise changed(path) from None
     return about.st_size, about.st_mtime_ns
 
 
-def changed(path: Path) -> UserError:
-    return UserError(f"data.path={path}: the file changed while it was read; wait until it is written, and run again")
+def changed(path: Path) -> DataChanged:
+    what = "the file changed while it was read; wait until it is written" if path.exists() else "the file has gone"
+    return DataChanged(f"data.path={path}: {what}, and run again")
 
 
 def unreadable(path: Path, error: Exception) -> UserError:
-    reason = one_line(error).split("Consider")[0].rstrip(" :;")
-    hint = "a line has more cells than the header" if "more fields" in reason else reason
-    return UserError(
-        f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}, it may be cut off or damaged: {hint}"
-    )
+    """What a library says of a file that it can't read, as one line with what it most likely means."""
+    reason = re.split(r"Consider|You might want|The current offset|If you trust", one_line(error))[0].rstrip(" :;.")
+    if "more fields" in reason:
+        hint = "a line has more cells than the header"
+    elif "utf-8" in reason.lower():
+        hint = "it is not in UTF-8; save it in that encoding"
+    elif "allow_pickle" in reason or "Python objects" in reason:
+        hint = "it holds Python objects, which are not read; save numbers"
+    elif "pickled" in reason:
+        hint = "its content is something else"
+    else:
+        return UserError(
+            f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}, it may be cut off or damaged: {reason}"
+        )
+    return UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}: {hint}")
 
 
 def array(path: Path, mapped: bool = False) -> np.ndarray:
@@ -111,15 +172,19 @@ def _arrays(path: Path) -> pl.DataFrame:
         values = array(path)
         return pl.DataFrame(values, schema=array_names(values.shape[1]), orient="row")
     columns: dict[str, np.ndarray] = {}
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         for name in arrays.files:
             values = arrays[name]
-            if values.ndim == 1:
-                columns[name] = values
-            elif values.ndim == 2:
-                columns |= {f"{name}{i + 1}": values[:, i] for i in range(values.shape[1])}
-            else:
-                raise UserError(f"data.path={path}: {name} has {values.ndim} dimensions; must have one or two")
+            if values.ndim not in (1, 2) or values.dtype.kind not in "fiubUM":
+                raise UserError(
+                    f"data.path={path}: {name} holds {values.dtype} of shape {values.shape}; must be numbers, texts or "
+                    "dates of shape (rows,) or (rows, columns)"
+                )
+            split = values[:, None] if values.ndim == 1 else values
+            own = [name] if values.ndim == 1 else [f"{name}{i + 1}" for i in range(values.shape[1])]
+            if twice := sorted(columns.keys() & set(own)):
+                raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename an array")
+            columns |= {column: split[:, i] for i, column in enumerate(own)}
     lengths = {len(v) for v in columns.values()}
     if len(lengths) > 1:
         raise UserError(f"data.path={path}: its arrays have different lengths: {sorted(lengths)}")

@@ -15,11 +15,12 @@ from torch import Generator, Tensor
 
 from experiments.data.ahead import ahead
 from experiments.data.batches import cut, gather
-from experiments.data.columns import Encoding, require
+from experiments.data.columns import Encoding, require, unlike
 from experiments.data.dataset import Dataset
 from experiments.data.order import block_plan, within_block
 from experiments.data.prepared import Prepared
 from experiments.data.reader import Block, Reader
+from experiments.data.reading import validation_file
 from experiments.data.scaling import Scaling, identity, of_moments
 from experiments.data.splitting import held_by_hash
 from experiments.data.table import chosen_targets, one_split, required_path
@@ -92,17 +93,17 @@ class Stream:
         targets = chosen_targets(self.targets, reader.names)
         inputs = self.inputs
         if inputs is None:
-            inputs = [name for name in reader.numeric() if name not in targets]
+            inputs = reader.inputs(targets)
         if not inputs:
-            raise UserError("data.inputs=[]: at least one numeric column is needed")
+            raise UserError("data.inputs=[]: at least one column is needed")
         require(reader.names, inputs, "data.inputs")
         require([*inputs, *targets], list(self.units or ()), "data.units")
-        if both := set(inputs) & set(targets):
-            raise UserError(f"data.inputs and data.targets both name {min(both)}; a column can only be one of them")
+        unlike(inputs, targets)
         names, features = (*inputs, *targets), len(inputs)
         training, held = Rows(reader, names, features, self.validation, self.split_seed), None
         if one_split(self.validation, None, self.validation_path) == "validation_path":
-            other = Reader(Path(self.validation_path or ""), self.block_rows)
+            with validation_file():
+                other = Reader(Path(self.validation_path or ""), self.block_rows)
             require(other.names, names, f"data.validation_path={self.validation_path}")
             held = Rows(other, names, features)
         elif self.validation:

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import torch
 
-from experiments.data.columns import TEXT, Encoding, matrix, numbers, numeric, require
+from experiments.data.columns import TEXT, Encoding, matrix, numbers, numeric, require, unlike, unused
 from experiments.data.dataset import Dataset
-from experiments.data.reading import read
+from experiments.data.reading import read, validation_file
 from experiments.data.splitting import held_out_rows
 from experiments.errors import UserError
 
@@ -48,7 +48,8 @@ class Table:
             frame = self._dropped(frame, inputs, targets, levels)
         table, other = frame, None
         if held == "validation_path":
-            other = read(required_path(self.validation_path, "table"))
+            with validation_file():
+                other = read(Path(self.validation_path or ""))
             if self.missing == "drop":
                 require(other.columns, [*inputs, *targets], f"data.validation_path={self.validation_path}")
                 other = self._dropped(other, inputs, targets, levels)
@@ -61,24 +62,32 @@ class Table:
         training = self._dataset(table, encoding, targets, where)
         if other is None:
             return training
-        return training.holding_out(self._dataset(other, encoding, targets, self.validation_path or where))
+        return training.holding_out(
+            self._dataset(
+                other,
+                encoding,
+                targets,
+                f"data.validation_path={self.validation_path}" if held == "validation_path" else where,
+            )
+        )
 
     def _inputs(self, frame: pl.DataFrame, targets: Sequence[str]) -> list[str]:
         """Those asked for, or every other numeric column and the categorical ones of one_hot."""
         if self.inputs is not None:
             if not self.inputs:
                 raise UserError("data.inputs=[]: at least one column is needed")
-            if both := set(self.inputs) & set(targets):
-                raise UserError(f"data.inputs and data.targets both name {min(both)}; a column can only be one of them")
+            unlike(self.inputs, targets)
             return [*self.inputs, *(n for n in self.one_hot or () if n not in self.inputs)]
         rest = [n for n in frame.columns if n not in targets and n != self.validation_column]
         kept = [n for n in rest if n in (self.one_hot or ()) or numeric(frame[n])]
-        if left := [n for n in rest if n not in kept]:
-            log.warning(
-                "not used: %s holds text; data.one_hot=[%s] makes inputs of its categories", left[0], ",".join(left)
-            )
+        left = [n for n in rest if n not in kept]
+        if left and kept:
+            log.warning("%s", unused(frame, left, one_hot=True))
         if not kept:
-            raise UserError(f"data.path={self.path}: no numeric column is left for the inputs")
+            raise UserError(
+                f"data.path={self.path}: no numeric column is left for the inputs"
+                + (f"; {unused(frame, left, one_hot=True)}" if left else "")
+            )
         return [*kept, *(n for n in self.one_hot or () if n not in kept)]
 
     def _levels(self, frame: pl.DataFrame, inputs: Sequence[str]) -> dict[str, list[str]]:
@@ -164,7 +173,8 @@ def chosen_targets(targets: list[str] | None, columns: Sequence[str]) -> list[st
             + ", ".join(columns[:20])
         )
     require(columns, targets, "data.targets")
-    return list(dict.fromkeys(targets))
+    unlike((), targets)
+    return list(targets)
 
 
 def one_split(share: float, column: str | None, path: str | None) -> str | None:

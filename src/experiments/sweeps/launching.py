@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from experiments.application import register_resolvers
 from experiments.config import OBJECTIVES
-from experiments.errors import Failure, UserError, nearest, one_line
+from experiments.errors import DataChanged, Failure, UserError, nearest, one_line
 from experiments.sweeps import results
 from experiments.sweeps.composing import Composer, Job
 from experiments.sweeps.early import EarlyFolders
@@ -176,9 +176,9 @@ class Sweep:
                 yield from packs(jobs, shelf)
             except TooLarge as reason:
                 one_by_one(jobs, str(reason))
-            except UserError as error:
+            except (UserError, DataChanged) as error:
                 for job in jobs:
-                    self._refused(job, str(error))
+                    self._refused(job, str(error), type(error).__name__)
             self.write_table(last=False)
 
     def _after_a_kill(self, pack: "Pack", left: Sequence[Job], error: WorkerKilled) -> list["Pack"]:
