@@ -42,7 +42,7 @@ def write(ending, columns, name="t"):
     elif ending == "npy":
         np.save(path, frame.to_numpy())
     elif ending == "npz":
-        np.savez(path, **{name: frame[name].to_numpy() for name in frame.columns})
+        np.savez(path, **{name: frame[name].to_numpy() for name in frame.columns})  # type: ignore[arg-type]
     else:
         frame.write_ipc(path)
     return path
@@ -63,7 +63,7 @@ def loaded(data, path, **keys):
     return [part for pair in Stream(path=path, block_rows=7, **keys).open()[0].blocks() for part in pair]
 
 
-def refused(data, path, said, kind=UserError, **keys):
+def refused(data, path, said, kind: type[Exception] = UserError, **keys):
     with pytest.raises(kind) as caught:
         loaded(data, path, **keys)
     text = str(caught.value)

@@ -113,7 +113,7 @@ class Reader:
         for column in np.flatnonzero(np.isnan(table).all(0)):
             last = block.first + block.rows
             every = "every cell" if block.rows == block.part.rows else f"every cell of rows {block.first + 1} to {last}"
-            raise UserError(f"{where}: {every} of column {names[column]} is missing; leave it out of data.inputs")
+            raise UserError(f"{where}: {every} of column {names[int(column)]} is missing; leave it out of data.inputs")
         row, column = (int(i) for i in np.argwhere(~np.isfinite(table))[0])
         value = table[row, column]
         said = "missing" if np.isnan(value) else f"{value}: infinite, or beyond 1.8e308"

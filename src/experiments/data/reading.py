@@ -79,22 +79,24 @@ def validation_file() -> Iterator[None]:
         raise type(error)(str(error).replace("data.path=", "data.validation_path=", 1)) from error
 
 
-def csv_options(path: Path) -> dict[str, Any]:
+def csv_options(path: Path, headed: bool = True) -> dict[str, Any]:
     """How this CSV or TSV file is read: types from all the rows, dates as dates. Raises UserError.
 
     Columns stand apart by a tab in TSV, else by a comma, or by a semicolon where the header has no comma. In a file of
     semicolons a comma in numbers is the decimal sign, if no number there has a point. Names lose the blanks around
-    them. Names that occur twice are refused: polars would rename them without a word.
+    them. Names that occur twice are refused, which polars would rename without a word, unless the first line is no
+    header.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         line = file.readline()
         head = file.read(HEAD)
     separator = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in line and "," not in line else ","
-    decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", head)
+    undated = re.sub(r"\d+\.\d+\.\d+", "", head)  # 24.12.2024 has no decimal point
+    decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", undated)
     lines = (line + head).splitlines(keepends=True)
     names = [name.strip() for name in next(csv.reader(lines, delimiter=separator), [])]
     twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
+    if twice and headed:
         raise UserError(
             f"data.path={path}: two columns are called {twice[0] or 'nothing'}; rename one, names must be unique"
         )

@@ -84,8 +84,8 @@ def read_table(path: str) -> pl.DataFrame:
                 first = lines.readline(2**20).strip()
             separator = next((mark for mark in "\t,;" if mark in first), ",")
             if all(_is_number(cell) for cell in first.split(separator)):
-                options: dict[str, Any] = {**reading.csv_options(), "separator": separator, "has_header": False}
-                return pl.read_csv(file, **options)
+                numbers = {"separator": separator, "has_header": False, "new_columns": None}
+                return pl.read_csv(file, **{**reading.csv_options(file, headed=False), **numbers})
         return reading.read(file)
     except (UserError, Failure) as error:  # the reader speaks of the table that a run is trained on
         raise type(error)(str(error).replace("data.path=", "", 1)) from None
