@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from experiments.validation import config_hash, plain_config, validate
+
 CONFIG: dict[str, Any] = {
     "model": {"_target_": "torch.nn.Linear", "init": "uniform", "bias": True},
     "optimizer": {"_target_": "torch.optim.SGD", "lr": 1e-5, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0,
@@ -21,11 +23,10 @@ CONFIG: dict[str, Any] = {
                  "checkpoint_every": None, "max_seconds": None, "fail_on_divergence": False},
     "sweep": {"fail_fast": False, "dry_run": False, "resume": None, "objective": None},
     "tracking": {"tensorboard": True, "figures": None, "weights": None},
-    "config_hash": "0123456789abcdef",
 }  # fmt: skip
 OPTIMUM = 0.9094459849188824
 RESULT: dict[str, Any] = {
-    "status": "completed", "config_hash": "0123456789abcdef", "seed": 0, "epochs": 100, "best_epoch": 100,
+    "status": "completed", "seed": 0, "epochs": 100, "best_epoch": 100,
     "steps": 300, "lr": 1e-5, "executed": "stacked",
     "metrics": {"train_loss": 1.0, "validation_loss": None, "optimum_loss": OPTIMUM, "gap": 0.1,
                 "gap_relative": 0.1, "r2": [0.97, 0.98], "rmse": [6.0, 5.0]},
@@ -66,7 +67,9 @@ def write_run(folder: Path, lr: float, seed: int, epochs: int = 100, **result: A
         for e, gap in enumerate(gaps, 1)
     ]
     outcome["metrics"] |= {"train_loss": OPTIMUM + gaps[-1], "gap": gaps[-1], "gap_relative": gaps[-1] / OPTIMUM}
-    outcome |= {"lr": lr, "seed": seed, "epochs": epochs, "steps": 3 * epochs} | result
+    config["config_hash"] = config_hash(plain_config(validate({k: v for k, v in config.items() if k != "config_hash"})))
+    outcome |= {"lr": lr, "seed": seed, "epochs": epochs, "steps": 3 * epochs, "config_hash": config["config_hash"]}
+    outcome |= result
     (folder / "config.json").write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2))
     (folder / "metrics.jsonl").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
     (folder / "result.json").write_bytes(orjson.dumps(outcome, option=orjson.OPT_INDENT_2))

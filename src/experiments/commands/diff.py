@@ -1,5 +1,6 @@
 """`experiments diff RUN RUN`: two runs side by side, what differs marked with *."""
 
+import sys
 from collections.abc import Sequence
 
 from experiments.commands.arguments import Parser
@@ -20,6 +21,9 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.read(arguments)
     folders = resolve(asked.left), resolve(asked.right)
     left, right = (open_run(folder) for folder in folders)
+    for run in (left, right):
+        if not differences.untouched(run):
+            print(f"note: {one_line(run.folder)}: config.json was changed after the run began", file=sys.stderr)
     sections = {
         "config": differences.configs(left, right),
         "result": differences.results(left, right),
@@ -57,4 +61,4 @@ def _print(names: Sequence[str], sections: dict[str, list[Pair]], only_changed: 
 
 
 def _words(pair: Pair) -> list[str]:
-    return [cell(pair.key), cell(pair.left), cell(pair.right)]
+    return [cell(pair.key), *pair.words()]

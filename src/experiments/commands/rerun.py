@@ -8,9 +8,10 @@ from experiments.commands.arguments import Parser
 from experiments.errors import UserError, one_line
 from experiments.runs import differences, files
 from experiments.runs.cells import cell
+from experiments.runs.differences import Pair
 from experiments.runs.folders import OUTPUTS, resolve
 from experiments.runs.load import open_run
-from experiments.runs.stored import Stored
+from experiments.runs.stored import Stored, records
 from experiments.validation import validate
 
 
@@ -52,20 +53,27 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def verdict(before: Stored, after: Stored, *, changed: bool) -> list[str]:
-    """Whether the weights are the same bits, and what differs in what they depend on."""
+    """Whether weights and losses are the same bits, and what differs in what they depend on."""
     said = [f"against {one_line(before.folder)}:", f"  weights: {weights(before.folder, after.folder)}"]
+    said.append(f"  logged losses: {losses(before.folder, after.folder)}")
+    if not differences.untouched(before):
+        said.append("  its config.json was changed after it began (the config_hash differs)")
     if before.result is None:
-        return [*said, "  that run has no result, so its environment is not known"]
-    if after.result is not None and before.result.get("executed") != after.result.get("executed"):
-        said.append("  one of the two was trained in a stack and the other not: equal up to rounding, not to the bit")
-    pairs = [p for p in differences.environments(before, after) if p.differs]
-    said += [f"  {cell(p.key)}: {cell(p.left) or 'null'} then, {cell(p.right) or 'null'} now" for p in pairs]
-    if not pairs:
-        said.append("  versions, commit, device and data: the same")
+        said.append("  that run has no result, so its environment is not known")
+    else:
+        pairs = [p for p in differences.environments(before, after) if p.differs]
+        said += [f"  {line(pair)}" for pair in pairs] or ["  versions, commit, device and data: the same"]
+        if not changed and after.result is not None and before.result.get("executed") != after.result.get("executed"):
+            said.append("  one of the two was trained in a stack: equal up to rounding, not to the bit")
     if changed:
-        pairs = [p for p in differences.configs(before, after) if p.differs]
-        said += [f"  {cell(p.key)}: {cell(p.left) or 'null'} then, {cell(p.right) or 'null'} now" for p in pairs]
+        said += [f"  {line(pair)}" for pair in differences.configs(before, after) if pair.differs]
     return said
+
+
+def line(pair: Pair) -> str:
+    """`seed: 0 then, 1 now`."""
+    left, right = pair.words()
+    return f"{cell(pair.key)}: {left or 'null'} then, {right or 'null'} now"
 
 
 def weights(before: str, after: str) -> str:
@@ -77,6 +85,20 @@ def weights(before: str, after: str) -> str:
     if old == new:
         return "the same bits"
     return "other bits" + _largest(old, new)
+
+
+def losses(before: str, after: str) -> str:
+    """The two metrics.jsonl compared, byte by byte, else the first epoch at which they part."""
+    try:
+        old, new = (files.read(folder, "metrics.jsonl") for folder in (before, after))
+        if old == new:
+            return "the same bits"
+        for then, now in zip(records(before), records(after), strict=False):
+            if then != now:
+                return f"other ones from epoch {now['epoch']} on"
+    except (OSError, ValueError) as error:
+        return f"can't be compared ({one_line(getattr(error, 'strerror', None) or error)})"
+    return "the same bits as far as both go"
 
 
 def _largest(old: bytes, new: bytes) -> str:
