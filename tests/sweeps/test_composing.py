@@ -8,7 +8,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -69,6 +69,8 @@ KEYS = [
     batches=st.lists(st.lists(st.sampled_from(KEYS), max_size=3, unique_by=lambda o: o.lstrip("+~").partition("=")[0]),
                      min_size=1, max_size=4),
 )  # fmt: skip
+@example(groups=["data=synthetic"], batches=[["seed=${training.epochs}", "training.epochs=3"], ["seed=1"]])
+@example(groups=[], batches=[["training.epochs=3"], ["optimizer=adam", "optimizer.lr=1"], ["training.epoch=3"]])
 def test_every_job_is_what_hydra_composes(loaded: Loaded, groups: list[str], batches: list[list[str]]) -> None:
     composer = Composer(*loaded)  # the jobs of one sweep share their forms
     for number, batch in enumerate(batches):
