@@ -98,7 +98,7 @@ class LeastSquares:
         np.subtract(x, self.shift[:d], out=rows[:, 1 : 1 + d])
         np.subtract(y, self.shift[d:], out=rows[:, 1 + d :])
         rows[:, 1:] /= self.scale
-        self.largest_row = max(self.largest_row, float(np.max(squared_norms(x))))
+        self.largest_row = max(self.largest_row, float(np.max(squared_norms(x.astype(np.float64, copy=False)))))
         self._filled += len(x)
         self.rows += len(x)
 
@@ -125,7 +125,7 @@ class LeastSquares:
         old, rows = self._work[: self._top], self._work[self._top : self._filled]
         t, goal, rest = old[:k, :k], old[:k, k:], old[k:, k:]
         length = np.linalg.norm(t, axis=0)
-        if not np.all(length > 0) or not np.isfinite(rows).all():
+        if not np.all(length > 0):
             return None
         try:
             inverse = np.linalg.inv(t / length)
@@ -133,9 +133,9 @@ class LeastSquares:
             return None
         if not np.linalg.norm(inverse) * np.sqrt(k) < FOLDED_CONDITION:
             return None
-        p = (rows[:, :k] / length) @ inverse
+        p = rows[:, :k] @ (inverse / length[:, None])
         gram = p.T @ p
-        if not np.trace(gram) < FOLDED_GROWTH * k:
+        if not np.trace(gram) < FOLDED_GROWTH * k:  # also where a number is not finite
             return None
         factor = np.linalg.cholesky(np.eye(k) + gram)
         new_goal = np.linalg.solve(factor, goal + p.T @ rows[:, k:])

@@ -13,7 +13,7 @@ import torch
 from torch import Generator
 
 from experiments.application import run
-from experiments.data import reader
+from experiments.data import reader, stream
 from experiments.data.ahead import ahead
 from experiments.data.batches import Batches, cut
 from experiments.data.order import block_order
@@ -67,6 +67,16 @@ def test_batches_are_those_of_the_table_in_memory(rows, path):
     assert len(found) == len(expected) == 32
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [7, 32, 150])
+def test_rows_gathered_a_few_at_a_time_are_the_same_batches(rows, size, monkeypatch):
+    """Each gather overwrites the one before, while a batch reaches over the end of a block."""
+    expected = epoch(Batches(torch.from_numpy(rows[:, :3]), torch.from_numpy(rows[:, 3:]), size, "blocks", 100))
+    monkeypatch.setattr(stream, "GATHERED", 100)
+    found = epoch(streamed("t.parquet").batches(size, True))
+    assert len(found) == len(expected)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_a_folder_is_its_files_one_after_the_other(rows):

@@ -102,21 +102,26 @@ def gather(table: Tensor, rows: Tensor, out: Tensor) -> Tensor:
 
 
 def cut(blocks: Iterable[tuple[Tensor, Tensor]], size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Blocks of x and y as batches of `size` rows: views, but for a batch that reaches over the end of a block."""
+    """Blocks of x and y as batches of `size` rows: views, but for a batch that reaches over the end of a block.
+
+    The memory of a block may be used again once the next one is asked for.
+    """
     rest: list[tuple[Tensor, Tensor]] = []
     missing = size
     for x, y in blocks:
         if rest:
-            rest.append((x[:missing], y[:missing]))
-            x, y, missing = x[missing:], y[missing:], missing - len(rest[-1][0])
-            if missing:
+            if len(x) < missing:
+                rest.append((x.clone(), y.clone()))
+                missing -= len(x)
                 continue
+            rest.append((x[:missing], y[:missing]))
+            x, y = x[missing:], y[missing:]
             yield _joined(rest)
             rest, missing = [], size
         whole = len(x) - len(x) % size
         yield from zip(x[:whole].split(size), y[:whole].split(size), strict=True) if whole else ()
         if whole < len(x):
-            rest, missing = [(x[whole:], y[whole:])], size - (len(x) - whole)
+            rest, missing = [(x[whole:].clone(), y[whole:].clone())], size - (len(x) - whole)
     if rest:
         yield _joined(rest)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.ahead import ahead
-from experiments.data.batches import cut, gather
+from experiments.data.batches import GATHERED, cut, gather
 from experiments.data.columns import Encoding, require, unlike
 from experiments.data.dataset import Dataset
 from experiments.data.order import block_plan, within_block
@@ -64,9 +64,13 @@ class Rows:
             self.reader.refuse(block, table, self.names)
         return torch.from_numpy(table if mask is None else table[mask])
 
+    def tables(self) -> Iterator[Tensor]:
+        """These rows of each block (n, features + targets) in the file's order; a missing cell is refused."""
+        return (self.table(block, check=True) for block in self.reader.blocks)
+
     def blocks(self) -> Iterator[Pair]:
         """x (n, features) and y (n, targets) of each block in the file's order, read ahead."""
-        for table in ahead(self.table(block, check=True) for block in self.reader.blocks):
+        for table in ahead(self.tables()):
             yield table[:, : self.features], table[:, self.features :]
 
 
@@ -215,20 +219,37 @@ class StreamedBatches:
         skipped = first * self.batch_size
         at = next((i for i, end in enumerate(ends) if end > skipped), len(order))
         offset = skipped - (ends[at - 1] if at else 0)
-        return cut(ahead(self._blocks(order[at:], seed, offset)), self.batch_size)
+        blocks = ahead(self._blocks(order[at:], seed, offset))
+        return cut((self.data._placed(rows) for rows in self._gathered(blocks)), self.batch_size)
 
-    def _blocks(self, order: list[int], seed: int, offset: int) -> Iterator[Pair]:
-        """The blocks in `order`, shuffled within; without the first `offset` rows of the first."""
+    def _blocks(self, order: list[int], seed: int, offset: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """The blocks in `order` and the order of their rows, None for their own; the first without `offset` rows."""
         rows = self.data.training
         for b in order:
             table = rows.table(rows.reader.blocks[b])
             if self.shuffle:
-                rows_order = within_block(len(table), seed, b)[offset:]
-                table = gather(table, rows_order, table.new_empty(len(rows_order), table.shape[1]))
-            elif offset:
-                table = table[offset:]
+                yield table, within_block(len(table), seed, b)[offset:]
+            else:
+                yield table[offset:], None
             offset = 0
-            yield self.data._placed(table)
+            del table  # the consumer alone holds it now
+
+    def _gathered(self, blocks: Iterator[tuple[Tensor, Tensor | None]]) -> Iterator[Tensor]:
+        """The rows of each block in their order, some whole batches at a time, in memory that the next ones overwrite.
+
+        By the consumer, who has the time: reading, which goes on in the background, takes longer than training.
+        """
+        place = None
+        for table, order in blocks:
+            if order is None:
+                yield table
+                continue
+            at_once = self.batch_size * max(1, GATHERED // (table.shape[1] * self.batch_size))
+            for rows in order.split(at_once):
+                if place is None or len(place) < len(rows):
+                    place = table.new_empty(len(rows), table.shape[1])
+                yield gather(table, rows, place[: len(rows)])
+            del table
 
 
 def prepare_stream(
@@ -243,13 +264,22 @@ def prepare_stream(
     low, high = torch.full((d,), torch.inf, dtype=torch.float64), torch.full((d,), -torch.inf, dtype=torch.float64)
     sample: list[Tensor] = []
     every = max(1, total // SAMPLE_ROWS)
-    for x, y in training.blocks():
+
+    def seen() -> Iterator[Pair]:
+        """The rows, with all that is noted of them besides; in the background, as long as the squares take."""
+        nonlocal low, high
+        for table in training.tables():
+            x, y = table[:, :d], table[:, d:]
+            digest.update(x.contiguous().numpy().data)
+            digest.update(y.contiguous().numpy().data)
+            if len(x):
+                low = torch.minimum(low, torch.from_numpy(x.numpy().min(0)).double())
+                high = torch.maximum(high, torch.from_numpy(x.numpy().max(0)).double())
+            sample.append(torch.cat([x[::every], y[::every]], 1))
+            yield x, y
+
+    for x, y in ahead(seen()):
         squares.add(x, y)
-        digest.update(x.contiguous().numpy().data)
-        digest.update(y.contiguous().numpy().data)
-        if len(x):
-            low, high = torch.minimum(low, x.amin(0).double()), torch.maximum(high, x.amax(0).double())
-        sample.append(torch.cat([x[::every], y[::every]], 1))
     validation_rows = 0 if held is None else sum(held.size(block) for block in held.reader.blocks)
     if not squares.rows or (held is not None and not validation_rows):
         left = "no row for validation" if squares.rows else "no row for training"
