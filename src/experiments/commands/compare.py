@@ -87,7 +87,7 @@ def _outputs() -> str:
 
 def _tell(notes: Sequence[str]) -> None:
     for note in notes[:NOTES_SHOWN]:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {one_line(note)}", file=sys.stderr)
     if len(notes) > NOTES_SHOWN:
         print(f"note: and {len(notes) - NOTES_SHOWN} more that were left out", file=sys.stderr)
 

@@ -9,6 +9,8 @@ from experiments.errors import UserError, nearest, one_line
 OUTPUTS = "outputs"
 DEEPEST = 8
 """Levels of folders that are searched."""
+NOTHING = ": no runs in it"
+"""How the note about a folder without runs ends."""
 SKIPPED = {".hydra", "figures", "checkpoint", ".git", ".venv", "__pycache__"}
 
 
@@ -27,7 +29,7 @@ def find(roots: Iterable[str | Path], notes: list[str]) -> list[str]:
         said = len(notes)
         _descend(os.fspath(root), DEEPEST, below, notes)
         if not below and len(notes) == said:
-            notes.append(f"{one_line(root)}: no runs in it")
+            notes.append(f"{one_line(root)}{NOTHING}")
         here = os.fspath(root)
         real = os.path.realpath(here)
         for folder in below:  # links inside are not followed, so that the root's real path is enough

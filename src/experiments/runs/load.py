@@ -29,11 +29,14 @@ class Run:
         """metrics.jsonl: a row per logged epoch, a column per tag."""
         import polars
 
+        name = one_line(self.folder.name)
         try:
             records = stored.records(str(self.folder))
+            return polars.from_dicts(records, infer_schema_length=None) if records else polars.DataFrame()
         except (OSError, ValueError) as error:
-            raise UserError(f"{one_line(self.folder.name)}: {one_line(error)}") from None
-        return polars.from_dicts(records, infer_schema_length=None) if records else polars.DataFrame()
+            raise UserError(f"{name}: metrics.jsonl can't be read: {one_line(error)}") from None
+        except (polars.exceptions.PolarsError, TypeError, OverflowError):
+            raise UserError(f"{name}: metrics.jsonl is no table of numbers") from None
 
     @cached_property
     def model(self) -> "Model":

@@ -121,8 +121,11 @@ class Model:
             linear = torch.nn.Linear(len(self.features), len(self.targets), dtype=torch.float64)
             models.load_state(linear, {"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)})
             return linear
-        options = {k: v for k, v in self._config["model"].items() if k != "_target_"}
-        target = locate("model._target_", str(self._config["model"].get("_target_")), (torch.nn.Module,))
+        node = self._config.get("model")
+        if not isinstance(node, dict):
+            raise UserError("config.json names no model")
+        options = {k: v for k, v in node.items() if k != "_target_"}
+        target = locate("model._target_", str(node.get("_target_")), (torch.nn.Module,))
         module = build("model", target, sizes | options)
         tensors = {k: torch.from_numpy(v) for k, v in self._tensors.items() if not k.startswith("scaling.")}
         try:

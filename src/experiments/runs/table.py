@@ -12,7 +12,7 @@ import polars as pl
 from experiments.errors import UserError, one_line
 from experiments.runs import stored
 from experiments.runs.cells import cell
-from experiments.runs.folders import OUTPUTS, find
+from experiments.runs.folders import NOTHING, OUTPUTS, find
 from experiments.runs.stored import Stored, finite
 from experiments.tracking.hparams import flat
 
@@ -62,10 +62,10 @@ def collect(roots: Sequence[str | Path]) -> Runs:
         except ValueError as error:
             notes.append(f"{one_line(folder)}: {one_line(error)}; left out")
     if not rows:
-        why = f" ({notes[0]}{f'; and {len(notes) - 1} more' if len(notes) > 1 else ''})" if notes else ""
+        said = [note for note in notes if not note.endswith(NOTHING)]
+        why = f" ({said[0]}{f'; and {len(said) - 1} more' if len(said) > 1 else ''})" if said else ""
         raise UserError(f"{one_line(', '.join(map(str, roots)))}: no runs to compare{why}")
-    notes += remarks(rows)
-    return tabulate(rows, notes)
+    return tabulate(rows, remarks(rows) + notes)
 
 
 def remarks(rows: Sequence[Stored]) -> list[str]:
@@ -76,7 +76,7 @@ def remarks(rows: Sequence[Stored]) -> list[str]:
         said.append(f"{words} no result yet (under way or interrupted); the last logged values are shown")
     hashes = Counter(h for row in rows if (h := _data_hash(row)) is not None)
     if len(hashes) > 1:
-        counts = ", ".join(f"{h[:8]} {n} times" for h, n in hashes.most_common(4))
+        counts = ", ".join(f"{one_line(h[:8])} {n} times" for h, n in hashes.most_common(4))
         said.append(f"{len(hashes)} data sets are mixed, whose losses do not compare (data_hash {counts})")
     return said
 
@@ -89,14 +89,16 @@ def _data_hash(run: Stored) -> str | None:
 def tabulate(rows: Sequence[Stored], notes: list[str]) -> Runs:
     """One DataFrame of all rows. A config key whose values are of several kinds becomes text."""
     configs = [flat(row.config) for row in rows]
-    keys = list(dict.fromkeys(key for config in configs for key in config if key != "config_hash"))
-    columns: dict[str, pl.Series] = {"run": pl.Series("run", names([row.folder for row in rows]))}
-    columns |= {key: _column(key, [config.get(key) for config in configs]) for key in keys}
     results = [_result(row) for row in rows]
-    for key in dict.fromkeys(key for result in results for key in result):
-        columns[key] = _column(key, [result.get(key) for result in results])
+    outcomes = list(dict.fromkeys(key for result in results for key in result))
+    taken = {"run", "folder", "config_hash", *outcomes}
+    found = dict.fromkeys(key for config in configs for key in config)
+    keys = {name: key for key in found if (name := one_line(key)) not in taken}
+    columns = {"run": pl.Series("run", names([row.folder for row in rows]))}
+    columns |= {name: _column(name, [config.get(key) for config in configs]) for name, key in keys.items()}
+    columns |= {key: _column(key, [result.get(key) for result in results]) for key in outcomes}
     columns["folder"] = pl.Series("folder", [row.folder for row in rows])
-    return Runs(pl.DataFrame(columns), [key for key in keys if differs(key, configs)], notes)
+    return Runs(pl.DataFrame(columns), [name for name, key in keys.items() if differs(key, configs)], notes)
 
 
 def differs(key: str, configs: Sequence[dict[str, Any]]) -> bool:
@@ -113,7 +115,7 @@ def differs(key: str, configs: Sequence[dict[str, Any]]) -> bool:
         return True
     if len(having) == len(configs):
         return False
-    return not {c.get(group) for c in having}.isdisjoint(c.get(group) for c in configs if key not in c)
+    return not {str(c.get(group)) for c in having}.isdisjoint(str(c.get(group)) for c in configs if key not in c)
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
