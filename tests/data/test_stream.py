@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import signal
 import threading
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,7 @@ import pytest
 import torch
 from torch import Generator
 
+from experiments.__main__ import main
 from experiments.application import run
 from experiments.data import reader, stream
 from experiments.data.ahead import ahead
@@ -23,6 +26,8 @@ from experiments.data.splitting import held_by_hash
 from experiments.data.stream import Stream, prepare_stream
 from experiments.data.table import Table
 from experiments.errors import DataChanged, UserError
+from experiments.tracking.checkpoint import decode
+from tests.killing import differences, ended, forked
 
 NAMES = ["a", "b", "c", "y"]
 SHORT = ("tracking.figures=false", "optimizer.lr=0.05", "training.batch_size=32", "training.epochs=3")
@@ -277,3 +282,71 @@ def test_max_seconds_stops_a_stream_and_keeps_its_weights(rows, monkeypatch):
     keys = ("data.path=t.npy", "data.targets=[c4]", "data.block_rows=20", "training.max_seconds=0.3")
     result = run("data=stream", *keys, *SHORT, "training.epochs=1000")
     assert result.status == "stopped_early" and result.epochs < 1000
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # a fork beside torch's threads
+def test_ended_and_killed_in_the_middle_of_an_epoch_it_goes_on_with_the_same_bits(rows, monkeypatch):
+    torch.set_num_threads(1)
+    command = [
+        "data=stream", "data.path=t.npy", "data.targets=[c4]", "data.block_rows=20", "data.validation=0.1",
+        "data.standardize=true", "optimizer=manual_adam", "model=analytic", "training.batch_size=7",
+        "training.epochs=4", "training.checkpoint_every=1", "tracking.figures=false",
+    ]  # fmt: skip
+    assert main([*command, "hydra.run.dir=whole"]) == 0
+
+    def cut_off(words, at, number):
+        """The command in a process that gets a signal when it reads its `at`-th block; how it ended."""
+        reads = itertools.count()
+
+        def read(self, block, names, read=Reader.read):
+            if next(reads) == at:
+                os.kill(os.getpid(), number)
+            return read(self, block, names)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Reader, "read", read)
+            return ended(forked(lambda: main(words)))
+
+    # 50 blocks in the first pass, then 150 an epoch: to train, to evaluate, to evaluate those held out
+    cut_off([*command, "hydra.run.dir=cut"], 225, signal.SIGTERM)
+    newest = max(Path("cut/checkpoint").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    facts = decode(newest.read_bytes()).facts
+    assert facts["epoch"] == 1 and 0 < facts["batch"] < 1000 // 7
+    assert cut_off(["resume", "cut"], 205, signal.SIGKILL) == -signal.SIGKILL
+    assert not Path("cut/result.json").exists()
+    assert ended(forked(lambda: main(["resume", "cut"]))) == 0
+    assert differences(Path("cut"), Path("whole")) == []
+
+
+def test_a_run_whose_file_changes_is_kept_and_goes_on_when_the_file_is_back(rows, tmp_path, monkeypatch, capsys):
+    command = [
+        "data=stream", "data.path=t.npy", "data.targets=[c4]", "data.block_rows=100", "tracking.figures=false",
+        "optimizer.lr=0.01", "training.epochs=5",
+    ]  # fmt: skip
+    assert main([*command, "hydra.run.dir=whole"]) == 0
+    reads, content, times = itertools.count(), Path("t.npy").read_bytes(), os.stat("t.npy")
+
+    def read(self, block, names, read=Reader.read):
+        if next(reads) == 75:  # 10 in the first pass, 20 an epoch: in the middle of the fourth
+            Path("t.npy").write_bytes(content[:9000])
+        return read(self, block, names)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reader, "read", read)
+        assert main([*command, "hydra.run.dir=cut"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "t.npy: the file changed while it was read" in said
+    assert f"go on with: experiments resume {tmp_path / 'cut'}" in said
+    assert not Path("cut/result.json").exists() and list(Path("cut/checkpoint").iterdir())
+    assert main(["resume", "cut"]) == 2  # half a file is no file
+    Path("t.npy").write_bytes(content)
+    os.utime("t.npy", ns=(times.st_atime_ns, times.st_mtime_ns + 10**9))
+    assert main(["resume", "cut"]) == 0
+    assert differences(Path("cut"), Path("whole")) == []
+
+
+def test_no_time_at_all_still_gives_an_epoch_and_a_result(rows):
+    keys = ("data=stream", "data.path=t.parquet", "data.targets=[y]", "data.validation=0.2", *SHORT)
+    result = run(*keys, "training.max_seconds=1e-9", "training.epochs=1000000")
+    assert result.status == "stopped_early" and result.epochs == 1
+    assert result.metrics["train_loss"] is not None and result.metrics["validation_loss"] is not None
