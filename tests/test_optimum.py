@@ -68,6 +68,49 @@ def test_certified_digits_and_those_of_the_best_peer(name):
     assert found.rank == len(certified)
 
 
+@pytest.mark.parametrize("name", NIST)
+@pytest.mark.parametrize("rows", [1, 7])
+def test_a_small_stream_has_the_digits_of_the_table_in_memory(name, rows):
+    x, y, bias, certified = nist(name)
+    data = LeastSquares(bias)
+    for first in range(0, len(x), rows):
+        data.add(x[first : first + rows], y[first : first + rows])
+    assert digits(coefficients(data.optimum(), bias), certified) >= NIST[name]
+
+
+@pytest.mark.parametrize("name", NIST)
+def test_one_pass_over_more_rows_than_are_kept_is_within_a_digit_of_the_best_peer(name):
+    """The rows repeated: the certified coefficients stay. 1,000 times to keep this quick; benchmarks/digits.py more."""
+    x, y, bias, certified = nist(name)
+    x, y = np.tile(x, (1000, 1)), np.tile(y, (1000, 1))
+    data = LeastSquares(bias)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(optimum, "REFINED_NUMBERS", 0)
+        for first in range(0, len(x), 4096):
+            data.add(x[first : first + 4096], y[first : first + 4096])
+        found = data.optimum()
+    a = np.c_[np.ones(len(x)), x] if bias else x
+    peers = [np.linalg.lstsq(a, y, rcond=None)[0][:, 0]]
+    model = LinearRegression(fit_intercept=bias, tol=0).fit(x, y[:, 0])
+    peers.append(np.r_[model.intercept_, model.coef_] if bias else model.coef_)
+    own = digits(coefficients(found, bias), certified)
+    assert own >= max(digits(peer, certified) for peer in peers) - 1
+
+
+def test_rows_are_let_go_of_when_they_are_many(monkeypatch):
+    monkeypatch.setattr(optimum, "REFINED_NUMBERS", 99)
+    data = LeastSquares()
+    data.add(X[:10], Y[:10])
+    before = data.optimum()
+    assert data._kept
+    for _ in range(3):
+        data.add(X[10:], Y[10:])
+    assert data._kept is None
+    assert data.optimum().weight != pytest.approx(before.weight)
+    whole = solve(np.r_[X[:10], np.tile(X[10:], (3, 1))], np.r_[Y[:10], np.tile(Y[10:], (3, 1))])
+    assert data.optimum().weight == pytest.approx(whole.weight, rel=1e-10)
+
+
 def test_certified_residuals():
     assert solve(*nist("longley")[:2]).loss == pytest.approx(836424.055505915 / 16, rel=1e-14)
     assert solve(*nist("filip")[:2]).loss == pytest.approx(0.795851382172941e-3 / 82, rel=1e-9)

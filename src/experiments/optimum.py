@@ -7,6 +7,7 @@ column of ones first centres the others. Nothing here knows torch: a tensor is t
 `.detach().cpu().numpy()`.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ Array = np.ndarray
 
 EPS = float(np.finfo(np.float64).eps)
 BLOCK_ROWS = 4096
-REFINED_NUMBERS = 500_000  # n * (features + 1); above it refinement would cost more than a second
+REFINED_NUMBERS = 500_000  # n * (features + 1), kept for refinement; more would cost more than a second
 FOLDED_CONDITION = 1e4  # the fast way of folding rows in loses at most this factor
 FOLDED_GROWTH = 25.0
 SHIFT_ROWS = 1001  # rows of the first block whose median is taken off before factoring
@@ -48,14 +49,18 @@ class Conditioning:
 
 
 class LeastSquares:
-    """Takes blocks of rows one after the other, keeps (k, k) numbers, and knows the optimum of all rows
-    seen..
+    """Takes blocks of rows one after the other, once, and knows the optimum of all rows seen.
+
+    Keeps (k, k) numbers, and the rows themselves as long as there are few, so that the optimum of a small table is
+    exact to the last digits however its rows arrived.
     """
 
     def __init__(self, bias: bool = True) -> None:
         self.bias = bias
         self.rows = 0
         self.largest_row = 0.0  # the largest |x|^2 of a row
+        self._kept: list[tuple[Array, Array]] | None = []  # all the rows, or None where they are many
+        self._refined: Optimum | None = None
 
     def add(self, x: Any, y: Any) -> None:
         """Add rows: x (n, features), y (n, targets) or (n,), arrays or tensors.
@@ -74,6 +79,7 @@ class LeastSquares:
                 f"a block has {x.shape[1]} features and {y.shape[1]} targets, the blocks before it "
                 f"{self.features} and {self.targets}: give every block the same columns"
             )
+        self._keep(x, y)
         for start in range(0, len(x), self._block):
             part = slice(start, start + self._block)
             self._take(x[part], y[part])
@@ -88,6 +94,14 @@ class LeastSquares:
         self._block = max(BLOCK_ROWS, width)
         self._work = np.empty((width + self._block, width))
         self._filled = self._top = 0  # rows in use; of these the rows of the triangle
+
+    def _keep(self, x: Array, y: Array) -> None:
+        """Keep these rows too, or let all go where they are more than would be refined."""
+        self._refined = None
+        if self._kept is not None and (self.rows + len(x)) * (self.features + 1) <= REFINED_NUMBERS:
+            self._kept.append((x.astype(np.float64), y.astype(np.float64)))
+        else:
+            self._kept = None
 
     def _take(self, x: Array, y: Array) -> None:
         if self._filled + len(x) > len(self._work):
@@ -150,6 +164,16 @@ class LeastSquares:
         self._compress()
         return self._work[: self._filled].copy()
 
+    def rescaled(self, shift: Array, scale: Array) -> "LeastSquares":
+        """What one pass over (column - shift) / scale of [x, y] finds; `largest_row` is left at 0.
+
+        Stored is (column - s) / c, which is (column' - (s - shift) / scale) / (c / scale): the triangle stays.
+        """
+        found = copy.copy(self)
+        found._work, found._kept, found._refined = self._work.copy(), None, None
+        found.shift, found.scale, found.largest_row = (self.shift - shift) / scale, self.scale / scale, 0.0
+        return found
+
     @property
     def mean(self) -> Array:
         """Column means of [x, y], (features + targets,)."""
@@ -178,7 +202,17 @@ class LeastSquares:
         return a, columns[:, d:]
 
     def optimum(self) -> Optimum:
-        """The minimiser in original units; see `solve`."""
+        """The minimiser in original units, refined where the rows are kept; see `solve`."""
+        if self._refined is None:
+            found = self._factored()
+            if found.unique and self._kept:
+                x, y = (np.concatenate(parts) for parts in zip(*self._kept, strict=True))
+                found = refined(x, y, self.mean, found, self.bias)
+            self._refined = found
+        return self._refined
+
+    def _factored(self) -> Optimum:
+        """The minimiser that the triangle alone gives."""
         r, d = self.triangle(), self.features
         if self.bias:
             inner, offset = r[1:, 1:], r[0, 1:] / r[0, 0] + self.shift / self.scale
@@ -202,7 +236,7 @@ class LeastSquares:
         """Eigenvalues of the Hessian as trained; with `standardized` that of the standardised columns."""
         columns, _ = self.fitted_columns(standardized)
         k = columns.shape[1]
-        rank = self.optimum().rank
+        rank = self._factored().rank
         values = np.zeros(k)
         found = np.linalg.svd(columns, compute_uv=False)
         values[: len(found)] = found
@@ -233,10 +267,7 @@ def solve(x: Any, y: Any, bias: bool = True) -> Optimum:
     x, y = as_table(x, "x"), as_table(y, "y")
     data = LeastSquares(bias)
     data.add(x, y)
-    found = data.optimum()
-    if not found.unique or x.size + len(x) > REFINED_NUMBERS:
-        return found
-    return refined(np.asarray(x, np.float64), np.asarray(y, np.float64), data.mean, found, bias)
+    return data.optimum()
 
 
 def conditioning(x: Any, targets: int, bias: bool = True, standardized: bool = False) -> Conditioning:

@@ -132,6 +132,19 @@ def test_one_pass_finds_what_the_table_in_memory_finds(rows, bias, standardize):
     assert stream.stability(32, bias).lambda_max >= table.stability(32, bias).lambda_max * (1 - 1e-5)
 
 
+@pytest.mark.parametrize("standardize", ["true", "false"])
+@pytest.mark.parametrize("bias", ["true", "false"])
+def test_diagnose_says_of_a_stream_what_it_says_of_the_table(rows, standardize, bias, capsys):
+    words = ["data.targets=[y]", "data.path=t.parquet", f"data.standardize={standardize}", f"model.bias={bias}"]
+    words += ["optimizer.lr=0.01", "device.dtype=float64"]
+    said = []
+    for data in ("stream", "table"):
+        assert main(["diagnose", f"data={data}", *words]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        said.append([line for line in lines if not line.startswith("batches of")])  # a bound, sharper in memory
+    assert said[0] == said[1] and len(said[0]) >= 6
+
+
 @pytest.mark.parametrize(
     "extra", [(), ("data.standardize=true", "model=analytic", "optimizer=manual_sgd", "optimizer.lr=0.05")]
 )

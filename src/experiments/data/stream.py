@@ -152,20 +152,23 @@ class Streamed(Prepared):
         return self.passed
 
     def squares_as_trained(self, bias: bool) -> LeastSquares:
-        if self.standardized:
-            raise UserError(
-                "data.standardize=true: the verdict on a standardised stream stands in that of the stream as it is"
-            )
-        return self.squares(bias)
+        if not self.standardized:
+            return self.squares(bias)
+        scaling = self.scaling
+        found = self.squares(bias).rescaled(
+            torch.cat([scaling.x_shift, scaling.y_shift]).numpy(), torch.cat([scaling.x_scale, scaling.y_scale]).numpy()
+        )
+        found.largest_row = float((self.largest / scaling.x_scale).square().sum())
+        return found
 
     def optimum(self, bias: bool) -> Optimum:
         return self.squares(bias).optimum()
 
     def conditioning(self, bias: bool) -> Conditioning:
-        return self._as_trained(bias).conditioning()
+        return self.squares_as_trained(bias).conditioning()
 
     def stability(self, batch_size: int, bias: bool) -> BatchStability:
-        return streamed_batch_stability(self._as_trained(bias), batch_size)
+        return streamed_batch_stability(self.squares_as_trained(bias), batch_size)
 
     def digest(self) -> str:
         return self.hash
@@ -176,21 +179,6 @@ class Streamed(Prepared):
                 "training.batch_size=null: a stream is never in memory as a whole; give a number, 1024 for instance"
             )
         return StreamedBatches(self, min(batch_size or self.rows, self.rows), shuffle)
-
-    def _as_trained(self, bias: bool) -> LeastSquares:
-        """Columns with the inner products of all the rows as trained, intercept included as a column."""
-        if not self.standardized:
-            return self.squares(bias)
-        a, b = self.squares(bias).fitted_columns()
-        d = self.passed.features
-        if bias:
-            a[:, :d] -= a[:, d:] * self.scaling.x_shift.numpy()
-        a[:, :d] /= self.scaling.x_scale.numpy()
-        columns = LeastSquares(bias=False)
-        columns.add(a, b)
-        columns.rows = self.rows
-        columns.largest_row = float((self.largest / self.scaling.x_scale).square().sum()) + bias
-        return columns
 
     def _placed(self, table: Tensor) -> Pair:
         """Rows (n, features + targets) as the model trains on them."""
