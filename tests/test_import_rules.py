@@ -88,7 +88,7 @@ def test_nothing_below_imports_the_commands() -> None:
             assert "commands" not in ours(imported(path)), module
 
 
-@pytest.mark.parametrize("start", ["__main__", "application", "commands.diagnose", "help"])
+@pytest.mark.parametrize("start", ["__main__", "application", "commands.diagnose", "help", "sweeps.sweeping"])
 def test_no_chain_of_imports_leads_from_the_entry_to_torch(start: str) -> None:
     waiting, seen = [f"experiments.{start}"], set()
     while waiting:
@@ -105,7 +105,8 @@ QUICK = """
 import contextlib, io, sys
 from experiments.__main__ import main
 for line, status in ((["--help"], 0), (["--version"], 0), (["--cfg", "job"], 0), (["optimizer=adamm"], 2),
-                     (["training.epochs=-1"], 2), (["nonsense"], 2), (["--nonsense"], 2)):
+                     (["training.epochs=-1"], 2), (["nonsense"], 2), (["--nonsense"], 2),
+                     (["-m", "seed=0,1", "sweep.dry_run=true"], 0)):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         assert main(line) == status, line
     assert not {"torch", "matplotlib", "tensorboard"} & sys.modules.keys(), line

@@ -5,9 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.training import Progress
+if TYPE_CHECKING:
+    from experiments.training import Progress
 
 
 @contextmanager
@@ -33,7 +34,7 @@ class Interruption:
     Signals are only taken over in the main thread, the only one that Python delivers them to.
     """
 
-    def __init__(self, progress: Progress, max_seconds: float | None = None) -> None:
+    def __init__(self, progress: "Progress", max_seconds: float | None = None) -> None:
         self.progress = progress
         self.signal: int | None = None
         self._timer = threading.Timer(max_seconds, self._late) if max_seconds is not None else None

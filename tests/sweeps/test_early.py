@@ -1,5 +1,8 @@
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -65,3 +68,45 @@ def test_of_a_killed_one_every_folder_is_in_doubt(tmp_path: Path) -> None:
     whole, begun = early.stop()
     assert not whole
     assert [job.number for job in begun] == [0, 1, 2, 3]
+
+
+CUT_OFF = """
+import os, pathlib, signal, sys
+from experiments.sweeps import early, workers
+from experiments.__main__ import main
+
+whole, made = workers._work, []
+
+def cut_off(pack, folder, begin, sender, parent):
+    if not os.path.exists("killed"):
+        open("killed", "w").close()
+        pack.begin(folder, begin)
+        for job in pack.jobs:
+            pathlib.Path(folder(job), "events.out.tfevents.1.of.a.killed.worker").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    whole(pack, folder, begin, sender, parent)
+
+def stop(self):
+    self._process.join()  # all folders stand, however fast torch is imported
+    made.append(told := of_the_class(self))
+    return told
+
+workers._work, of_the_class, early.EarlyFolders.stop = cut_off, early.EarlyFolders.stop, stop
+status = main(["-m", "seed=1,2", "training.batch_size=5,3", "training.epochs=2", "hydra.launcher.workers=2",
+               "hydra.sweep.dir=here"])
+assert [len(jobs) for jobs in made[0]] == [4, 0]
+sys.exit(status)
+"""
+
+
+def test_a_folder_made_early_is_made_anew_when_its_worker_was_killed(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_OFF], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    folders = [p for p in (tmp_path / "here").iterdir() if p.is_dir()]
+    assert len(folders) == 4
+    for folder in folders:
+        assert json.loads((folder / "result.json").read_text())["status"] == "completed"
+        assert len(list(folder.glob("events.*"))) == 1

@@ -26,7 +26,7 @@ from experiments.sweeps.progress import Bar
 from experiments.sweeps.workers import WorkerKilled, most_workers, run_packs
 from experiments.tracking import environment, names
 from experiments.tracking.result import Result, failure, read_result
-from experiments.tracking.tracker import RunLog
+from experiments.tracking.run_log import RunLog
 from experiments.validation import config_hash
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class Sweep:
             self._notice(pack.jobs)
             left = [job for job in pack.jobs if job.number not in self.results]
             self.begun |= {job.number for job in left}
+            self.ready -= self.begun
             if isinstance(error, UserError):
                 for job in left:
                     self._refused(job, str(error))

@@ -17,15 +17,10 @@ from experiments.tracking.events import EventFile
 from experiments.tracking.files import json_bytes, remove_leftovers, require_own_files, write_atomically
 from experiments.tracking.lock import hold
 from experiments.tracking.replay import put_in_place, replay
+from experiments.tracking.run_log import RunLog
 
 log = logging.getLogger("experiments")
 SECONDS_BETWEEN_FLUSHES = 1.0
-
-
-class RunLog(logging.FileHandler):
-    """run.log. A line that can't be written is lost without a word: whoever wrote it meets the same disk."""
-
-    def handleError(self, record: logging.LogRecord) -> None: ...
 
 
 class Tracker:
