@@ -21,6 +21,7 @@ from experiments.config import Config
 from experiments.errors import Failure, UserError, nearest
 from experiments.explain import explain
 from experiments.places import config_folder
+from experiments.quoting import quoted
 from experiments.tracking import names
 from experiments.validation import validate
 
@@ -89,7 +90,7 @@ def compose(arguments: Sequence[str]) -> Config:
     found, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]}: only overrides and --config-dir go here")
-    overrides = list(found.overrides)
+    overrides = [quoted(word) for word in found.overrides]
     if found.config_dir:
         overrides.append(f"hydra.searchpath=[file://{Path(found.config_dir).resolve()}]")
     register_resolvers()
@@ -119,6 +120,7 @@ def launch(
     begin: Callable[[Config], None] = lambda config: None,
 ) -> Outcome:  # fmt: skip
     """Run Hydra on a command line. Raises what the task raised, and Hydra's refusals as UserError."""
+    arguments = [word if word.startswith("-") else quoted(word) for word in arguments]
     outcome = Outcome()
 
     def task(composed: DictConfig) -> float | None:

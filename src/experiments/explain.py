@@ -20,7 +20,7 @@ def explain(error: BaseException) -> UserError | None:
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     if isinstance(error, OverrideParseException):
-        return UserError(f"{error.override}: cannot be read as key=value; put quotes around unusual values")
+        return UserError(f"{error.override}: cannot be read as key=value; {_in_quotes(str(error.override))}")
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         there = ", ".join(error.options)
@@ -41,6 +41,14 @@ def explain(error: BaseException) -> UserError | None:
         name, _, value = argument.partition("=")
         return UserError(f"{argument}: several values; add -m to sweep over them, or write {name}=[{value}] for a list")
     return UserError(one_line(f"{text} {error.__cause__ or ''}"))
+
+
+def _in_quotes(override: str) -> str:
+    """What to type for a value that is refused for its brackets, signs or quotes."""
+    key, sign, value = override.partition("=")
+    if not sign or not value or set("[]{}'\"") & set(value):
+        return "put quotes around unusual values"
+    return f"put quotes around the value, and others around the whole for the shell: \"{key}='{value}'\""
 
 
 def known_keys() -> list[str]:

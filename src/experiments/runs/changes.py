@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from experiments.config import GROUPS
 from experiments.errors import UserError, one_line
+from experiments.quoting import quoted
 
 
 def changed(stored: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def _parsed(word: str) -> Any:
     if "=" not in word:
         raise UserError(f"{one_line(word)}: not an override; write key=value")
     try:
-        override = OverridesParser.create().parse_override(word)
+        override = OverridesParser.create().parse_override(quoted(word))
     except HydraException as error:
         raise UserError(f"{one_line(word)}: not an override: {one_line(error)}") from None
     if override.is_sweep_override():
