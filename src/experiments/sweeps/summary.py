@@ -14,8 +14,17 @@ from experiments.sweeps.launching import Sweep
 BEST = 10
 
 
+PIPED_WIDTH = 200
+"""Columns of a table that is read by a program or from a file."""
+
+
 class Terminal(Console):
     """A console that leaves it to the entry what to do when its reader, `head` say, has gone; rich's own exits."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False)
+        if not self.is_terminal:
+            self.width = PIPED_WIDTH
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -26,7 +35,7 @@ def show(session: Sweep) -> None:
     rows = [session.rows[n] for n in sorted(session.rows)]
     if not rows:
         return
-    console = Terminal(highlight=False)
+    console = Terminal()
     metric = session.objective or next(
         (name for name in ("validation_loss", "gap") if any(r.get(name) is not None for r in rows)), "train_loss"
     )
@@ -53,13 +62,13 @@ def not_run(jobs: Sequence[Job]) -> None:
     """List the jobs that were not run."""
     if jobs:
         numbers = ", ".join(str(job.number) for job in jobs[:20]) + (", ..." if len(jobs) > 20 else "")
-        Terminal(highlight=False).print(f"not run: {len(jobs)} jobs ({numbers})", soft_wrap=True)
+        Terminal().print(f"not run: {len(jobs)} jobs ({numbers})", soft_wrap=True)
 
 
 def _table(console: Console, title: str, columns: dict[str, Any], rows: Sequence[results.Row]) -> None:
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(escape(column), justify="right")
+        table.add_column(escape(column), justify="right", overflow="fold")
     for row in rows:
         table.add_row(*(escape(_text(row.get(c))) for c in columns))
     console.print(table)
