@@ -10,6 +10,7 @@ import pytest
 
 from experiments import config as schema
 from experiments.config import Config
+from tests.browsing import CHROMIUM, DRIVER, Browser, chromium
 
 Configured = Callable[..., Config]
 
@@ -23,6 +24,15 @@ def throw_away_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     path = list(sys.path)
     yield
     sys.path[:] = path
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One chromium for all tests that need one; they are skipped where there is none."""
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("no chromium with chromedriver here")
+    with chromium(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
 
 
 @pytest.fixture
