@@ -183,9 +183,10 @@ def broken(status: int, out: str, err: str, seconds: float) -> str:
         return f"took {seconds:.0f} s"
     if status not in (0, 1, 2):
         return f"status {status}"
-    if status == 0 and not all(line.startswith("warning: ") for line in err.splitlines()):
+    said = [line for line in err.splitlines(keepends=True) if not line.startswith(("warning: ", "note: "))]
+    if status == 0 and said:
         return "done, but with words on standard error"
-    if status and not (err.startswith("error: ") and err.count("\n") == 1 and err.endswith("\n")):
+    if status and not (len(said) == 1 and said[0].startswith("error: ") and said[0].endswith("\n")):
         return f"status {status} without exactly one error line"
     if status == 1 and "Error: " in err:
         return "an exception's own words"

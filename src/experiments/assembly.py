@@ -222,6 +222,8 @@ def build_optimizer(config: Config, model: models.Model, data: Prepared, loss: A
             raise UserError(f"optimizer.lr={lr}: an update rule needs a number")
         return ManualOptimizer(model.parameters(), build("optimizer", target, keys), lr), lr
     optimizer = build("optimizer", target, {"params": list(model.parameters()), **keys})
+    if target is torch.optim.SparseAdam:
+        raise UserError("optimizer._target_=torch.optim.SparseAdam: is for sparse gradients; use torch.optim.Adam")
     if "lr" not in optimizer.defaults or not needs_no_argument(optimizer.step):
         raise UserError(
             f"optimizer._target_={config.optimizer._target_}: must have a learning rate and a step() without a closure"

@@ -46,54 +46,56 @@ class AnalyticModel(Model):
 
 # ------------------------------------------------------------------------------------------ optimizer
 LR = "learning rate, or auto: a stable one from the data (plain gradient descent only)"
+LARGEST = 1e38
+"""What float32 can hold, about."""
 DECAY = "weight decay (L2), added to the gradient"
 
 
 @dataclass(frozen=True)
 class SGD:
     _target_: str = key("torch.optim.SGD", "the class of the optimizer")
-    lr: Any = key(1e-5, LR, above=0, special=("auto",))
-    momentum: float = key(0.0, "share of the last update that goes on", low=0)
-    dampening: float = key(0.0, "share of the gradient kept out of the momentum")
-    weight_decay: float = key(0.0, DECAY, low=0)
+    lr: Any = key(1e-5, LR, above=0, high=LARGEST, special=("auto",))
+    momentum: float = key(0.0, "share of the last update that goes on", low=0, high=LARGEST)
+    dampening: float = key(0.0, "share of the gradient kept out of the momentum", high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
     nesterov: bool = key(False, "look ahead along the momentum (needs momentum, no dampening)")
 
 
 @dataclass(frozen=True)
 class Adam:
     _target_: str = key("torch.optim.Adam", "the class of the optimizer")
-    lr: Any = key(0.1, LR, above=0, special=("auto",))
+    lr: Any = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
     betas: list[float] = key([0.9, 0.999], "decay of the two running means", low=0, below=1, length=2)
-    eps: float = key(1e-8, "added to the denominator", low=0)
-    weight_decay: float = key(0.0, DECAY, low=0)
+    eps: float = key(1e-8, "added to the denominator", low=0, high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
     amsgrad: bool = key(False, "keep the largest second moment")
 
 
 @dataclass(frozen=True)
 class AdamW(Adam):
     _target_: str = key("torch.optim.AdamW", "the class of the optimizer")
-    weight_decay: float = key(0.01, "weight decay, applied to the weights themselves", low=0)
+    weight_decay: float = key(0.01, "weight decay, applied to the weights themselves", low=0, high=LARGEST)
 
 
 @dataclass(frozen=True)
 class RMSprop:
     _target_: str = key("torch.optim.RMSprop", "the class of the optimizer")
-    lr: Any = key(0.1, LR, above=0, special=("auto",))
+    lr: Any = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
     alpha: float = key(0.99, "decay of the running mean of squares", low=0, below=1)
-    eps: float = key(1e-8, "added to the denominator", low=0)
-    weight_decay: float = key(0.0, DECAY, low=0)
-    momentum: float = key(0.0, "share of the last update that goes on", low=0)
+    eps: float = key(1e-8, "added to the denominator", low=0, high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
+    momentum: float = key(0.0, "share of the last update that goes on", low=0, high=LARGEST)
     centered: bool = key(False, "divide by the variance instead of the mean square")
 
 
 @dataclass(frozen=True)
 class Adagrad:
     _target_: str = key("torch.optim.Adagrad", "the class of the optimizer")
-    lr: Any = key(1.0, LR, above=0, special=("auto",))
-    lr_decay: float = key(0.0, "decay of the learning rate with the steps", low=0)
-    weight_decay: float = key(0.0, DECAY, low=0)
-    initial_accumulator_value: float = key(0.0, "start of the sum of squares", low=0)
-    eps: float = key(1e-10, "added to the denominator", low=0)
+    lr: Any = key(1.0, LR, above=0, high=LARGEST, special=("auto",))
+    lr_decay: float = key(0.0, "decay of the learning rate with the steps", low=0, high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
+    initial_accumulator_value: float = key(0.0, "start of the sum of squares", low=0, high=LARGEST)
+    eps: float = key(1e-10, "added to the denominator", low=0, high=LARGEST)
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,7 @@ class Device:
                     choices=("auto", "cpu", "cuda", "mps"))  # fmt: skip
     dtype: str = key("float32", "precision of the training", choices=("float32", "float64"))
     threads: int | None = key(
-        None, "threads of torch on the CPU (null: one for small batches, else torch's own choice)", low=1
+        None, "threads of torch on the CPU (null: one for small batches, else torch's own choice)", low=1, high=1024
     )
 
 

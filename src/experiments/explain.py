@@ -16,7 +16,7 @@ def explain(error: BaseException) -> UserError | None:
         return error
     text = str(error)
     if isinstance(error, ValueError) and text.startswith("Config group override must be"):
-        return UserError("a group was set to null: name one of its choices, or leave it out")
+        return UserError("a group was set to null or to what is no name: name one of its choices, or leave it out")
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     if isinstance(error, OverrideParseException):

@@ -37,7 +37,8 @@ class Interruption:
     def __init__(self, progress: "Progress", max_seconds: float | None = None) -> None:
         self.progress = progress
         self.signal: int | None = None
-        self._timer = threading.Timer(max_seconds, self._late) if max_seconds is not None else None
+        longest = threading.TIMEOUT_MAX  # centuries
+        self._timer = threading.Timer(min(max_seconds, longest), self._late) if max_seconds is not None else None
         self._before: dict[int, Any] = {}
 
     def _late(self) -> None:

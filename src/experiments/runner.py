@@ -51,7 +51,8 @@ def run(
     """
     began, threads = time.perf_counter(), torch.get_num_threads()
     try:
-        return _run(config, folder, watch, single, resumed, began)
+        with np.errstate(all="ignore"):  # numbers near the largest: what is not finite is said, or written as null
+            return _run(config, folder, watch, single, resumed, began)
     finally:
         torch.set_num_threads(threads)
 
@@ -99,8 +100,7 @@ def _train(
 ) -> Result:  # fmt: skip
     config, data, model = experiment.config, experiment.data, experiment.model
     log.info("training on %s, %s, seed %d", about["device"], config.device.dtype, config.seed)
-    with np.errstate(all="ignore"):  # a table of numbers near the largest: what is not finite is written as null
-        optimum, conditions = yardstick(experiment)
+    optimum, conditions = yardstick(experiment)
     least = optimum.loss if optimum is not None and isinstance(experiment.loss, MSE | ManualMSE) else None
     if tracker.events is not None:
         tracker.events.hparams(hparams(plain, experiment.lr))

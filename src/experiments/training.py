@@ -16,6 +16,8 @@ from experiments.data.batches import Batches
 from experiments.models import Analytic, Model, evaluating, state
 from experiments.optimizers import ManualOptimizer
 
+LARGEST_RATE = 1e38
+"""What float32 can hold, about."""
 Losses = tuple[float, float | None]
 """Training loss and validation loss (None without validation rows), over all rows, in the table's units."""
 
@@ -60,12 +62,12 @@ def fit(
     With no epochs at all there is one look, at the start.
     """
     if epochs == 0 and progress.status == "running":
-        look = Look(0, 0, lr * schedule(0), *evaluate())
+        look = Look(0, 0, rate_at(0, lr, schedule), *evaluate())
         judge(look, model, progress, patience)
         yield look
     while progress.epoch < epochs and progress.status == "running":
         progress.drawn = generator.get_state()
-        set_lr(optimizer, rate := lr * schedule(progress.epoch))
+        set_lr(optimizer, rate := rate_at(progress.epoch, lr, schedule))
 
         for x, y in batches.epoch(generator, first=progress.batch):
             prediction = model(x)
@@ -108,6 +110,14 @@ def judge(look: Look, model: Model, progress: Progress, patience: int | None) ->
         progress.looks_since_best += 1
         if patience is not None and progress.looks_since_best >= patience:
             progress.status = "stopped_early"
+
+
+def rate_at(epoch: int, lr: float, schedule: Callable[[int], float]) -> float:
+    """The learning rate of an epoch; of a schedule that grows without bound, what float32 can hold."""
+    try:
+        return min(lr * schedule(epoch), LARGEST_RATE)
+    except OverflowError:
+        return LARGEST_RATE
 
 
 def set_lr(optimizer: Any, lr: float) -> None:

@@ -48,7 +48,9 @@ def notes(squares: LeastSquares, names: Sequence[str]) -> list[str]:
             free.append(j)
             basis = np.column_stack([basis, left / np.linalg.norm(left)])
             continue
-        share = np.linalg.lstsq(columns[first:, [first + k for k in free]] / length[free], column / length[j])[0]
+        share = np.linalg.lstsq(
+            columns[first:, [first + k for k in free]] / length[free], column / length[j], rcond=None
+        )[0]
         others = [names[free[k]] for k in np.flatnonzero(np.abs(share) > 1e-6)]
         listed = ", ".join(others[:MOST_NAMED]) + (
             f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""

@@ -1,5 +1,6 @@
 """A table drawn from known weights, with a chosen condition number."""
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,7 @@ class Synthetic:
             )
 
     def load(self) -> Dataset:
+        self._require_memory()
         generator = Generator().manual_seed(self.seed)
 
         def normal(*shape: int) -> Tensor:
@@ -57,6 +59,15 @@ class Synthetic:
             targets=tuple(f"y{i + 1}" for i in range(self.n_targets)),
             truth=(weight, bias),
         )
+
+    def _require_memory(self) -> None:
+        """Raise UserError for a table that this machine can't hold: it is drawn, whitened and turned, three copies."""
+        numbers = self.n_rows * (3 * self.n_features + self.n_targets)
+        numbers += self.n_features * (self.n_features + self.n_targets)
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**40
+        if 8 * numbers > memory:
+            shape = f"data.n_rows={self.n_rows}, n_features={self.n_features}, n_targets={self.n_targets}"
+            raise UserError(f"{shape}: takes {8e-9 * numbers:.3g} GB, more than this machine's {1e-9 * memory:.3g} GB")
 
     def _root(self, directions: Tensor) -> Tensor:
         """A matrix (features, features), r, whose r^T r is the covariance."""

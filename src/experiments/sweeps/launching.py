@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
@@ -73,7 +74,7 @@ class Sweep:
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         try:
-            with Bar(len(jobs)) as bar:
+            with Bar(len(jobs)) as bar, np.errstate(all="ignore"):  # as in `runner.run`
                 self._run(jobs, bar)
             self.write_table()
         except BaseException:

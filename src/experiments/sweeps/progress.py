@@ -43,4 +43,5 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self.shown:  # older rich ends a bar that was never shown with an empty line
+            self._progress.stop()

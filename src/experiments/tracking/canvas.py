@@ -36,7 +36,7 @@ def png(figure: "Figure") -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A name in a script that the font lacks shows as boxes: no reason to disturb the run.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Glyph .* missing from (current )?font")
         figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
