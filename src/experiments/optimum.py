@@ -238,7 +238,7 @@ class LeastSquares:
         k = columns.shape[1]
         rank = self._factored().rank
         values = np.zeros(k)
-        found = np.linalg.svd(columns, compute_uv=False)
+        _, found, _ = decomposed(columns)
         values[: len(found)] = found
         if rank == k and found[-1] < 1e-6 * found[0]:
             # the small ones are lost in the rounding of the large ones: take them from the inverse
@@ -278,6 +278,17 @@ def conditioning(x: Any, targets: int, bias: bool = True, standardized: bool = F
     return data.conditioning(standardized)
 
 
+def decomposed(columns: Array) -> tuple[Array, Array, Array]:
+    """The singular value decomposition (u, s, vt). Raises UserError for numbers too large to be squared."""
+    try:
+        return np.linalg.svd(columns, full_matrices=False)
+    except np.linalg.LinAlgError:
+        raise UserError(
+            "the table's numbers are too large for least squares, their squares are beyond 1.8e308; "
+            "divide the columns by a power of ten"
+        ) from None
+
+
 def minimum_norm(columns: Array, goal: Array, offset: Array, scale: Array, n: int) -> tuple[Array, int]:
     """Solution (features, targets) of columns @ w = goal and the rank; smallest norm of w / scale when short.
 
@@ -295,7 +306,7 @@ def minimum_norm(columns: Array, goal: Array, offset: Array, scale: Array, n: in
     if not varies.any() or not len(columns):
         return np.zeros((d, goal.shape[1])), 0
     cancellation, largest = before / length, max(d, np.sqrt(n))
-    u, s, vt = np.linalg.svd(unit, full_matrices=False)
+    u, s, vt = decomposed(unit)
     kept = s > 16 * EPS * (largest * s[0] + np.linalg.norm(vt * cancellation, axis=1))
     rank = int(kept.sum())
     fit = u[:, kept].T @ goal / s[kept, None]

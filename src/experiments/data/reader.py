@@ -107,8 +107,9 @@ class Reader:
 
     def refuse(self, block: Block, table: np.ndarray, names: Sequence[str]) -> None:
         """Raise UserError that names the first cell of a block that is missing or infinite; none is fine."""
-        if np.isfinite(table.sum()) or np.isfinite(table).all():
-            return
+        with np.errstate(all="ignore"):  # this runs in a thread of its own
+            if np.isfinite(table.sum()) or np.isfinite(table).all():
+                return
         where = f"data.path={block.part.known_as}"
         for column in np.flatnonzero(np.isnan(table).all(0)):
             last = block.first + block.rows

@@ -28,7 +28,7 @@ from experiments.sweeps.workers import WorkerKilled, most_workers, run_packs
 from experiments.tracking import environment, names
 from experiments.tracking.result import Result, failure, read_result
 from experiments.tracking.run_log import RunLog
-from experiments.validation import config_hash
+from experiments.validation import config_hash, validate_leaf
 
 if TYPE_CHECKING:
     from experiments.sweeps.packs import Pack
@@ -48,6 +48,8 @@ class Sweep:
         self.context, self.task, self.config, self.workers = context, task, config, most_workers(workers)
         self.composer = Composer(context.config_loader, config)
         self.folder = Path(str(config.hydra.sweep.dir)).absolute()
+        for name in ("resume", "dry_run", "fail_fast"):
+            validate_leaf({}, f"sweep.{name}", config.sweep[name])
         self.objective: str | None = config.sweep.objective
         if self.objective is not None and self.objective not in OBJECTIVES:
             raise UserError(

@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
-from experiments.errors import Failure, UserError
+from experiments.errors import Failure, UserError, one_line
 from experiments.explain import explain
 from experiments.interruption import ended_by_sigterm
 from experiments.sweeps import resuming, summary
@@ -32,7 +32,10 @@ def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[
             swept.add(key_of(name))
             if not override.is_discrete_sweep():
                 raise UserError(f"{override.input_line}: an interval has no end of values; use range or a list")
-            lists[name] = [f"{name}={value}" for value in override.sweep_string_iterator()]
+            try:
+                lists[name] = [f"{name}={value}" for value in override.sweep_string_iterator()]
+            except (ValueError, TypeError, ArithmeticError) as error:
+                raise UserError(f"{override.input_line}: {one_line(error)}") from None
         elif key_of(name) not in OWN:
             lists[name] = [_single(override, name)]
     return [list(job) for job in itertools.product(*lists.values())], swept
