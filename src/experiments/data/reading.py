@@ -20,7 +20,8 @@ FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npy", ".npz")
 MISSING = ["", "NA", "N/A", "null", "NULL", "nan", "NaN"]
 """Texts that stand for a missing cell in CSV and TSV."""
 DAMAGED = (
-    pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error, NotImplementedError, tokenize.TokenError,
+    pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error, NotImplementedError,
+    tokenize.TokenError,
     SyntaxError, ValueError, EOFError, OSError, MemoryError,
 )  # fmt: skip
 """What the libraries raise for a file that is cut off, or is not what its name says."""
