@@ -198,7 +198,7 @@ def _typed(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
         raise ValueError(f"must be {words[kind]}" + _or_special(rules))
-    if kind is int and abs(value) >= 2**63 and "high" not in rules:
+    if isinstance(value, int) and kind is int and abs(value) >= 2**63 and "high" not in rules:
         raise ValueError("must be at most 9223372036854775807")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be a finite number" + _or_special(rules))
