@@ -90,6 +90,19 @@ BUILDERS: dict[str, Builder] = {
     ),
     "config: keys that look alike": config(**{f"a{c}b": n for n, c in enumerate("\x00\x01\x1b \n")}),
     "config: sections of other types": config(model=[["x"]], optimizer=3, data=None),
+    "config: a model without bounds": config(
+        model={"_target_": "torch.nn.Linear", "device": "cuda", "dtype": ESCAPES, "init": "uniform", "bias": [1]},
+    ),
+    "config: an embedding of terabytes": config(
+        model={"_target_": "torch.nn.Embedding", "num_embeddings": 10**12, "embedding_dim": 64},
+    ),
+    "config: an embedding of gigabytes": config(
+        model={"_target_": "torch.nn.Embedding", "num_embeddings": 4 * 10**7, "embedding_dim": 64},
+    ),
+    "config: a module of other inputs": config(
+        model={"_target_": "torch.nn.Bilinear", "in1_features": 3, "in2_features": 3, "out_features": 2},
+    ),
+    "config: a module without weights": config(model={"_target_": "torch.nn.Identity"}),
     "weights: link": with_link(WEIGHTS, "kept"),
     "weights: FIFO": with_fifo(WEIGHTS),
     "weights: 10 GB": with_sparse(WEIGHTS),

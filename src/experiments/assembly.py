@@ -143,21 +143,27 @@ def has_bias(config: Config) -> bool:
     return bool(options(config.model).get("bias", True))
 
 
+def build_custom_model(node: Custom, features: int, targets: int, generator: Generator) -> torch.nn.Module:
+    """A model of the user's own, given the sizes that its class has names for. Raises UserError."""
+    target = locate("model._target_", node._target_, models.BASES)
+    sizes = {"in_features": features, "out_features": targets}
+    options = accepted(target, sizes, anything=True) | own_options("model", target, node)
+    # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
+        return build("model", target, options)
+
+
 def build_model(
     config: Config, data: Prepared, generator: Generator, device: torch.device, dtype: torch.dtype
 ) -> models.Model:
     """The model with its start weights, on the device."""
-    target = locate("model._target_", config.model._target_, models.BASES)
     features, targets = len(data.table.features), len(data.table.targets)
-    sizes = {"in_features": features, "out_features": targets}
     if isinstance(config.model, Custom):
-        # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
-            model = build(
-                "model", target, accepted(target, sizes, anything=True) | own_options("model", target, config.model)
-            )
+        model = build_custom_model(config.model, features, targets, generator)
     else:
+        target = locate("model._target_", config.model._target_, models.BASES)
+        sizes = {"in_features": features, "out_features": targets}
         model = (
             torch.nn.utils.skip_init(target, **sizes, bias=config.model.bias)
             if target is torch.nn.Linear

@@ -29,8 +29,8 @@ COMMANDS = {
     "predict": ["predict", ".", "75,63,44"],
     "rerun": ["rerun", "."],
 }
-UNREAD = ("checkpoint", "holder", "log", "figures")
-"""What none of these commands reads, so that training again would show nothing."""
+UNTRAINED = ("checkpoint", "holder", "log", "figures", "config: an embedding of gigabytes")
+"""What rerun is not tried with: files that it does not read, and a model that it would train as asked."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_harmless(
     monkeypatch.setattr(sys, "path", sys.path.copy())
     before = set(sys.modules)
     for words in COMMANDS.values():
-        if words[0] == "rerun" and name.startswith(UNREAD):
+        if words[0] == "rerun" and name.startswith(UNTRAINED):
             continue
         status = main(words)
         said = capsys.readouterr()

@@ -113,10 +113,9 @@ class Model:
     def _build(self) -> "nn.Module":
         import torch
 
-        from experiments import models
-        from experiments.targets import build, locate
+        from experiments import assembly, models
+        from experiments.config import Custom
 
-        sizes = {"in_features": len(self.features), "out_features": len(self.targets)}
         if self.weight is not None and self.bias is not None:
             linear = torch.nn.Linear(len(self.features), len(self.targets), dtype=torch.float64)
             models.load_state(linear, {"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)})
@@ -125,12 +124,16 @@ class Model:
         if not isinstance(node, dict):
             raise UserError("config.json names no model")
         options = {k: v for k, v in node.items() if k != "_target_"}
-        target = locate("model._target_", str(node.get("_target_")), (torch.nn.Module,))
-        module = build("model", target, sizes | options)
+        own = Custom(str(node.get("_target_")), options)
+        sizes = len(self.features), len(self.targets)
         tensors = {k: torch.from_numpy(v) for k, v in self._tensors.items() if not k.startswith("scaling.")}
         try:
+            if own._target_.startswith("torch."):  # a stranger's config could ask for any size: look before it is made
+                with torch.device("meta"):
+                    assembly.build_custom_model(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors)
+            module = assembly.build_custom_model(own, *sizes, torch.Generator())
             module.load_state_dict(tensors)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             raise UserError(f"model.safetensors does not fit model._target_: {one_line(error)}") from None
         return module.eval()
 
