@@ -233,6 +233,37 @@ def test_bad_streams_are_one_line(rows, tmp_path):
         streamed("t.parquet").batches(None, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data.one_hot=[a]"], "write the levels into the file as columns of 0 and 1"),
+        (["data.missing=drop"], "a stream takes no missing cells: fill them, or drop their rows"),
+        (["data.validation_column=a"], "hold rows of a stream out by data.validation or data.validation_path"),
+        (["data.loader=torch"], "a stream has no DataLoader; use data.loader=tensor"),
+        (["training.batch_size=null", "data.block_rows=100"], "a stream is never in memory as a whole; give a number"),
+    ],
+)
+def test_what_a_stream_has_not_is_refused_with_the_remedy(rows, words, said, capsys):
+    assert main(["data=stream", "data.path=t.parquet", "data.targets=[y]", *words]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and err.count("\n") == 1 and said in err
+
+
+def test_scaling_and_optimum_of_a_stream_see_no_validation_row(rows, tmp_path):
+    """The held-out rows replaced by others a million times as large: nothing that is learned moves by a bit."""
+    held = held_by_hash(0, 1000, 0.3, 0)
+    spoilt = rows.copy()
+    spoilt[held] *= 1e6
+    np.save(tmp_path / "spoilt.npy", spoilt)
+    for bias in (True, False):
+        one, other = (streamed(path, True, bias, validation=0.3) for path in ("t.npy", "spoilt.npy"))
+        for name in ("x_shift", "x_scale", "y_shift", "y_scale"):
+            assert torch.equal(getattr(one.scaling, name), getattr(other.scaling, name))
+        assert np.array_equal(one.optimum(bias).weight, other.optimum(bias).weight)
+        assert one.conditioning(bias).lambda_max == other.conditioning(bias).lambda_max
+        assert one.digest() == other.digest()
+
+
 def test_a_file_that_changes_between_two_epochs(rows, tmp_path):
     batches = streamed("t.parquet").batches(32, True)
     epoch(batches)

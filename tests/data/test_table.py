@@ -15,6 +15,7 @@ from experiments.data import reading
 from experiments.data.columns import Encoding
 from experiments.data.prepared import prepare
 from experiments.data.reading import read
+from experiments.data.splitting import held_out_rows
 from experiments.data.table import Table
 from experiments.errors import DataChanged, UserError
 from experiments.validation import validate
@@ -100,6 +101,40 @@ def test_means_are_learned_on_the_training_rows_only(tmp_path):
     assert found.held_out is not None and found.held_out.x.flatten().tolist() == [1000, 2]
     scaling = prepare(found, standardize=True).scaling
     assert (scaling.x_shift.item(), scaling.y_shift.item()) == (2, 2)
+
+
+@pytest.mark.parametrize("how", ["share", "column", "file"])
+def test_scaling_means_and_optimum_see_no_validation_row(tmp_path, how):
+    """The held-out rows replaced by others a million times as large: nothing that is learned moves by a bit."""
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame(random.standard_normal((60, 3)), schema=["a", "b", "yield"]).with_columns(
+        pl.when(pl.int_range(60) == 3).then(None).otherwise("a").alias("a"), part=pl.lit("train")
+    )
+    held = pl.Series(held_out_rows(60, 0.25, 0).numpy())
+    frame = frame.with_columns(part=pl.when(held).then(pl.lit("validation")).otherwise("part"))
+    found = []
+    for factor in (1.0, 1e6):
+        table = frame.with_columns(
+            pl.when(held).then(pl.col("a", "b", "yield") * factor).otherwise(pl.col("a", "b", "yield"))
+        )
+        table.filter(~held if how == "file" else pl.lit(True)).drop("part" if how != "column" else []).write_csv(
+            "t.csv"
+        )
+        table.filter(held).drop("part").write_csv("held.csv")
+        keys = {
+            "share": {"validation": 0.25},
+            "column": {"validation_column": "part"},
+            "file": {"validation_path": "held.csv"},
+        }
+        data = prepare(Table(path="t.csv", targets=["yield"], missing="mean", **keys[how]).load(), standardize=True)
+        assert (data.rows, data.validation_rows) == (45, 15)
+        found.append(data)
+    one, other = found
+    assert not torch.equal(one.x_validation, other.x_validation)
+    assert torch.equal(one.x, other.x) and torch.equal(one.y, other.y)
+    for name in ("x_shift", "x_scale", "y_shift", "y_scale"):
+        assert torch.equal(getattr(one.scaling, name), getattr(other.scaling, name))
+    assert np.array_equal(one.optimum(True).weight, other.optimum(True).weight)
 
 
 def test_validation_by_a_second_file_and_by_share(tmp_path):
