@@ -132,6 +132,7 @@ class Whole:
 
     paths: tuple[str, ...] = ()
     special: str | None = None
+    simple = True
 
     def __init__(self, config: Config) -> None:
         self.normal = plain_config(config)

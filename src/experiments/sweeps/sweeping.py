@@ -70,7 +70,7 @@ def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, s
     if resumed is not None and not (session.folder / "sweep.yaml").is_file():
         resuming.read(session.folder)  # says what is wrong with the folder
     with resuming.held(session.folder):
-        return _run(jobs, session, arguments, swept, _fixed(batches, swept, session), resumed is not None, task)
+        return _run(jobs, session, arguments, swept, _fixed(jobs, batches, swept, session), resumed is not None, task)
 
 
 def _run(
@@ -118,10 +118,15 @@ def _unfinished(session: Sweep, jobs: Sequence[Job], word: str) -> str:
     return f"{word}: {done} of {len(jobs)} jobs finished; go on with `experiments resume {session.folder}`"
 
 
-def _fixed(batches: Sequence[Sequence[str]], swept: set[str], session: Sweep) -> dict[str, Any] | None:
+def _fixed(
+    jobs: Sequence[Job], batches: Sequence[Sequence[str]], swept: set[str], session: Sweep
+) -> dict[str, Any] | None:
     """The settings that every job has, flat; None where they do not compose without the swept ones."""
     if not batches:
         return None
+    form = jobs[0].form
+    if form is not None and jobs[0].error is None and form.simple and swept <= set(form.paths):
+        return {k: v for k, v in resuming.settings(jobs[0].plain()).items() if k not in swept}
     base = Job(0, tuple(o for o in batches[0] if key_of(o) not in swept))
     session.composer.compose(base)
     return None if base.error is not None else resuming.settings(base.plain())
