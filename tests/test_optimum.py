@@ -255,3 +255,21 @@ def test_mistakes_are_one_line():
         with pytest.raises(UserError) as caught:
             solve(x, y)
         assert "\n" not in str(caught.value)
+
+
+def test_blas_has_its_own_number_of_threads_again_after_a_pass() -> None:
+    """While the small products of a long pass take one, since threads that share them wait for each other."""
+    random, seen = np.random.default_rng(0), []
+
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in optimum.blas().info() if library["user_api"] == "blas"]
+
+    class Watched(LeastSquares):
+        def _take(self, x: np.ndarray, y: np.ndarray) -> None:
+            seen.append(threads())
+            super()._take(x, y)
+
+    before, data = threads(), Watched()
+    x = random.standard_normal((10_000, 3))
+    data.add(x, x[:, :1])
+    assert threads() == before and seen == [[1] * len(before)] * 3

@@ -8,7 +8,9 @@ column of ones first centres the others. Nothing here knows torch: a tensor is t
 """
 
 import copy
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,19 @@ Array = np.ndarray
 
 EPS = float(np.finfo(np.float64).eps)
 BLOCK_ROWS = 4096
+SPLIT_COLUMNS = 512  # below, threads that share a block wait for each other longer than they work
 REFINED_NUMBERS = 500_000  # n * (features + 1), kept for refinement; more would cost more than a second
 FOLDED_CONDITION = 1e4  # the fast way of folding rows in loses at most this factor
 FOLDED_GROWTH = 25.0
 SHIFT_ROWS = 1001  # rows of the first block whose median is taken off before factoring
+
+
+@cache
+def blas() -> Any:
+    """The linear algebra below numpy, to say how many threads it may take: found once, in some milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True)
@@ -80,9 +91,11 @@ class LeastSquares:
                 f"{self.features} and {self.targets}: give every block the same columns"
             )
         self._keep(x, y)
-        for start in range(0, len(x), self._block):
-            part = slice(start, start + self._block)
-            self._take(x[part], y[part])
+        few = len(x) <= self._block or len(self.shift) >= SPLIT_COLUMNS
+        with nullcontext() if few else blas().limit(limits=1, user_api="blas"):
+            for start in range(0, len(x), self._block):
+                part = slice(start, start + self._block)
+                self._take(x[part], y[part])
 
     def _begin(self, x: Array, y: Array) -> None:
         self.features, self.targets = x.shape[1], y.shape[1]
