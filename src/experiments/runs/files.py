@@ -4,12 +4,12 @@ A folder may come from anybody. Nothing that it names is imported or run, no lin
 pickle is read.
 """
 
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from experiments.tracking.files import read_bytes
 
 LIMITS = {
     "config.json": 2**20,
@@ -19,7 +19,6 @@ LIMITS = {
     "model.safetensors": 2**31,
 }
 """The files that are read, with the most bytes each may have."""
-FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read(folder: str | Path, name: str, last: int | None = None) -> bytes:
@@ -27,28 +26,7 @@ def read(folder: str | Path, name: str, last: int | None = None) -> bytes:
 
     Raises OSError as it comes, ValueError (one line) for what is a link, no regular file, or too large.
     """
-    limit = LIMITS[name]
-    path = f"{folder}/{name}"
-    try:
-        handle = os.open(path, FLAGS)
-    except OSError:
-        if os.path.islink(path):
-            raise ValueError(f"{name} is a link, which is not followed") from None
-        raise
-    try:
-        about = os.fstat(handle)
-        if not stat.S_ISREG(about.st_mode):
-            raise ValueError(f"{name} is no regular file")
-        if about.st_size > limit:
-            raise ValueError(f"{name} is larger than {limit // 2**20} MB")
-        if last is not None and about.st_size > last:
-            os.lseek(handle, -last, os.SEEK_END)
-        parts = []
-        while part := os.read(handle, about.st_size + 1):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(handle)
+    return read_bytes(f"{folder}/{name}", LIMITS[name], last)
 
 
 def read_json(folder: str | Path, name: str) -> dict[str, Any]:

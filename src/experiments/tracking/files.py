@@ -65,17 +65,36 @@ def json_bytes(content: Any, *, indent: bool = True) -> bytes:
     return orjson.dumps(content, option=options | orjson.OPT_INDENT_2 if indent else options)
 
 
-def read_bytes(path: Path, limit: int) -> bytes:
-    """A regular file of at most `limit` bytes; no link is followed. Raises OSError, or ValueError in one line."""
-    # a FIFO would block and a device never end: look at what was opened before reading it
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as file:
+FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_bytes(path: str | Path, limit: int, last: int | None = None) -> bytes:
+    """A regular file of at most `limit` bytes, or only its `last` ones; no link is followed.
+
+    Raises OSError, or ValueError in one line.
+    """
+    name = os.path.basename(path)
+    try:
+        descriptor = os.open(path, FLAGS)
+    except OSError:
+        if os.path.islink(path):
+            raise ValueError(f"{name} is a link, which is not followed") from None
+        raise
+    try:  # a FIFO would block and a device never end: look at what was opened before reading it
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
-            raise ValueError(f"{path.name} is no regular file")
+            raise ValueError(f"{name} is no regular file")
         if about.st_size > limit:
-            raise ValueError(f"{path.name} is larger than {limit / 2**20:.3g} MB")
-        return file.read(limit)
+            raise ValueError(f"{name} is larger than {limit / 2**20:.3g} MB")
+        if last is not None and about.st_size > last:
+            os.lseek(descriptor, -last, os.SEEK_END)
+        parts, room = [], limit
+        while room and (part := os.read(descriptor, min(room, about.st_size + 1))):
+            parts.append(part)
+            room -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def read_json(path: Path, limit: int = 64 * 2**20) -> Any:
