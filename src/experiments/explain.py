@@ -17,6 +17,8 @@ def explain(error: BaseException) -> UserError | None:
     text = str(error)
     if isinstance(error, ValueError) and text.startswith("Config group override must be"):
         return UserError("a group was set to null or to what is no name: name one of its choices, or leave it out")
+    if isinstance(error, ValueError) and text.startswith("Config group override deletion"):
+        return UserError("a group was taken away by a value that is no name: write ~group, or ~group=choice")
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     if isinstance(error, OverrideParseException):

@@ -26,12 +26,13 @@ def answered(arguments: list[str], limits: dict[int, int]) -> tuple[int, str]:
     """Exit status and standard error of a command line in a process with these limits."""
 
     def work() -> None:
-        for which, most in limits.items():
-            if which == resource.RLIMIT_NOFILE:  # so many more than are open
-                most += max(int(name) for name in os.listdir("/proc/self/fd"))
-            resource.setrlimit(which, (most, resource.getrlimit(which)[1]))
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         with open("said", "w") as sys.stderr:
+            for which, most in limits.items():
+                if which == resource.RLIMIT_NOFILE:  # so many more than are open
+                    most += (free := os.dup(2))
+                    os.close(free)
+                resource.setrlimit(which, (most, resource.getrlimit(which)[1]))
             status = main(arguments)
         os._exit(status)
 
