@@ -94,7 +94,7 @@ def trial(
     arguments: list[str], folder: Path, reference: Path, seconds: float, kills: int, dice: random.Random
 ) -> list[str]:
     """Kill the sweep up to `kills` times, let it end twice, compare: problems, the first entry the kills there were."""
-    count = 0
+    count, status = 0, 0
     for _ in range(kills):
         count += killed(arguments, folder, seconds, dice)
         for path in folder.rglob("result.json") if folder.exists() else ():
