@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("src", "")]
 
+import numpy as np
 import torch
 
 from tests.killing import counted, ended, forked, make_config, session, trial
@@ -38,6 +39,9 @@ CASES = {
              "optimizer": "adamw", "training": {"epochs": 8, "batch_size": 50, "checkpoint_every": 1}},
 }  # fmt: skip
 
+STREAM = {"data": "stream", "data__targets": ["c4"], "data__block_rows": 64, "optimizer": "adam",
+          "training": {"epochs": 8, "batch_size": 16, "checkpoint_every": 1, "shuffle": "blocks"}}  # fmt: skip
+
 
 def main() -> int:
     """Run the campaign."""
@@ -47,10 +51,13 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     dice, total, bad, trials = random.Random(arguments.seed), 0, 0, 0
-    each = -(-arguments.kills // len(CASES))
+    each = -(-arguments.kills // (len(CASES) + 1))
     with tempfile.TemporaryDirectory() as place:
+        table = Path(place) / "table.npy"
+        np.save(table, np.random.default_rng(0).normal(size=(300, 4)))
+        cases = {**CASES, "stream": {**STREAM, "data__path": str(table)}}
         session(make_config(**CASES["figures"]), Path(place) / "warm")  # so that every fork finds all imported
-        for name, keys in CASES.items():
+        for name, keys in cases.items():
             config, reference = make_config(**keys), Path(place) / "reference"
             began = time.perf_counter()
             assert ended(forked(lambda c=config, r=reference: session(c, r))) == 0

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from experiments.errors import one_line
 from experiments.sweeps.composing import Job
 from experiments.sweeps.packing import plan
 
@@ -23,8 +24,8 @@ def rehearse(jobs: Sequence[Job], folder: str, workers: int) -> None:
     sound = [job for job in jobs if job.error is None]
     planned = plan(sound)
     for job in jobs[:LISTED]:
-        console.print(f"job {job.number}: {' '.join(job.overrides)}" + (f"  refused: {job.error}" if job.error else ""),
-                      markup=False)  # fmt: skip
+        refused = f"  refused: {job.error}" if job.error else ""
+        console.print(one_line(f"job {job.number}: {' '.join(job.overrides)}{refused}"), markup=False)
     if len(jobs) > LISTED:
         console.print(f"... and {len(jobs) - LISTED} more")
     for pack in planned.packs:

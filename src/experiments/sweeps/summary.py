@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from experiments.errors import one_line
 from experiments.sweeps import results
 from experiments.sweeps.composing import Job
 from experiments.sweeps.launching import Sweep
@@ -53,7 +54,8 @@ def show(session: Sweep) -> None:
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
     for job, reason in session.failures:
-        console.print(f"failed: job {job.number} ({' '.join(job.overrides)}): {reason}", markup=False, soft_wrap=True)
+        said = one_line(f"failed: job {job.number} ({' '.join(job.overrides)}): {reason}")
+        console.print(said, markup=False, soft_wrap=True)
     console.print(f"folder: {session.folder}", soft_wrap=True)
     console.print(f"look:   experiments board {session.folder}", soft_wrap=True)
 
@@ -77,4 +79,4 @@ def _table(console: Console, title: str, columns: dict[str, Any], rows: Sequence
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else one_line(value)
