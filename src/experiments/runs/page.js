@@ -6,7 +6,7 @@
 const n = rows.get_length();
 if (hash) {
   const words = decodeURIComponent(window.location.hash.slice(1));
-  if (words) input.value = words;
+  if (words) { input.value = words; input.value_input = words; }
 }
 const comparisons = {
   '<': (a, b) => a < b, '<=': (a, b) => a <= b, '>': (a, b) => a > b, '>=': (a, b) => a >= b,
