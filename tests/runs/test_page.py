@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from benchmarks.stored_runs import write_run, write_runs
@@ -18,7 +19,7 @@ CURVES = f"""(() => {{
 }})()"""
 """The names of the runs whose curves are drawn."""
 CELLS = "find('.slick-cell.r1').map(e => [e.getBoundingClientRect().y, e.textContent]).sort((a, b) => a[0] - b[0])"
-HOSTILE = "<img src=x onerror='window.hurt=1'><script>window.hurt=1<&sol;script>"
+HOSTILE = "<img src=x onerror='hurt=1'><script>hurt=1<&sol;script>"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,21 @@ def show(browser: Browser, path: Path, hash: str = "") -> None:
 
 def filter_by(browser: Browser, text: str) -> None:
     browser.run(f"{MODELS}.find(m => m.type === 'TextInput').value_input = arguments[0]", text)
+
+
+def on_curve(browser: Browser) -> list[float]:
+    """Where in the window the middle point of the only curve is."""
+    return browser.run(f"""
+        const source = {MODELS}.find(m => m.type === 'GlyphRenderer' && m.glyph.type === 'MultiLine'
+            && m.data_source.data.run.length === 1).data_source;
+        const figure = {MODELS}.find(m => m.type === 'Figure' && m.left[0].axis_label.startsWith('loss'));
+        const view = Bokeh.index.find_one(figure);
+        const box = view.canvas_view.el.getBoundingClientRect();
+        const at = source.data._epochs[0].length >> 1;
+        const sx = view.frame.x_scale.compute(source.data._epochs[0][at]);
+        const sy = view.frame.y_scale.compute(source.data._losses[0][at]);
+        return [box.x + sx, box.y + sy];
+    """)
 
 
 def test_the_file_is_whole_and_of_a_bounded_size(written: Path) -> None:
@@ -101,17 +117,7 @@ def test_a_click_on_a_row_shows_its_curve_alone_and_the_button_shows_all(opened:
 def test_the_pointer_on_a_curve_gives_its_name_and_values(opened: Browser) -> None:
     filter_by(opened, "lr<1.1e-5 seed=3")
     name = opened.wait(f"{CURVES}.length === 1 && {CURVES}[0]")
-    x, y = opened.run(f"""
-        const source = {MODELS}.find(m => m.type === 'GlyphRenderer' && m.glyph.type === 'MultiLine'
-            && m.data_source.data.run.length === 1).data_source;
-        const figure = {MODELS}.find(m => m.type === 'Figure' && m.left[0].axis_label.startsWith('loss'));
-        const view = Bokeh.index.find_one(figure);
-        const box = view.canvas_view.el.getBoundingClientRect();
-        const sx = view.frame.x_scale.compute(source.data._epochs[0][10]);
-        const sy = view.frame.y_scale.compute(source.data._losses[0][10]);
-        return [box.x + sx, box.y + sy];
-    """)
-    opened.hover(x, y)
+    opened.hover(*on_curve(opened))
     told = opened.wait("find('.bk-Tooltip').map(e => e.shadowRoot.textContent).find(t => t.includes('epoch'))")
     assert name in told
     assert "11" in told.partition("epoch")[2]
@@ -128,11 +134,19 @@ def test_the_hash_is_a_filter_to_start_with(written: Path, browser: Browser) -> 
 @pytest.mark.browser
 def test_markup_in_names_is_shown_as_text(tmp_path: Path, browser: Browser) -> None:
     for k in range(3):
-        write_run(tmp_path / f"{k}{HOSTILE}", 1e-5 * (k + 1), k, epochs=3)
+        folder = write_run(tmp_path / f"{k}{HOSTILE}", 1e-5 * (k + 1), k, epochs=3)
+        config = orjson.loads((folder / "config.json").read_bytes())
+        config["data"] |= {HOSTILE: k, "path": f"</script><script>window.hurt=1</script>{k}<b>"}
+        (folder / "config.json").write_bytes(orjson.dumps(config))
     assert main(["compare", str(tmp_path), "--html", "page.html"]) == 0
     show(browser, Path("page.html").resolve())
     assert any("<img src=x" in text for _, text in browser.run(f"return {CELLS}"))
     filter_by(browser, "seed=1")
     browser.wait(f"{CURVES}.length === 1")
+    browser.hover(*on_curve(browser))
+    assert HOSTILE in browser.wait("find('.bk-Tooltip').map(e => e.shadowRoot.textContent).find(t => t)")
+    headings = browser.run("return find('.slick-header-column').map(e => e.textContent)")
+    assert browser.run("return window.hurt ?? null") is None
+    assert any("<img src=x" in heading for heading in headings), headings
     assert browser.run("return window.hurt ?? null") is None
     assert browser.run("return find('img').filter(e => e.getAttribute('src') === 'x').length") == 0

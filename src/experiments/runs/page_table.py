@@ -3,6 +3,7 @@
 # bokeh makes its models' arguments from properties, which pyright cannot see
 # pyright: reportArgumentType=false, reportCallIssue=false
 
+from html import escape
 from typing import Any
 
 from bokeh.models import CDSView, ColumnDataSource, DataTable, HTMLTemplateFormatter, StringFormatter, TableColumn
@@ -61,7 +62,9 @@ def data_table(material: Material, source: ColumnDataSource, view: CDSView) -> D
             longest = max((len(cell(v)) for v in material.table[name].head(200)), default=0)
             width = WIDTH.get(name, min(160, 18 + 6 * max(longest, len(heading))))
             form = StringFormatter(nan_format="")
-        made.append(TableColumn(field=name, title=heading, formatter=form, width=width, default_sort="ascending"))
+        made.append(
+            TableColumn(field=name, title=escape(heading), formatter=form, width=width, default_sort="ascending")
+        )
     return DataTable(
         source=source, view=view, columns=made, height=540, sizing_mode="stretch_width", index_position=None,
         autosize_mode="none", selectable=True, reorderable=False, row_height=23, frozen_columns=2,
