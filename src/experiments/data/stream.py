@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.ahead import ahead
+from experiments.data.allocation import return_blocks
 from experiments.data.batches import GATHERED, cut, gather
 from experiments.data.columns import Encoding, require, unlike
 from experiments.data.dataset import Dataset
@@ -246,6 +247,7 @@ def prepare_stream(
     """One pass over all the rows, in float64: scaling, optimum, conditioning, digest, sample. Raises UserError."""
     if loader == "torch":
         raise UserError("data.loader=torch: a stream has no DataLoader; use data.loader=tensor")
+    return_blocks()
     training, held, inputs, targets = source.open()
     d, total = len(inputs), training.reader.rows
     squares, digest = LeastSquares(bias), hashlib.sha256(repr((inputs, targets)).encode())
