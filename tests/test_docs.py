@@ -1,4 +1,4 @@
-"""docs/your_own_table.md does what it shows: its commands are run, and their output is compared with the page's."""
+"""The pages of docs/ that tell a story do what they show: their commands are run, their output is compared."""
 
 import re
 import shlex
@@ -8,12 +8,14 @@ import pytest
 
 from experiments.__main__ import main
 
-PAGE = Path(__file__).parents[1] / "docs" / "your_own_table.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = {"tutorial": 7, "your_own_table": 9}
+"""With the number of their commands."""
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def blocks(page: Path, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -34,13 +36,16 @@ def alike(found: str, shown: str) -> bool:
     return all(a == pytest.approx(b, rel=0.01, abs=0.01) for a, b in values)
 
 
-def test_the_page_shows_what_its_commands_print(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_shows_what_its_commands_print(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    exec(compile(blocks("python")[0], str(PAGE), "exec"), {})
+    page = DOCS / f"{name}.md"
+    for code in blocks(page, "python"):
+        exec(compile(code, str(page), "exec"), {})
     commands = 0
-    for block in blocks("console"):
+    for block in blocks(page, "console"):
         for part in block.split("$ ")[1:]:
             line, *shown = part.rstrip("\n").split("\n")
             found = said(shlex.split(line), capsys)
@@ -53,4 +58,11 @@ def test_the_page_shows_what_its_commands_print(
             if "..." not in shown:
                 assert len(shown) == len(found), (line, found)
             commands += 1
-    assert commands == 9
+    assert commands == PAGES[name]
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in DOCS.glob("*.md"))])
+def test_links_lead_somewhere(page: str) -> None:
+    place = DOCS.parent / page
+    for target in re.findall(r"\]\(([^)#]+)\)", place.read_text(encoding="utf-8")):
+        assert (place.parent / target).exists(), target
