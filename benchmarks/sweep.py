@@ -69,7 +69,6 @@ def main(rounds: int, largest: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         peer = marginal_of_the_peer(folder, rounds)
         print(f"peer: {peer * 1e3:.0f} ms a job; load {os.getloadavg()[0]:.1f}")
-        print(f"creating the files only: {files_only(folder, 2000) * 1e3:.2f} ms a job")
         two = median(ours("seeds", 2, folder) for _ in range(rounds))
         print(f"2 jobs: {two:.2f} s")
         for kind, jobs, aim in (
@@ -80,6 +79,7 @@ def main(rounds: int, largest: int) -> None:
             each = (took - two) / jobs * 1e3
             print(f"{kind:22}{jobs:6} jobs: {took:6.2f} s, {took - two:5.2f} s more than 2 jobs, {each:.2f} ms a job; "
                   f"{peer * jobs / took:.0f} times the peer (aim: {aim})")  # fmt: skip
+        print(f"creating the files only: {files_only(folder, 2000) * 1e3:.2f} ms a job")
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
         print(f"peak memory of any of them: {peak:.2f} GB; load {os.getloadavg()[0]:.1f}")
 
