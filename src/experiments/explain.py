@@ -19,6 +19,8 @@ def explain(error: BaseException) -> UserError | None:
         return UserError("a group was set to null or to what is no name: name one of its choices, or leave it out")
     if isinstance(error, ValueError) and text.startswith("Config group override deletion"):
         return UserError("a group was taken away by a value that is no name: write ~group, or ~group=choice")
+    if isinstance(error, TypeError) and _raised_in(error) == "hydra._internal.defaults_list":
+        return UserError("a group was set to a list that holds what is no name: list names of its choices")
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     if isinstance(error, OverrideParseException):
@@ -43,6 +45,14 @@ def explain(error: BaseException) -> UserError | None:
         name, _, value = argument.partition("=")
         return UserError(f"{argument}: several values; add -m to sweep over them, or write {name}=[{value}] for a list")
     return UserError(one_line(f"{text} {error.__cause__ or ''}"))
+
+
+def _raised_in(error: BaseException) -> str:
+    """The module whose code raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
 
 
 def _in_quotes(override: str) -> str:

@@ -55,7 +55,7 @@ def settings(runs: int) -> list[str]:
     the servers take 439, 275 and 209 MB. All runs are listed after 3 to 4 s in each case.
 
     Left alone: `--load_fast` (auto takes the data server where its wheel exists: 1,000 runs of 100 epochs are read in
-    1.5 s, and in 17.9 s without), `--reload_multifile` (a run has one event file), `--reload_interval` (looking into
+    2.5 s, and in 17.9 s without), `--reload_multifile` (a run has one event file), `--reload_interval` (looking into
     10,000 folders every 5 s takes 4 per cent of a processor).
     """
     points = max(FEWEST, min(MOST, POINTS // max(1, runs)))

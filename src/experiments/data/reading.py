@@ -138,7 +138,8 @@ def changed(path: Path) -> DataChanged:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """What a library says of a file that it can't read, as one line with what it most likely means."""
-    reason = re.split(r"Consider|You might want|The current offset|If you trust", one_line(error))[0].rstrip(" :;.")
+    further = r"Consider|You might want|The current offset|If you trust|\(?Error \{"
+    reason = re.split(further, one_line(error))[0].rstrip(" :;.")
     if "more fields" in reason:
         hint = "a line has more cells than the header"
     elif "utf-8" in reason.lower():
