@@ -21,7 +21,7 @@ def test_killed_runs_end_with_the_same_bits(tmp_path: Path) -> None:
         count, *problems = trial(CONFIG, tmp_path / str(number), tmp_path / "reference", calls, 0.1, dice)
         kills += int(count)
         assert problems == []
-    assert kills >= 8
+    assert kills >= 4  # one that comes after the end of a quick session counts for nothing
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

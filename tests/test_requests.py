@@ -70,6 +70,7 @@ def test_configs_and_tables(dice, make, tmp_path_factory: pytest.TempPathFactory
         (["~data=1_000"], 2),
         (["experiment=nan"], 2),
         (["-m", "experiment=[1],é"], 1),
+        (["-m", "seed=1,2", "sweep.objective=1e-3"], 2),
         (["training.max_seconds=1e300"], 0),  # a traceback in the timer's thread
         (["device.threads=99999999999999999999"], 2),
         (["data=synthetic", "data.n_rows=9000000000000000000"], 2),

@@ -142,7 +142,7 @@ def test_names_are_shown_harmless(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 NO_TORCH = """
 import contextlib, io, sys
 from experiments.__main__ import main
-for words in ([], ["--group-by", "lr"], ["--where", "gap < 1e9", "--csv", "a.csv"]):
+for words in ([], ["--group-by", "lr"], ["--where", "gap < 1000000000", "--csv", "a.csv"]):
     with contextlib.redirect_stdout(io.StringIO()):
         assert main(["compare", sys.argv[1], *words]) == 0
 from experiments import compare, load_run

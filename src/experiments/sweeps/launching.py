@@ -54,7 +54,7 @@ class Sweep:
         if self.objective is not None and self.objective not in OBJECTIVES:
             raise UserError(
                 f"sweep.objective={self.objective}: must be one of {', '.join(OBJECTIVES)}"
-                f"{nearest(self.objective, OBJECTIVES)}"
+                f"{nearest(str(self.objective), OBJECTIVES)}"
             )
         self.fail_fast: bool = config.sweep.fail_fast
         self.rows: dict[int, results.Row] = {}
