@@ -133,6 +133,8 @@ def run_command(words: list[str], folder: Path) -> tuple[int, str, str]:
         words = [*words, f"hydra.run.dir={folder}"]
         if not any("training.epochs" in w for w in words):
             words += ["training.epochs=3"]
+        elif not any("training.max_seconds" in w for w in words):
+            words += ["training.max_seconds=5"]  # a request for a long run is a good one
         if not any("tracking.figures" in w for w in words):
             words += ["tracking.figures=false"]
     return answered(words)

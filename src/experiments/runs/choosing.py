@@ -35,6 +35,8 @@ def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
     said = f"--where {one_line(expression)}"
     if not expression.strip():
         raise UserError("--where: the condition is empty; write one, as gap < 1 and optimizer = 'sgd'")
+    if ";" in re.sub(r"'[^']*'|\"[^\"]*\"", "", expression):  # some versions of polars drop what comes after it
+        raise UserError(f"{said}: more than one; write an SQL condition, as gap < 1 and optimizer = 'sgd'")
     try:
         return table.filter(pl.sql_expr(quoted(expression, table.columns)))
     except pl.exceptions.ColumnNotFoundError as error:
