@@ -255,3 +255,21 @@ def test_the_command_says_it_in_one_line_and_leaves_nothing(data, monkeypatch):
     count = iter(range(99))
     monkeypatch.setattr(reading, "stamp", lambda path: (0, next(count)))
     refused_by_command(data, "t.parquet", "the file changed while it was read", status=1)
+
+
+def test_a_damaged_arrow_file_prints_no_backtrace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    place, refused = tmp_path / "table.arrow", 0
+    pl.DataFrame({"x": [float(i) for i in range(20)], "y": [float(i) for i in range(20)]}).write_ipc(place)
+    whole = place.read_bytes()
+    for seed in range(120):
+        dice, content = random.Random(seed), bytearray(whole)
+        for _ in range(3):
+            content[dice.randrange(len(content))] = dice.randrange(256)
+        place.write_bytes(content)
+        try:
+            reading.read(place)
+        except UserError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 20
+    assert capfd.readouterr().err == ""

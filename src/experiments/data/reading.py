@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import re
 import tokenize
 import zipfile
@@ -36,10 +37,13 @@ def read(path: Path) -> pl.DataFrame:
         if suffix in (".csv", ".tsv"):
             frame = pl.read_csv(path, **csv_options(path))
         elif suffix == ".parquet":
-            frame = pl.read_parquet(path, glob=False)
+            with no_backtraces():
+                frame = pl.read_parquet(path, glob=False)
         elif suffix in (".arrow", ".feather"):
             # by its bytes: polars maps an Arrow file, and a mapped file that is cut off kills the process
-            frame = pl.read_ipc(io.BytesIO(path.read_bytes()))
+            content = io.BytesIO(path.read_bytes())
+            with no_backtraces():
+                frame = pl.read_ipc(content)
         else:
             frame = _arrays(path)
     if frame.width == 0:
@@ -48,6 +52,19 @@ def read(path: Path) -> pl.DataFrame:
         below = " below its header" if suffix in (".csv", ".tsv") else ""
         raise UserError(f"data.path={path}: the table has no rows{below}")
     return frame
+
+
+@contextmanager
+def no_backtraces() -> Iterator[None]:
+    """Nothing reaches standard error: over some damaged files polars' threads print backtraces before it raises."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager
