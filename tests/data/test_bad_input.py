@@ -258,7 +258,7 @@ def test_the_command_says_it_in_one_line_and_leaves_nothing(data, monkeypatch):
 
 
 def test_a_damaged_arrow_file_prints_no_backtrace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    place, refused = tmp_path / "table.arrow", 0
+    place, said = tmp_path / "table.arrow", []
     pl.DataFrame({"x": [float(i) for i in range(20)], "y": [float(i) for i in range(20)]}).write_ipc(place)
     whole = place.read_bytes()
     for seed in range(120):
@@ -269,7 +269,7 @@ def test_a_damaged_arrow_file_prints_no_backtrace(tmp_path: Path, capfd: pytest.
         try:
             reading.read(place)
         except UserError as error:
-            refused += 1
-            assert "\n" not in str(error)
-    assert refused > 20
+            said.append(str(error))
+    assert len(said) > 20
+    assert not any("\n" in text for text in said)
     assert capfd.readouterr().err == ""
