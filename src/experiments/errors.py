@@ -30,4 +30,9 @@ def one_line(text: object) -> str:
     words = " ".join(str(text)[: 2 * LONGEST].split())
     if len(words) > LONGEST:
         words = words[:LONGEST] + " ..."
-    return "".join(c if c.isprintable() else "?" for c in words)
+    return harmless(words)
+
+
+def harmless(line: str) -> str:
+    """A line without control characters: names in it may come from a stranger's file."""
+    return "".join(c if c.isprintable() else "?" for c in line)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from experiments.config import Config
-from experiments.errors import one_line
+from experiments.errors import harmless, one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -74,7 +74,7 @@ class Display:
 
     def summary(self, result: "Result") -> None:
         """Losses, distance from the exact optimum and why, equations, an example, and where to look next."""
-        print("\n".join(summary(result)))
+        print("\n".join(map(harmless, summary(result))))
 
 
 def bar() -> "Progress":

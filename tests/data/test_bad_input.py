@@ -273,3 +273,24 @@ def test_a_damaged_arrow_file_prints_no_backtrace(tmp_path: Path, capfd: pytest.
     assert len(said) > 20
     assert not any("\n" in text for text in said)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("key", ["data.one_hot=[tags]", "data.validation_column=tags"])
+def test_a_column_of_lists_is_no_column_of_words(key: str, tmp_path: Path) -> None:
+    pl.DataFrame({**GOOD, "tags": [["a"]] * 15 + [["b"]] * 15}).write_parquet(tmp_path / "t.parquet")
+    place = tmp_path / "t.parquet"
+    status, _, err = answered(["diagnose", "data=table", f"data.path={place}", "data.targets=[y]", key])
+    assert status == 2
+    assert "tags holds List(String); its cells must be text" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [[], ["diagnose"]])
+def test_a_columns_name_is_printed_harmless(command: list[str], tmp_path: Path) -> None:
+    place = tmp_path / "t.csv"
+    pl.DataFrame({"\x1b[31m": A, "b": B, "\u202ey": A + B}).write_csv(place)
+    words = [*command, "data=table", f"data.path={place}", "data.targets=['\u202ey']", *QUICK]
+    if not command:
+        words.append(f"hydra.run.dir={tmp_path / 'run'}")
+    status, out, err = answered(words)
+    assert status == 0, err
+    assert "\x1b" not in out + err and "\u202e" not in out + err

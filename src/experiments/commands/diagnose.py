@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from experiments.application import compose
-from experiments.errors import UserError
+from experiments.errors import UserError, harmless
 
 if TYPE_CHECKING:  # assembly imports torch, which a refused request should not wait for
     from experiments.assembly import Experiment
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
             "diagnose: the spectrum of the loss is known for linear models under loss=mse only; "
             "choose model=linear, manual or analytic and loss=mse or manual_mse"
         )
-    print("\n".join(lines(experiment)))
+    print("\n".join(map(harmless, lines(experiment))))
     return 0
 
 

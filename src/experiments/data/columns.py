@@ -59,7 +59,7 @@ class Encoding:
         return dataclasses.asdict(self)
 
     def _spread(self, column: pl.Series, where: str) -> list[pl.Series]:
-        levels, text = self.levels[column.name], column.cast(pl.String)
+        levels, text = self.levels[column.name], words(column, "data.one_hot")
         foreign = (~text.is_in(levels)).fill_null(True)
         if row := first(foreign):
             raise UserError(
@@ -111,6 +111,13 @@ def numeric(column: pl.Series) -> bool:
     filled = column.drop_nulls()
     read = filled.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
     return filled.is_empty() or 2 * read.null_count() < len(filled)
+
+
+def words(column: pl.Series, key: str) -> pl.Series:
+    """A column's cells as text, for the config key that names it. Raises UserError for lists and the like."""
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise UserError(f"{key}: {column.name} holds {column.dtype}; its cells must be text, numbers or booleans")
+    return column.cast(pl.String)
 
 
 def numbers(column: pl.Series, where: str, before: int = 0) -> pl.Series:

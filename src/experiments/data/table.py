@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from experiments.data.columns import TEXT, Encoding, matrix, numbers, numeric, require, unlike, unused
+from experiments.data.columns import TEXT, Encoding, matrix, numbers, numeric, require, unlike, unused, words
 from experiments.data.dataset import Dataset
 from experiments.data.reading import read, validation_file
 from experiments.data.splitting import held_out_rows
@@ -97,9 +97,10 @@ class Table:
             if name not in inputs:
                 continue
             column = frame[name]
+            text = words(column, "data.one_hot")
             if column.dtype not in TEXT and column.n_unique() > 1000:
                 raise UserError(f"data.one_hot: {name} has {column.n_unique()} different values; too many to be levels")
-            found = sorted(column.cast(pl.String).drop_nulls().unique().to_list())
+            found = sorted(text.drop_nulls().unique().to_list())
             if len(found) < 2:
                 raise UserError(f"data.one_hot: {name} has {len(found)} level; at least two tell rows apart")
             levels[name] = found
@@ -188,9 +189,9 @@ def one_split(share: float, column: str | None, path: str | None) -> str | None:
 
 def held_by(column: pl.Series) -> pl.Series:
     """True where a column says that its row is for validation. Raises UserError for other words and missing cells."""
-    words = column.cast(pl.String).str.to_lowercase()
-    held = words.is_in(["true", "1", "1.0", "validation", "valid", "val", "test"])
-    known = held | words.is_in(["false", "0", "0.0", "train", "training"])
+    said = words(column, "data.validation_column").str.to_lowercase()
+    held = said.is_in(["true", "1", "1.0", "validation", "valid", "val", "test"])
+    known = held | said.is_in(["false", "0", "0.0", "train", "training"])
     bad = (~known).fill_null(True)
     if bad.any():
         row = int(bad.arg_max() or 0)
