@@ -70,7 +70,7 @@ class Experiment:
     def parameters(self) -> tuple[Tensor, Tensor]:
         """A linear model's weight (targets, features) and bias (targets,) in the table's units, float64."""
         assert not isinstance(self.model.weight, torch.nn.Module)
-        return self.data.scaling.original(self.model.weight, self.model.bias)  # type: ignore[arg-type]
+        return self.data.scaling.original(self.model.weight, self.model.bias)  # type: ignore[arg-type]  # nn.Module's are untyped
 
 
 def assemble(config: Config, data: Prepared | None = None) -> Experiment:
@@ -201,7 +201,7 @@ def _try_loss(target: str, loss: Any, prediction: Tensor, y: Tensor) -> None:
     """Raise UserError for a class that gives no number for a prediction and its targets (1, targets)."""
     try:
         value = loss(prediction, y)
-    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise UserError(f"loss._target_={target}: can't be called as loss(prediction, target): {error}") from error
     if not isinstance(value, Tensor) or value.ndim != 0:
         raise UserError(f"loss._target_={target}: gives no single number for predictions and targets")

@@ -71,14 +71,14 @@ class Rule:
 
     def start(self, parameter: Tensor) -> list[Tensor]:
         """The state before the first step."""
-        raise NotImplementedError
+        raise NotImplementedError  # each rule has its own
 
     def update(self, parameter: Tensor, gradient: Tensor, state: list[Tensor], step: int, lr: Hyper) -> Tensor:
         """What to subtract from the parameter: a new tensor of its shape. `step` counts from 1.
 
         Advances the tensors of `state` in place, changes nothing else; call it under torch.no_grad().
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each rule has its own
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npy", ".npz")
 MISSING = ["", "NA", "N/A", "null", "NULL", "nan", "NaN"]
 """Texts that stand for a missing cell in CSV and TSV."""
 DAMAGED = (
-    pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error, NotImplementedError,
-    tokenize.TokenError,
-    SyntaxError, ValueError, EOFError, OSError, MemoryError,
+    pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error,
+    NotImplementedError,  # zipfile's word for a compression that it lacks
+    tokenize.TokenError, SyntaxError, ValueError, EOFError, OSError, MemoryError,
 )  # fmt: skip
 """What the libraries raise for a file that is cut off, or is not what its name says."""
 HEAD = 65_536

@@ -140,8 +140,8 @@ class Table:
             if name not in levels:
                 values = numbers(frame[name], where).cast(pl.Float64).fill_nan(None)
                 mean = values.mean()
-                if mean is not None:
-                    means[name] = float(mean)  # type: ignore[arg-type]
+                if isinstance(mean, float):  # None: there is no number in the column
+                    means[name] = mean
         return means
 
     def _dataset(self, frame: pl.DataFrame, encoding: Encoding, targets: Sequence[str], where: str) -> Dataset:

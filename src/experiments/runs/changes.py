@@ -63,4 +63,4 @@ def _set(plain: dict[str, Any], key: str, value: Any, word: str) -> None:
     if isinstance(value, str) or not isinstance(value, Mapping | list):
         node[name] = value
     else:
-        node[name] = OmegaConf.to_container(OmegaConf.create(value), resolve=True)  # type: ignore[arg-type]
+        node[name] = OmegaConf.to_container(OmegaConf.create(value), resolve=True)  # type: ignore[arg-type]  # it takes any Mapping

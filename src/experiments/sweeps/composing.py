@@ -34,7 +34,7 @@ class Form:
         task = copy.copy(composed)
         with read_write(task), open_dict(task):
             del task["hydra"]
-        self.raw = OmegaConf.to_container(task, resolve=False)
+        self.raw: Any = OmegaConf.to_container(task, resolve=False)
         self.plain = plain(task)
         for path in paths:
             parent, name = self._parent(self.plain, path)
@@ -91,7 +91,7 @@ class Form:
     @cached_property
     def config_yaml(self) -> Template:
         """.hydra/config.yaml, to be filled with the values as YAML."""
-        return Template(OmegaConf.to_yaml(OmegaConf.create(self._marked(self.raw))), len(self.paths))  # type: ignore[arg-type]
+        return Template(OmegaConf.to_yaml(OmegaConf.create(self._marked(self.raw))), len(self.paths))
 
     @cached_property
     def hydra_yaml(self) -> Template:

@@ -76,7 +76,7 @@ def program(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int],
     name = config["optimizer"]["_target_"].rpartition(".")[2]
     rule_class: type[Rule] = getattr(optimizers, name)
     hyper: dict[str, Any] = {}
-    for field in dataclasses.fields(rule_class):  # type: ignore[arg-type]
+    for field in dataclasses.fields(rule_class):  # type: ignore[arg-type]  # each rule is a dataclass, Rule is not
         key = f"optimizer.{field.name}"
         values = [job.value(key) for job in jobs]
         if field.name in STRUCTURAL or (key in SWITCHED and not values[0]):

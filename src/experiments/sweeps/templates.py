@@ -23,14 +23,14 @@ class Template:
         pieces = re.split(r'"?XmarkX(\d+)X"?' if quoted else r"XmarkX(\d+)X", text)
         self._pieces, self._numbers = pieces[::2], [int(n) for n in pieces[1::2]]
         assert set(self._numbers) <= set(range(marks)), self._numbers
-        self._whole = [None] * (2 * len(self._pieces) - 1)
-        self._whole[::2] = self._pieces  # type: ignore[assignment]
+        self._whole: list[Any] = [None] * (2 * len(self._pieces) - 1)
+        self._whole[::2] = self._pieces
 
     def fill(self, values: Sequence[str]) -> str:
         """The text with value number n at every mark n."""
         whole = self._whole.copy()
-        whole[1::2] = [values[n] for n in self._numbers]  # type: ignore[assignment]
-        return "".join(whole)  # type: ignore[arg-type]
+        whole[1::2] = [values[n] for n in self._numbers]
+        return "".join(whole)
 
 
 @lru_cache(maxsize=100_000)
