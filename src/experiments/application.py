@@ -186,8 +186,7 @@ def register_resolvers() -> None:
 
 
 def _job_name(*, _root_: DictConfig) -> str:
-    words = names.legible(_root_.hydra.overrides.task)
-    return f"{_root_.hydra.job.num}_{words}"[: names.LONGEST].rstrip("_-.,=")
+    return names.job_name(_root_.hydra.job.num, _root_.hydra.overrides.task)
 
 
 def refuse_taken_folder(arguments: Sequence[str]) -> None:

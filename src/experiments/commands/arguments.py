@@ -11,8 +11,8 @@ from experiments.errors import UserError, nearest
 class Parser(argparse.ArgumentParser):
     """A command's parser: what is wrong raises UserError with the nearest flag, `--help` prints and exits 0."""
 
-    def __init__(self, command: str, **rest: str) -> None:
-        super().__init__(prog=f"experiments {command}", allow_abbrev=False, **rest)  # type: ignore[arg-type]
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(prog=f"experiments {command}", description=description, allow_abbrev=False)
         self.command = command
 
     def error(self, message: str) -> NoReturn:

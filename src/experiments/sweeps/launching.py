@@ -97,8 +97,7 @@ class Sweep:
                 self.varied.append(name)
         for job in jobs:
             self.composer.compose(job)
-            words = names.legible(o for o in job.overrides if key_of(o) in self.varied)
-            job.name = f"{job.number}_{words}"[: names.LONGEST].rstrip("_-.,=")
+            job.name = self._name_of(job)
         return jobs
 
     def take_over(
@@ -106,8 +105,7 @@ class Sweep:
     ) -> None:
         """Go on with a folder: its ended jobs enter the table, its begun ones keep their names, new ones get one."""
         for job in jobs:
-            words = names.legible(o for o in job.overrides if key_of(o) in self.varied)
-            job.name = job.name or f"{job.number}_{words}"[: names.LONGEST].rstrip("_-.,=")
+            job.name = job.name or self._name_of(job)
         self.begun = {job.number for job in remaining if (self.folder / job.name).exists()}
         known = {job.number: job.name for job in jobs}
         for number, (result, overrides) in ended.items():
@@ -282,6 +280,9 @@ class Sweep:
         self.results[job.number] = result
         self.rows[job.number] = results.row(job.number, job.name, self._varied_of(job), result)
         self._bar.advance(failed=result.status == "failed")
+
+    def _name_of(self, job: Job) -> str:
+        return names.job_name(job.number, (o for o in job.overrides if key_of(o) in self.varied))
 
     def _varied_of(self, job: Job) -> dict[str, Any]:
         given = {key_of(o): o.partition("=")[2] for o in job.overrides}

@@ -143,8 +143,7 @@ def _foreign(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig
     resuming.write(folder, [], [], None)
     told = []
     for number, overrides in enumerate(batches):
-        words = names.legible(o for o in overrides if key_of(o) in varied)
-        name = f"{number}_{words}"[: names.LONGEST].rstrip("_-.,=")
+        name = names.job_name(number, (o for o in overrides if key_of(o) in varied))
         told.append([*overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{name}'"])
     returns = launcher.launch(told, initial_job_idx=0)
     failed = [r for r in returns if r.status.name == "FAILED"]

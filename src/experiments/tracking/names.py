@@ -20,6 +20,11 @@ def run_name(overrides: Iterable[str]) -> str:
     return f"{unique}_{words}"[:LONGEST].rstrip("_-.,=") if words else unique
 
 
+def job_name(number: int, overrides: Iterable[str]) -> str:
+    """`<number>_<overrides>` of a sweep's job, at most 80 characters."""
+    return f"{number}_{legible(overrides)}"[:LONGEST].rstrip("_-.,=")
+
+
 def legible(overrides: Iterable[str]) -> str:
     """Overrides in few characters: `optimizer.lr=0.1 seed=3` as `lr=0.1_seed=3`; Hydra's own are left out."""
     words = []
