@@ -90,9 +90,8 @@ class Reader:
 
     def _array(self, block: Block, names: Sequence[str]) -> np.ndarray:
         mapped = array(block.part.path, mapped=True)
-        if (
-            isinstance(mapped, np.memmap) and mapped.flags.c_contiguous
-        ):  # read, not mapped: mapped pages would count as this process's memory
+        # read where that can be done in one piece: mapped pages would count as this process's memory
+        if isinstance(mapped, np.memmap) and mapped.flags.c_contiguous:
             start = mapped.offset + block.first * mapped.strides[0]
             width = mapped.shape[1]
             rows = np.fromfile(block.part.path, mapped.dtype, block.rows * width, offset=start).reshape(-1, width)
