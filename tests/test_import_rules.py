@@ -59,9 +59,13 @@ def test_the_ground_floor_imports_nothing_of_ours(name: str) -> None:
     assert ours(imported(MODULES[f"experiments.{name}"])) <= {"errors"} - {name}
 
 
-@pytest.mark.parametrize(
-    "module", rooms("models", "optimizers", "schedules", "losses", "devices", "data", "optimum", "spectrum", "training")
-)
+LEARNING = (
+    "models", "optimizers", "schedules", "losses", "devices", "data", "training",
+    "optimum", "refinement", "minimum_norm", "tsqr", "spectrum",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("module", rooms(*LEARNING))
 def test_what_learns_knows_no_folders_and_no_command_line(module: str) -> None:
     names = imported(MODULES[module])
     assert not ours(names) & (TOP | {"tracking", "config", "validation"})

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.optimum import Array, LeastSquares, as_table, squared_norms
+from experiments.optimum import LeastSquares
+from experiments.tsqr import Array, as_table, squared_norms
 
 MAX_EPOCHS = 2**60
 

@@ -1,0 +1,52 @@
+"""Least squares whose rank may be short: of all minimisers the one of smallest norm, and what counts as null."""
+
+import numpy as np
+
+from experiments.errors import UserError
+
+Array = np.ndarray
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def decomposed(columns: Array) -> tuple[Array, Array, Array]:
+    """The singular value decomposition (u, s, vt). Raises UserError for numbers too large to be squared."""
+    try:
+        return np.linalg.svd(columns, full_matrices=False)
+    except np.linalg.LinAlgError:
+        raise UserError(
+            "the table's numbers are too large for least squares, their squares are beyond 1.8e308; "
+            "divide the columns by a power of ten"
+        ) from None
+
+
+def minimum_norm(columns: Array, goal: Array, offset: Array, scale: Array, n: int) -> tuple[Array, int]:
+    """Solution (features, targets) of columns @ w = goal and the rank; smallest norm of w / scale when short.
+
+    Columns are brought to length 1; a direction counts as null when its singular value is below 16 eps
+    (max(features, sqrt(n)) s_max + |v * cancellation|), where v is the direction and `cancellation` is, for
+    each column, its length before over after centring: what rounding of the values as given can do. Filip's
+    smallest, about 1e-10, stands far above it.
+    """
+    d = columns.shape[1]
+    length = np.linalg.norm(columns, axis=0)
+    before = np.hypot(length, np.sqrt(n) * np.abs(offset))
+    varies = length > 8 * EPS * before
+    length, before = np.where(varies, length, 1.0), np.where(varies, before, 1.0)
+    unit = np.where(varies, columns, 0.0) / length
+    if not varies.any() or not len(columns):
+        return np.zeros((d, goal.shape[1])), 0
+    cancellation, largest = before / length, max(d, np.sqrt(n))
+    u, s, vt = decomposed(unit)
+    kept = s > 16 * EPS * (largest * s[0] + np.linalg.norm(vt * cancellation, axis=1))
+    rank = int(kept.sum())
+    fit = u[:, kept].T @ goal / s[kept, None]
+    v = vt[kept].T
+    if rank == d:
+        return v @ fit / length[:, None], rank
+    # original weights live in the row space diag(length * scale) V = QR: Q R^-T fit has no null part
+    spread = length * scale
+    q, r = np.linalg.qr(v * spread[:, None])
+    scaled = (q @ np.linalg.solve(r.T, fit)) * spread[:, None]
+    scaled += v @ (fit - v.T @ scaled)  # columns of very different units: restore the fit to full precision
+    return scaled / length[:, None], rank
