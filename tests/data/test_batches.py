@@ -75,6 +75,17 @@ def test_an_epoch_from_the_middle_is_the_rest_of_the_same_epoch(shuffle: bool | 
         assert all(torch.equal(a, b) for (a, _), (b, _) in zip(rest, whole[first:], strict=True))
 
 
+@pytest.mark.usefixtures("sizes")
+@pytest.mark.parametrize("shuffle", [True, "blocks", False])
+def test_batches_lie_alike_against_the_cache_lines_wherever_the_epoch_begins(shuffle: bool | str) -> None:
+    """Else the last bits of MKL's products differ, and a resumed run is another run."""
+    batches = Batches(X, Y, 1, shuffle, block_rows=5)
+    whole = [x.data_ptr() % 64 for x, _ in batches.epoch(seeded(4))]
+    assert len(set(whole)) > 1
+    for first in range(15):
+        assert [x.data_ptr() % 64 for x, _ in batches.epoch(seeded(4), first)] == whole[first:]
+
+
 def test_rows_of_inputs_and_targets_stay_together() -> None:
     for shuffle in (True, "blocks"):
         for x, y in Batches(X, Y, 4, shuffle, block_rows=6).epoch(seeded()):

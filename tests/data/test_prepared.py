@@ -17,6 +17,19 @@ def test_plain_table_is_cast_and_whole() -> None:
     assert prepare(crops(15), dtype=torch.float64).x.dtype == torch.float64
 
 
+def test_rows_begin_on_a_cache_line_wherever_their_source_put_them() -> None:
+    """Else the last bits of a product, and so of a run, hang on where its table happens to lie."""
+    memory = torch.arange(40.0, dtype=torch.float64)
+    start = next(i for i in range(8) if memory[i:].data_ptr() % 64)
+    table = Dataset(
+        x=memory[start : start + 10].view(5, 2), y=memory[start : start + 5].view(5, 1),
+        features=("a", "b"), targets=("c",),
+    )  # fmt: skip
+    data = prepare(table, dtype=torch.float64)
+    assert data.x.data_ptr() % 64 == data.y.data_ptr() % 64 == 0
+    assert torch.equal(data.x, table.x) and torch.equal(data.y, table.y)
+
+
 @pytest.mark.parametrize(("share", "held"), [(0.2, 3), (0.5, 8), (0.9, 14), (1 / 15, 1)])
 def test_split_holds_out_rows_once(share: float, held: int) -> None:
     table, rest = split(crops(15), share, 0)

@@ -1,7 +1,13 @@
-"""Memory of freed blocks goes back to the system, so that a stream's peak does not grow with its file."""
+"""Memory for tables: where it begins, and that of freed blocks goes back to the system."""
 
 import ctypes
+import math
 import sys
+
+import numpy as np
+
+CACHE_LINE = 64
+"""Bytes."""
 
 M_MMAP_THRESHOLD = -3
 """The parameter's number in glibc's <malloc.h>, see mallopt(3)."""
@@ -17,3 +23,15 @@ def return_blocks() -> None:
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES)
+
+
+def aligned(shape: tuple[int, ...], dtype: type | np.dtype) -> np.ndarray:
+    """An array like np.empty's that begins on a cache line, as torch's tensors do.
+
+    The last bits of a matrix-vector product can depend on how its operands lie against the cache lines. With every
+    table on one, a batch lies alike in each process, and a run or its second half gives the same bits again.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size].view(dtype).reshape(shape)

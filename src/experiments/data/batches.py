@@ -58,8 +58,9 @@ class Batches:
             return islice(self._through_dataloader(order), first, None)
         if order is None:
             return self._in_order(first)
-        blocks = self._gathered(order[first * self.batch_size :].to(self.x.device))
-        return cut(ahead(blocks, depth=1) if self.large else blocks, self.batch_size)
+        done = first * self.batch_size // self.at_once * self.at_once  # whole blocks, so that batches lie as ever
+        blocks = self._gathered(order[done:].to(self.x.device))
+        return cut(ahead(blocks, depth=1) if self.large else blocks, self.batch_size, first * self.batch_size - done)
 
     def _in_order(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Views of the table's own rows; those of a large table are read into the cache just before."""
@@ -101,14 +102,16 @@ def gather(table: Tensor, rows: Tensor, out: Tensor) -> Tensor:
     return out
 
 
-def cut(blocks: Iterable[tuple[Tensor, Tensor]], size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def cut(blocks: Iterable[tuple[Tensor, Tensor]], size: int, skip: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of x and y as batches of `size` rows: views, but for a batch that reaches over the end of a block.
 
-    The memory of a block may be used again once the next one is asked for.
+    The memory of a block may be used again once the next one is asked for. The first `skip` rows are left out.
     """
     rest: list[tuple[Tensor, Tensor]] = []
     missing = size
     for x, y in blocks:
+        if skip:
+            x, y, skip = x[skip:], y[skip:], max(0, skip - len(x))
         if rest:
             if len(x) < missing:
                 rest.append((x.clone(), y.clone()))

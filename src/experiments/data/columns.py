@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from experiments.data.allocation import aligned
 from experiments.errors import UserError, nearest
 
 log = logging.getLogger("experiments")
@@ -163,7 +164,7 @@ def matrix(columns: list[pl.Series], where: str) -> np.ndarray:
 def side_by_side(columns: list[pl.Series]) -> np.ndarray:
     """(rows, columns) in C order, float32 where every column is, else float64; a missing cell is NaN."""
     kind = pl.Float32 if all(column.dtype == pl.Float32 for column in columns) else pl.Float64
-    table = np.empty((len(columns[0]), len(columns)), np.float32 if kind == pl.Float32 else np.float64)
+    table = aligned((len(columns[0]), len(columns)), np.float32 if kind == pl.Float32 else np.float64)
     # a tile at a time, so that both sides stay in the cache: half the time of polars' own order="c"
     for j in range(0, len(columns), 16):
         strip = pl.DataFrame([column.cast(kind) for column in columns[j : j + 16]]).to_numpy(order="fortran")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from experiments.data.allocation import CACHE_LINE
 from experiments.data.batches import Batches
 from experiments.data.dataset import Dataset, finite, select
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
@@ -119,7 +120,7 @@ def prepare(
             raise UserError(
                 "data: a value is beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true"
             )
-        return x.contiguous(), y.contiguous()
+        return on_cache_line(x.contiguous()), on_cache_line(y.contiguous())
 
     x, y = placed(table)
     assert x is not None and y is not None
@@ -132,6 +133,11 @@ def split(dataset: Dataset, validation: float, split_seed: int) -> tuple[Dataset
         return dataclasses.replace(dataset, held_out=None), dataset.held_out
     mask = held_out_rows(len(dataset.x), validation, split_seed)
     return _rows(dataset, ~mask), _rows(dataset, mask)
+
+
+def on_cache_line(table: Tensor) -> Tensor:
+    """The table, or a copy where it lies otherwise in the processor's memory, see `allocation.aligned`."""
+    return table if table.device.type != "cpu" or table.data_ptr() % CACHE_LINE == 0 else table.clone()
 
 
 def _rows(dataset: Dataset, rows: Tensor) -> Dataset:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from experiments.data.allocation import aligned
 from experiments.data.columns import numbers, numeric, require, side_by_side, unused
 from experiments.data.reading import array, array_names, changed, checked, csv_options, guarded, stamp
 from experiments.errors import UserError
@@ -94,7 +95,10 @@ class Reader:
         if isinstance(mapped, np.memmap) and mapped.flags.c_contiguous:
             start = mapped.offset + block.first * mapped.strides[0]
             width = mapped.shape[1]
-            rows = np.fromfile(block.part.path, mapped.dtype, block.rows * width, offset=start).reshape(-1, width)
+            rows = aligned((block.rows, width), mapped.dtype)
+            with block.part.path.open("rb") as file:
+                file.seek(start)
+                rows = rows[: file.readinto(rows.data.cast("B")) // mapped.strides[0]]
         else:
             rows = np.ascontiguousarray(mapped[block.first : block.first + block.rows])
         if list(names) != self.names:

@@ -208,31 +208,24 @@ class StreamedBatches:
         skipped = first * self.batch_size
         at = next((i for i, end in enumerate(ends) if end > skipped), len(order))
         offset = skipped - (ends[at - 1] if at else 0)
-        blocks = ahead(self._blocks(order[at:], seed, offset))
-        return cut((self.data._placed(rows) for rows in self._gathered(blocks)), self.batch_size)
+        blocks = ahead(self._blocks(order[at:], seed))
+        return cut((self.data._placed(rows) for rows in self._gathered(blocks)), self.batch_size, offset)
 
-    def _blocks(self, order: list[int], seed: int, offset: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """The blocks in `order` and the order of their rows, None for their own; the first without `offset` rows."""
+    def _blocks(self, order: list[int], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The blocks in `order` and the order of their rows."""
         rows = self.data.training
         for b in order:
             table = rows.table(rows.reader.blocks[b])
-            if self.shuffle:
-                yield table, within_block(len(table), seed, b)[offset:]
-            else:
-                yield table[offset:], None
-            offset = 0
+            yield table, within_block(len(table), seed, b) if self.shuffle else torch.arange(len(table))
             del table  # the consumer alone holds it now
 
-    def _gathered(self, blocks: Iterator[tuple[Tensor, Tensor | None]]) -> Iterator[Tensor]:
+    def _gathered(self, blocks: Iterator[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
         """The rows of each block in their order, some whole batches at a time, in memory that the next ones overwrite.
 
         By the consumer, who has the time: reading, which goes on in the background, takes longer than training.
         """
         place = None
         for table, order in blocks:
-            if order is None:
-                yield table
-                continue
             at_once = self.batch_size * max(1, GATHERED // (table.shape[1] * self.batch_size))
             for rows in order.split(at_once):
                 if place is None or len(place) < len(rows):

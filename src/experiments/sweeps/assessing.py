@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from experiments.assessment import NO_RATIO
+from experiments.data.allocation import CACHE_LINE
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared
 from experiments.optimum import Optimum
-from experiments.sweeps.tables import CACHE_LINE
 
 LINE = CACHE_LINE // 8
 CHUNK = 8_000_000

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from experiments.data.allocation import CACHE_LINE
 from experiments.data.prepared import Prepared
 
-CACHE_LINE = 64
 SMALL_PRODUCT = 400
 """Multiplications of one matrix product below which torch uses a loop of its own instead of MKL."""
 
