@@ -138,8 +138,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["resume", str(tmp_path / "run")]) == 0
     assert "has ended" in capsys.readouterr().out
     for words, said in (
-        (["resume"], "the following arguments are required: folder"),
-        (["resume", "a", "b"], "unrecognized arguments: b"),
+        (["resume"], "the following arguments are required: FOLDER; see experiments resume --help"),
+        (["resume", "a", "b"], "resume: b: one argument too many; see experiments resume --help"),
+        (["resume", "a", "--hlp"], "resume: --hlp: no such flag; did you mean --help?"),
         (["resume", str(tmp_path / "nowhere")], "no such folder"),
         (["resume", str(tmp_path)], "no config.json"),
     ):

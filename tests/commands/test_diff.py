@@ -65,6 +65,7 @@ def test_a_changed_config_and_a_missing_result_are_said(two: list[str], tmp_path
     [
         (["first"], "the following arguments are required: RUN"),
         (["first", "secnd"], "secnd: no run below outputs/ is called so; did you mean second?"),
+        (["first", "second", "third"], "diff: third: one argument too many; see experiments diff --help"),
         (["first", "second", "--change"], "--change: no such flag; did you mean --changed?"),
         (["first", "bad"], "bad: result.json is not whole or not JSON"),
     ],

@@ -21,6 +21,8 @@ class Parser(argparse.ArgumentParser):
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """The parsed arguments; the flags may stand anywhere."""
         found, unknown = self.parse_known_intermixed_args(list(arguments))
+        if unknown and not unknown[0].startswith("-"):
+            self.error(f"{unknown[0]}: one argument too many")
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             word = unknown[0].partition("=")[0]

@@ -1,25 +1,19 @@
 """`experiments resume FOLDER`: go on with a run or sweep that was cut off; the bits are those of an undisturbed one."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from experiments.commands.arguments import Parser
 from experiments.errors import UserError
 from experiments.tracking.lock import clear
 from experiments.tracking.stored import stored_config
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"resume: {message}; write experiments resume FOLDER")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Resume a run, or what is left of a sweep; exit status as for the run itself, 0 where it has ended already."""
-    parser = Parser("experiments resume", description=__doc__, allow_abbrev=False)
-    parser.add_argument("folder", help="the folder of an unfinished run or sweep", type=Path)
-    folder = parser.parse_args(arguments).folder.absolute()
+    parser = Parser("resume", description="Go on with a run or sweep that was cut off.")
+    parser.add_argument("folder", metavar="FOLDER", help="the folder of an unfinished run or sweep", type=Path)
+    folder = parser.read(arguments).folder.absolute()
     if (folder / "result.json").exists():
         clear(folder)
         print(f"{folder}: the run has ended; there is nothing to resume")
