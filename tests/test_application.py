@@ -14,7 +14,6 @@ from hydra.core.hydra_config import HydraConfig
 import experiments
 from experiments import __version__, run, runner
 from experiments.__main__ import main
-from experiments.application import compose
 from experiments.errors import UserError
 
 FAST = ["training.epochs=1", "tracking.figures=false"]
@@ -76,11 +75,7 @@ def test_a_run_prints_its_summary_and_leaves_a_folder(capsys: pytest.CaptureFixt
         (["data._target_=experiments.report.Display"], "has no load()"),
         (["dianose"], "did you mean diagnose?"),
         (["seed=1", "typo"], "typo: not an override"),
-        (["--foo"], "no such flag"),
-        (["--cfg", "jobs"], "must be one of job, hydra, all"),
-        (["--config-dir", "nowhere"], "there is no such folder"),
         (["--cfg", "job", "-m"], "only one of them"),
-        (["--experimental-rerun", "x.pickle"], "can run any code"),
         (["training.epochs=1,2"], "add -m to sweep"),
     ],
 )
@@ -191,12 +186,6 @@ def test_config_dir_adds_the_users_groups_and_modules_of_the_current_folder() ->
     plain = json.loads((folder / "config.json").read_text())
     assert plain["model"] == {"_target_": "their_models.Wide", "hidden": 5}
     assert plain["optimizer"]["lr"] == 1e-6 and plain["seed"] == 77
-
-
-def test_compose_takes_config_dir_too(own_groups: Path) -> None:
-    assert compose(["optimizer=gentle", "-cd", "their conf"]).optimizer.lr == 1e-6
-    with pytest.raises(UserError, match="only overrides and --config-dir"):
-        compose(["--cfg=job"])
 
 
 @pytest.mark.usefixtures("own_groups")

@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments import help as help_text
-from experiments.application import compose
+from experiments.composition import compose
 from experiments.config import GROUPS, SECTIONS, Config
 from experiments.places import config_folder
 from experiments.validation import choice_of, config_hash, plain_config, validate

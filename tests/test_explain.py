@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.application import compose
+from experiments.composition import compose
 from experiments.errors import UserError, nearest, one_line
 from experiments.explain import explain
 

@@ -8,7 +8,7 @@ import pytest
 
 from experiments import config as schema
 from experiments import runner
-from experiments.application import compose
+from experiments.composition import compose
 from experiments.config import Config
 from experiments.data.crops import crops
 from experiments.optimum import solve

@@ -1,6 +1,5 @@
-"""The Hydra application: composes, hands the typed config to the runner, and reports. Also `run` for notebooks."""
+"""The Hydra application: hands the typed config to the runner, and reports. Also `run` and `sweep` for notebooks."""
 
-import argparse
 import gc
 import os
 import sys
@@ -9,37 +8,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from experiments.composition import own_hydra, plain, register_resolvers
 from experiments.config import Config
-from experiments.errors import Failure, UserError, nearest
+from experiments.errors import Failure, UserError
 from experiments.explain import explain
+from experiments.flags import check_flags, overrides_first
 from experiments.places import config_folder
 from experiments.quoting import quoted
-from experiments.tracking import names
 from experiments.validation import validate
 
 if TYPE_CHECKING:
     import polars as pl
 
     from experiments.tracking.result import Result
-
-FLAGS = (
-    ("--help", "-h"), ("--hydra-help",), ("--version",), ("--resolve",), ("--run", "-r"), ("--multirun", "-m"),
-    ("--shell-completion", "-sc"),
-)  # fmt: skip
-FLAGS_WITH_VALUE = (
-    ("--cfg", "-c"), ("--package", "-p"), ("--config-path", "-cp"), ("--config-name", "-cn"),
-    ("--config-dir", "-cd"),
-)  # fmt: skip
-
-INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
 @dataclass
@@ -50,7 +38,6 @@ class Outcome:
     error: BaseException | None = None
     rows: list[dict[str, Any]] | None = None
     """A sweep's table."""
-    folder: Path | None = None
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -79,29 +66,6 @@ def run(*overrides: str) -> "Result":
     result = launch(overrides).result
     assert result is not None
     return result
-
-
-def compose(arguments: Sequence[str]) -> Config:
-    """The typed config of a command line of overrides (and --config-dir), composed but not run. Raises UserError."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd")
-    parser.add_argument("overrides", nargs="*")
-    check_flags(arguments)
-    found, unknown = parser.parse_known_intermixed_args(list(arguments))
-    if unknown:
-        raise UserError(f"{unknown[0]}: only overrides and --config-dir go here")
-    overrides = [quoted(word) for word in found.overrides]
-    if found.config_dir:
-        overrides.append(f"hydra.searchpath=[file://{Path(found.config_dir).resolve()}]")
-    register_resolvers()
-    try:
-        with _own_hydra(), hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-            return validate(plain(hydra.compose("config", overrides)))
-    except Exception as error:
-        explained = explain(error)
-        if explained is None:
-            raise
-        raise explained from error
 
 
 def sweep(*overrides: str) -> "pl.DataFrame":
@@ -152,7 +116,7 @@ def launch(
     register_resolvers()
     application = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(task)
     try:
-        with _command_line(_overrides_first(arguments)), _own_hydra(), warnings.catch_warnings():
+        with _command_line(overrides_first(arguments)), own_hydra(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="\\s*Running Hydra app with --multirun")
             application()
     except SystemExit as end:
@@ -166,27 +130,6 @@ def launch(
     if outcome.error is not None:
         raise outcome.error
     return outcome
-
-
-def plain(composed: DictConfig) -> dict[str, Any]:
-    """The composed config as plain Python, interpolations resolved and the paths in it absolute."""
-    content = OmegaConf.to_container(composed, resolve=True)
-    assert isinstance(content, dict)
-    return {str(k): v for k, v in content.items()}
-
-
-def register_resolvers() -> None:
-    """The names of folders in conf/config.yaml: one per composition, whoever asks, however often."""
-    for name, resolver, cached in (
-        ("run_name", names.run_name, True),
-        ("sweep_name", names.stamp, True),
-        ("job_name", _job_name, False),
-    ):
-        OmegaConf.register_new_resolver(name, resolver, use_cache=cached, replace=True)
-
-
-def _job_name(*, _root_: DictConfig) -> str:
-    return names.job_name(_root_.hydra.job.num, _root_.hydra.overrides.task)
 
 
 def refuse_taken_folder(arguments: Sequence[str]) -> None:
@@ -212,60 +155,6 @@ def discard(folder: Path) -> None:
             return
 
 
-def check_flags(arguments: Sequence[str]) -> None:
-    """Refuse what Hydra's own parser would answer with its usage text. Raises UserError."""
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise UserError(f"{message}; see experiments --help")
-
-    parser = Parser(add_help=False, allow_abbrev=False)
-    for flags in FLAGS:
-        parser.add_argument(*flags, action="store_true")
-    for flags in FLAGS_WITH_VALUE:
-        parser.add_argument(*flags, action="append" if "--cfg" in flags else "store")
-    parser.add_argument("--info", "-i", nargs="?", const="all")
-    parser.add_argument("overrides", nargs="*")
-    found, unknown = parser.parse_known_intermixed_args(list(arguments))
-    known = [flag for flags in (*FLAGS, *FLAGS_WITH_VALUE) for flag in flags]
-    for flag in unknown:
-        if flag.startswith("--experimental-rerun"):
-            raise UserError(f"{flag}: reads a pickle, which can run any code; use experiments rerun RUN")
-        raise UserError(f"{flag}: no such flag{nearest(flag, known)}")
-    for word in found.cfg or ():
-        if word not in ("job", "hydra", "all"):
-            raise UserError(f"--cfg {word}: must be one of job, hydra, all")
-    if found.info is not None and found.info not in INFOS:
-        raise UserError(f"--info {found.info}: must be one of {', '.join(INFOS)}")
-    if found.config_dir is not None and not Path(found.config_dir).is_dir():
-        raise UserError(f"--config-dir {found.config_dir}: there is no such folder")
-    for word in found.overrides:
-        if ("=" not in word and not word.startswith("~")) or not word.lstrip("+~").partition("=")[0]:
-            raise UserError(f"{word}: not an override; write key=value")
-    if found.resolve and found.cfg is None and not (found.help or found.hydra_help):
-        raise UserError("--resolve: goes with --cfg only, as --cfg job --resolve")
-    chosen = [f for f in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(found, f)]
-    if len(chosen) > 1:
-        raise UserError(f"--{chosen[0]} and --{chosen[1]}: only one of them can be asked for".replace("_", "-"))
-
-
-def _overrides_first(arguments: Sequence[str]) -> list[str]:
-    """The same words with the flags at the end: Hydra's parser refuses overrides on both sides of a flag."""
-    overrides: list[str] = []
-    flags: list[str] = []
-    with_value = {flag for names in FLAGS_WITH_VALUE for flag in names}
-    words = list(arguments)
-    while words:
-        word = words.pop(0)
-        if not word.startswith("-"):
-            overrides.append(word)
-            continue
-        flags.append(word)
-        if words and (word in with_value or (word in ("--info", "-i") and words[0] in INFOS)):
-            flags.append(words.pop(0))
-    return [*overrides, *flags]
-
-
 @contextmanager
 def _command_line(arguments: Sequence[str]) -> Iterator[None]:
     """Hydra reads sys.argv, and lets exceptions through when HYDRA_FULL_ERROR is set."""
@@ -279,14 +168,3 @@ def _command_line(arguments: Sequence[str]) -> Iterator[None]:
             del os.environ["HYDRA_FULL_ERROR"]
         else:
             os.environ["HYDRA_FULL_ERROR"] = full_error
-
-
-@contextmanager
-def _own_hydra() -> Iterator[None]:
-    """Leave a notebook's own initialised Hydra as it was."""
-    others = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        yield
-    finally:
-        GlobalHydra.instance().hydra = others

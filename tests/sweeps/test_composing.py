@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from experiments.application import plain, register_resolvers
+from experiments.composition import plain, register_resolvers
 from experiments.errors import UserError
 from experiments.explain import explain
 from experiments.places import config_folder

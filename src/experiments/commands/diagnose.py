@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.application import compose
+from experiments.composition import compose
 from experiments.errors import UserError, harmless
 
 if TYPE_CHECKING:  # assembly imports torch, which a refused request should not wait for

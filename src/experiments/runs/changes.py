@@ -47,7 +47,7 @@ def _parsed(word: str) -> Any:
 
 def _chosen(group: str, choice: str) -> Any:
     """The group's node as the command line composes it."""
-    from experiments.application import compose
+    from experiments.composition import compose
     from experiments.validation import plain_config
 
     return plain_config(compose([f"{group}={choice}"]))[group]

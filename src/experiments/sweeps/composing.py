@@ -16,7 +16,7 @@ import orjson
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from experiments.application import plain
+from experiments.composition import plain
 from experiments.config import UNHASHED, Config
 from experiments.errors import UserError
 from experiments.explain import explain

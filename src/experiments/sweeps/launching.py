@@ -16,7 +16,7 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from experiments.application import register_resolvers
+from experiments.composition import register_resolvers
 from experiments.config import OBJECTIVES
 from experiments.errors import DataChanged, Failure, UserError, nearest, one_line
 from experiments.sweeps import results

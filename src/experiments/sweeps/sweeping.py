@@ -103,7 +103,6 @@ def _run(
     finally:
         if outcome := getattr(task, "outcome", None):
             outcome.rows = [session.rows[n] for n in sorted(session.rows)]
-            outcome.folder = session.folder
         summary.show(session)
     if session.failures:
         raise Failure(f"{len(session.failures)} of {len(session.rows)} jobs failed")
