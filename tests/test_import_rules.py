@@ -54,7 +54,7 @@ def rooms(*names: str) -> list[str]:
     return [m for m in MODULES if any(m == f"experiments.{n}" or m.startswith(f"experiments.{n}.") for n in names)]
 
 
-@pytest.mark.parametrize("name", ["config", "errors", "places", "extended_precision"])
+@pytest.mark.parametrize("name", ["config", "errors", "places", "extended_precision", "values"])
 def test_the_ground_floor_imports_nothing_of_ours(name: str) -> None:
     assert ours(imported(MODULES[f"experiments.{name}"])) <= {"errors"} - {name}
 

@@ -112,17 +112,6 @@ def test_hostile_values_stay_one_printable_line() -> None:
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("value", [1, 1.0])
-def test_whole_numbers_serve_as_floats(value: Any) -> None:
-    lr = validate(changed("optimizer.lr", value)).optimizer.lr
-    assert lr == 1.0 and type(lr) is float
-
-
-@pytest.mark.parametrize("value", [True, False, "blocks"])
-def test_shuffle_has_three_values(value: Any) -> None:
-    assert validate(changed("training.shuffle", value)).training.shuffle is value
-
-
 @pytest.mark.parametrize(
     ("optimizer", "holds"),
     [
