@@ -28,6 +28,7 @@ from experiments.tracking.hparams import hparams
 from experiments.tracking.result import LARGEST_LISTED, Result, described, failure, write_result
 from experiments.tracking.tracker import Tracker
 from experiments.training import Look, Progress, fit
+from experiments.tsqr import blas
 from experiments.validation import config_hash, plain_config
 
 log = logging.getLogger("experiments")
@@ -123,7 +124,7 @@ def _train(
     left = None if training.max_seconds is None else max(training.max_seconds - session.train_seconds, 0)
     recorded = progress.epoch  # an epoch that ended without its look is done again
     try:
-        with Interruption(progress, left):
+        with Interruption(progress, left), blas().limit(limits=torch.get_num_threads(), user_api="blas"):
             for look in fit(
                 model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr, experiment.batches,
                 experiment.trained_loss(), experiment.generator, progress,

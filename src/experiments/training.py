@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.batches import Batches
+from experiments.descent import plain_descent
 from experiments.models import Analytic, Model, evaluating, state
 from experiments.optimizers import ManualOptimizer
 
@@ -61,6 +62,7 @@ def fit(
 
     With no epochs at all there is one look, at the start.
     """
+    descend = plain_descent(model, optimizer, loss, batches.batch_size)
     if epochs == 0 and progress.status == "running":
         look = Look(0, 0, rate_at(0, lr, schedule), *evaluate())
         judge(look, model, progress, patience)
@@ -69,14 +71,17 @@ def fit(
         progress.drawn = generator.get_state()
         set_lr(optimizer, rate := rate_at(progress.epoch, lr, schedule))
 
-        for x, y in batches.epoch(generator, first=progress.batch):
-            prediction = model(x)
-            if type(model) is Analytic:
-                model.backward(x, loss.gradient(prediction, y))  # the chain rule by hand
+        for x, y in batches.epoch(generator, first=progress.batch, arrays=descend is not None):
+            if descend is not None:
+                descend(x, y)  # all of the below in one, where it is no more than w -= lr * grad
             else:
-                loss(prediction, y).backward()  # autograd
-            optimizer.step()
-            optimizer.zero_grad()
+                prediction = model(x)
+                if isinstance(model, Analytic):
+                    model.backward(x, loss.gradient(prediction, y))  # the chain rule by hand
+                else:
+                    loss(prediction, y).backward()  # autograd
+                optimizer.step()
+                optimizer.zero_grad()
             progress.batch += 1
             if progress.stop:
                 break

@@ -26,6 +26,17 @@ def seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
+@pytest.mark.usefixtures("sizes")
+@pytest.mark.parametrize("shuffle", [True, "blocks", False])
+@pytest.mark.parametrize("loader", ["tensor", "torch"])
+def test_arrays_are_the_same_batches(shuffle: bool | str, loader: str) -> None:
+    batches = Batches(X, Y, 4, shuffle, block_rows=5, loader=loader)
+    for first in (0, 2):
+        tensors = gathered(batches, seeded(), first)
+        arrays = [(x.copy(), y.copy()) for x, y in batches.epoch(seeded(), first, arrays=True)]
+        assert [(x.tolist(), y.tolist()) for x, y in tensors] == [(x.tolist(), y.tolist()) for x, y in arrays]
+
+
 def gathered(batches: Batches, generator: Generator, first: int = 0) -> list[tuple[Tensor, Tensor]]:
     return [(x.clone(), y.clone()) for x, y in batches.epoch(generator, first)]
 

@@ -18,7 +18,7 @@ from experiments.__main__ import main
 from experiments.application import run
 from experiments.data import reader, stream
 from experiments.data.ahead import ahead
-from experiments.data.batches import Batches, cut
+from experiments.data.batches import Batches, batches, cut
 from experiments.data.order import block_order
 from experiments.data.prepared import prepare
 from experiments.data.reader import Reader, converted
@@ -316,11 +316,15 @@ def test_leaving_early_ends_the_thread_and_errors_come_through():
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 11, 30])
-def test_batches_are_cut_across_blocks(size):
+@pytest.mark.parametrize("skip", [0, 3, 5, 16])
+@pytest.mark.parametrize("arrays", [False, True])
+def test_batches_are_cut_across_blocks(size, skip, arrays):
     x = torch.arange(23.0)[:, None]
     sizes = (5, 0, 1, 1, 9, 7)
-    found = [a.flatten().tolist() for a, _ in cut(zip(x.split(sizes), x.split(sizes), strict=True), size)]
-    assert found == [part.flatten().tolist() for part in x.split(size)]
+    runs = cut(zip(x.split(sizes), x.split(sizes), strict=True), size, skip)
+    found = list(batches(runs, size, arrays))
+    assert [a.flatten().tolist() for a, _ in found] == [part.flatten().tolist() for part in x[skip:].split(size)]
+    assert all(isinstance(a, np.ndarray if arrays else torch.Tensor) for a, _ in found)
 
 
 def test_block_order_keeps_blocks_together_and_is_a_permutation():

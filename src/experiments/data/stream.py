@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from experiments.data.ahead import ahead
 from experiments.data.allocation import return_blocks
-from experiments.data.batches import GATHERED, cut, gather
+from experiments.data.batches import GATHERED, Pair, batches, cut, gather
 from experiments.data.columns import Encoding, require, unlike
 from experiments.data.dataset import Dataset
 from experiments.data.order import block_plan, within_block
@@ -32,7 +32,6 @@ from experiments.spectrum import BatchStability, streamed_batch_stability
 log = logging.getLogger("experiments")
 SAMPLE_ROWS = 10_000
 """Rows kept in memory for the figures."""
-Pair = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -199,8 +198,8 @@ class StreamedBatches:
         self.sizes = [data.training.size(block) for block in data.training.reader.blocks]
         self.per_epoch = -(-sum(self.sizes) // batch_size)
 
-    def epoch(self, generator: Generator, first: int = 0) -> Iterator[Pair]:
-        """The epoch's batches from number `first` on; blocks before it are not read, the draw is the same."""
+    def epoch(self, generator: Generator, first: int = 0, arrays: bool = False) -> Iterator[tuple[Any, Any]]:
+        """The epoch's batches, see `Batches.epoch`; blocks before number `first` are not read."""
         order, seed = list(range(len(self.sizes))), 0
         if self.shuffle:
             order, seed = block_plan(len(order), generator)
@@ -209,7 +208,8 @@ class StreamedBatches:
         at = next((i for i, end in enumerate(ends) if end > skipped), len(order))
         offset = skipped - (ends[at - 1] if at else 0)
         blocks = ahead(self._blocks(order[at:], seed))
-        return cut((self.data._placed(rows) for rows in self._gathered(blocks)), self.batch_size, offset)
+        runs = cut((self.data._placed(rows) for rows in self._gathered(blocks)), self.batch_size, offset)
+        return batches(runs, self.batch_size, arrays)
 
     def _blocks(self, order: list[int], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The blocks in `order` and the order of their rows."""
