@@ -1,4 +1,4 @@
-"""The composer against Hydra's own composition of every job, and the plan that is made of what it composed."""
+"""Composer, form and job against Hydra's own composition of every job; the plan that is made of them."""
 
 import json
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from experiments.composition import plain, register_resolvers
 from experiments.errors import UserError
 from experiments.explain import explain
 from experiments.places import config_folder
-from experiments.sweeps.composing import Composer, Job, config_texts
+from experiments.sweeps.composing import Composer
+from experiments.sweeps.jobs import Job, config_texts
 from experiments.sweeps.packing import MOST_JOBS, plan
-from experiments.sweeps.templates import Template, mark, yaml_list, yaml_scalar
 from experiments.validation import config_hash, plain_config, validate
 
 Loaded = tuple[ConfigLoader, DictConfig]
@@ -134,24 +134,3 @@ def test_packs_are_cut_to_equal_chunks(loaded: Loaded) -> None:
     assert [job.number for pack in packs for job in pack] == list(range(2 * MOST_JOBS + 1))
     assert len(packs) == 3
     assert max(map(len, packs)) - min(map(len, packs)) <= 1
-
-
-def test_a_template_is_filled_at_its_marks() -> None:
-    template = Template(f"a: {mark(1)}\nb: {mark(0)} {mark(1)}\n", 2)
-    assert template.fill(["x", "y"]) == "a: y\nb: x y\n"
-    quoted = Template(f'{{"a": "{mark(0)}"}}', 1, quoted=True)
-    assert quoted.fill(["1.5"]) == '{"a": 1.5}'
-
-
-@given(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=12)))
-def test_a_scalar_is_written_as_omegaconf_writes_it(value: object) -> None:
-    if isinstance(value, str) and "${" in value:
-        return
-    assert f"k: {yaml_scalar(value, type(value))}\n" == OmegaConf.to_yaml(OmegaConf.create({"k": value}))
-
-
-@given(
-    st.lists(st.sampled_from(["seed=1", "model=manual", "data.path='a b'", "x=[1,2]", "y={a: b}", "z=é", "w=${seed}"]))
-)
-def test_overrides_are_listed_as_omegaconf_lists_them(overrides: list[str]) -> None:
-    assert yaml_list(overrides) == OmegaConf.to_yaml(OmegaConf.create(overrides))

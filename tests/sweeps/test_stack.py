@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from experiments import runner
 from experiments.config import GROUPS, Config
 from experiments.sweeps.alone import _job, run_alone
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.packs import run_pack
 from experiments.sweeps.shelf import Shelf
 from experiments.validation import validate

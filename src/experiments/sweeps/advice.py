@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from experiments import assembly, devices
 from experiments.rates import stable_lr
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.validation import validate
 
 log = logging.getLogger("experiments")

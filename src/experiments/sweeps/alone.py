@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from experiments.config import Config
-from experiments.sweeps.composing import Job, Whole
+from experiments.sweeps.forms import Whole
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.packing import unstackable
 from experiments.sweeps.packs import run_pack
 from experiments.sweeps.shelf import Shelf

@@ -20,8 +20,9 @@ from experiments.composition import register_resolvers
 from experiments.config import OBJECTIVES
 from experiments.errors import DataChanged, Failure, UserError, nearest, one_line
 from experiments.sweeps import results
-from experiments.sweeps.composing import Composer, Job
+from experiments.sweeps.composing import Composer
 from experiments.sweeps.early import EarlyFolders
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.packing import Plan, plan
 from experiments.sweeps.progress import Bar
 from experiments.sweeps.workers import WorkerKilled, most_workers, run_packs

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config import UNHASHED, Custom
-from experiments.sweeps.composing import Form, Job, Whole
+from experiments.sweeps.forms import Form, Whole
+from experiments.sweeps.jobs import Job
 
 MOST_JOBS = 512
 """Jobs a pack at most: what a killed sweep loses, and enough for the cost of a step to be its arithmetic."""

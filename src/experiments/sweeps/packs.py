@@ -12,7 +12,7 @@ import torch
 from experiments import devices
 from experiments.data.order import SORTED_ROWS
 from experiments.sweeps import assessing, writing
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.program import program
 from experiments.sweeps.shelf import Shelf, Variant
 from experiments.sweeps.stack import train

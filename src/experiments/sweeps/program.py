@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from experiments import models, optimizers, schedules
 from experiments.optimizers import Rule
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.packing import SWITCHED
 from experiments.sweeps.tables import Tables
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from experiments.errors import one_line
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.packing import plan
 
 LISTED = 20

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from experiments.errors import UserError
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.tracking.files import json_bytes, read_json, remove_leftovers, write_atomically
 from experiments.tracking.hparams import flat
 from experiments.tracking.lock import SWEEP, hold, let_go

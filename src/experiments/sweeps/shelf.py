@@ -8,7 +8,7 @@ from experiments import assembly, devices
 from experiments.data.prepared import Prepared, data_hash
 from experiments.optimum import Optimum
 from experiments.sweeps import assessing
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.validation import validate
 
 KEPT = 16

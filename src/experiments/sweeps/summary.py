@@ -9,7 +9,7 @@ from rich.table import Table
 
 from experiments.errors import one_line
 from experiments.sweeps import results
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.launching import Sweep
 
 BEST = 10

@@ -14,7 +14,7 @@ from experiments.errors import Failure, UserError, one_line
 from experiments.explain import explain
 from experiments.interruption import ended_by_sigterm
 from experiments.sweeps import resuming, summary
-from experiments.sweeps.composing import Job
+from experiments.sweeps.jobs import Job
 from experiments.sweeps.launching import Sweep, key_of
 
 OWN = ("sweep.resume", "sweep.dry_run")

@@ -14,7 +14,7 @@ from safetensors.numpy import save
 
 from experiments.config import UNHASHED
 from experiments.sweeps import event_bytes
-from experiments.sweeps.composing import Job, config_texts
+from experiments.sweeps.jobs import Job, config_texts
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import Result, as_json
 
