@@ -112,17 +112,21 @@ def test_text_among_numbers_is_named_and_columns_of_text_are_left_out(data, endi
 
 TEXTS = {
     "": "the file is empty",
-    "\n\n": "empty CSV",
+    "\n\n": "the file is empty, apart from blanks",
+    "  \n \n": "the file is empty, apart from blanks",
+    "a,b,y\n\n\n": "the table has no rows",
     "a,b,y\n": "the table has no rows",
     "a,b,y": "the table has no rows",
     "a,a,y\n1,2,3\n": "two columns are called a",
     "a, a ,y\n1,2,3\n": "two columns are called a",
-    "a,,\n1,2,3\n": "two columns are called nothing",
+    "a,Unnamed: 1,\n1,2,3\n": "there is no column y; there are a, Unnamed: 1, Unnamed: 2",
+    "Unnamed: 1,,y\n1,2,3\n": "two columns are called Unnamed: 1",
     "a,y\n1,1\n2e308,2\n3,3\n": "row 2, column a is inf: infinite, or beyond 1.8e308",
     "a,y\n1,1\n2,-2e308\n3,3\n": "row 2, column y is -inf: infinite, or beyond 1.8e308",
     "a,y\n1,2\n3\n4,5\n": "row 2, column y is missing",
     "a,y\n1,2\n3,4,5\n": "a line has more cells than the header",
-    'a,y\n1,"2\n3,4\n': "may be cut off or damaged",
+    'a,y\n1,"2\n3,4\n': "a quotation mark is not closed",
+    'a,b,y\n1,2"3,3\n4,5,6\n7,8,9\n': "a quotation mark is not closed, or stands inside a cell",
 }
 
 

@@ -19,9 +19,10 @@ from experiments.application import run
 from experiments.data import reader, stream
 from experiments.data.ahead import ahead
 from experiments.data.batches import Batches, batches, cut
+from experiments.data.cache import converted
 from experiments.data.order import block_order
 from experiments.data.prepared import prepare
-from experiments.data.reader import Reader, converted
+from experiments.data.reader import Reader
 from experiments.data.splitting import held_by_hash
 from experiments.data.stream import Stream, prepare_stream
 from experiments.data.table import Table

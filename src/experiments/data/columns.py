@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from experiments.data.allocation import aligned
+from experiments.data.dialect import NAMELESS
 from experiments.errors import UserError, nearest
 
 log = logging.getLogger("experiments")
@@ -99,6 +100,18 @@ def unused(frame: pl.DataFrame, names: Sequence[str], one_hot: bool) -> str:
     else:
         hint = "; data=table has data.one_hot for categories, a stream takes numbers"
     return f"not used: {listed}, which {'holds' if len(names) == 1 else 'hold'} {' and '.join(sorted(kinds))}{hint}"
+
+
+def named(names: Sequence[str]) -> list[str]:
+    """The columns that have a name: one without is most often the rows' number, or nothing. The others are told."""
+    left = [name for name in names if NAMELESS.fullmatch(name)]
+    if left:
+        log.warning(
+            "not used: %s, which %s no name; data.inputs can name %s",
+            ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else ""),
+            *(("has", "it") if len(left) == 1 else ("have", "them")),
+        )
+    return [name for name in names if name not in left]
 
 
 def numeric(column: pl.Series) -> bool:

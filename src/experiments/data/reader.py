@@ -1,9 +1,6 @@
 """Blocks of rows from files of any size: Parquet (a file or a folder of them), NPY, and CSV by way of a cache."""
 
-import hashlib
 import logging
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from experiments.data.allocation import aligned
-from experiments.data.columns import numbers, numeric, require, side_by_side, unused
-from experiments.data.reading import array, array_names, changed, checked, csv_options, guarded, stamp
+from experiments.data.cache import converted
+from experiments.data.columns import named, numbers, numeric, require, side_by_side, unused
+from experiments.data.reading import array, array_names, changed, checked, guarded, stamp
 from experiments.errors import UserError
 
 log = logging.getLogger("experiments")
@@ -47,7 +45,7 @@ class Reader:
     def __init__(self, path: Path, block_rows: int) -> None:
         """Looks at names and sizes only. Raises UserError."""
         self.path = path
-        self.parts = [opened(p, path if path.is_file() else p) for p in files(path)]
+        self.parts = [opened(p, path if path.is_file() else p) for p in files(path, self)]
         self.names = columns(self.parts[0])
         for part in self.parts[1:]:
             require(columns(part), self.names, f"data.path={part.path}")
@@ -65,7 +63,7 @@ class Reader:
 
     def inputs(self, targets: Sequence[str]) -> list[str]:
         """Every other column of an array, or of a table every other one of numbers, dates or booleans."""
-        part, rest = self.parts[0].path, [name for name in self.names if name not in targets]
+        part, rest = self.parts[0].path, named([name for name in self.names if name not in targets])
         if part.suffix.lower() == NPY:
             return rest
         with guarded(part):
@@ -129,15 +127,17 @@ class Reader:
         )
 
 
-def files(path: Path) -> list[Path]:
+def files(path: Path, reader: object = None) -> list[Path]:
     """The files to read, in the order of their names; a CSV file's is its cache."""
     if path.is_dir():
-        found = sorted(path.glob("**/*.parquet"))
+        found = [p for p in sorted(path.glob("**/*.parquet")) if not p.is_dir()]
+        for part in found:
+            checked(part)
         if not found:
             raise UserError(f"data.path={path}: the folder holds no Parquet file")
         return found
     if checked(path, FORMATS) in (".csv", ".tsv"):
-        return [converted(path)]
+        return [converted(path, reader)]
     return [path]
 
 
@@ -157,23 +157,3 @@ def columns(part: Part) -> list[str]:
         if part.path.suffix.lower() == NPY:
             return array_names(array(part.path, mapped=True).shape[1])
         return pl.scan_parquet(part.path, glob=False).collect_schema().names()
-
-
-def converted(path: Path) -> Path:
-    """The Parquet copy of a CSV file in the user's cache, made once for each state of the file, whole or not at all."""
-    before = stamp(path)
-    name = hashlib.sha256(repr((str(path.resolve()), before)).encode()).hexdigest()[:24]
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "experiments"
-    copy = root / f"{path.stem}-{name}.parquet"
-    if copy.exists():
-        return copy
-    root.mkdir(parents=True, exist_ok=True)
-    unfinished = root / f".{copy.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        with guarded(path, before):
-            rows = pl.scan_csv(path, **csv_options(path))
-            rows.sink_parquet(unfinished, compression="lz4", row_group_size=65_536)
-        unfinished.replace(copy)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return copy

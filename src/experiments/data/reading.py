@@ -1,6 +1,5 @@
 """A file to a polars frame, whatever its format; what is wrong with a file is said in one line, by name."""
 
-import csv
 import io
 import os
 import re
@@ -10,24 +9,20 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
+from experiments.data.dialect import csv_options, filled
 from experiments.errors import DataChanged, UserError, nearest, one_line
 
 FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npy", ".npz")
-MISSING = ["", "NA", "N/A", "null", "NULL", "nan", "NaN"]
-"""Texts that stand for a missing cell in CSV and TSV."""
 DAMAGED = (
     pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error,
     NotImplementedError,  # zipfile's word for a compression that it lacks
     tokenize.TokenError, SyntaxError, ValueError, EOFError, OSError, MemoryError,
 )  # fmt: skip
 """What the libraries raise for a file that is cut off, or is not what its name says."""
-HEAD = 65_536
-"""Characters below a CSV file's header that its decimal sign is told from."""
 
 
 def read(path: Path) -> pl.DataFrame:
@@ -35,7 +30,7 @@ def read(path: Path) -> pl.DataFrame:
     suffix = checked(path)
     with guarded(path):
         if suffix in (".csv", ".tsv"):
-            frame = pl.read_csv(path, **csv_options(path))
+            frame = filled(pl.read_csv(path, **csv_options(path)))
         elif suffix == ".parquet":
             with no_backtraces():
                 frame = pl.read_parquet(path, glob=False)
@@ -97,40 +92,19 @@ def validation_file() -> Iterator[None]:
         raise type(error)(str(error).replace("data.path=", "data.validation_path=", 1)) from error
 
 
-def csv_options(path: Path, headed: bool = True) -> dict[str, Any]:
-    """How this CSV or TSV file is read: types from all the rows, dates as dates. Raises UserError.
-
-    Columns stand apart by a tab in TSV, else by a comma, or by a semicolon where the header has no comma. In a file of
-    semicolons a comma in numbers is the decimal sign, if no number there has a point. Names lose the blanks around
-    them. Names that occur twice are refused, which polars would rename without a word, unless the first line is no
-    header.
-    """
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        line = file.readline()
-        head = file.read(HEAD)
-    separator = "\t" if path.suffix.lower() == ".tsv" else ";" if ";" in line and "," not in line else ","
-    undated = re.sub(r"\d+\.\d+\.\d+", "", head)  # 24.12.2024 has no decimal point
-    decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", undated)
-    lines = (line + head).splitlines(keepends=True)
-    names = [name.strip() for name in next(csv.reader(lines, delimiter=separator), [])]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice and headed:
-        raise UserError(
-            f"data.path={path}: two columns are called {twice[0] or 'nothing'}; rename one, names must be unique"
-        )
-    return {
-        "separator": separator, "decimal_comma": decimal_comma, "new_columns": names, "infer_schema_length": None,
-        "try_parse_dates": True, "null_values": MISSING, "glob": False,
-    }  # fmt: skip
-
-
 def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
     """The format of an existing, non-empty file, as its suffix in lower case. Raises UserError."""
     if path.is_dir():
         raise UserError(f"data.path={path}: is a folder; data=table reads one file, data=stream a folder of Parquet")
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"data.path={path}: is a link that leads to no file")
     if not path.exists():
         near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
         raise UserError(f"data.path={path}: there is no such file{near}")
+    if not path.is_file():  # opening a pipe would wait for whoever writes into it
+        raise UserError(
+            f"data.path={path}: is a pipe or a device; a table is read more than once, so it must be a file"
+        )
     suffix = path.suffix.lower()
     if suffix not in formats:
         raise UserError(f"data.path={path}: its ending must be one of {', '.join(formats)}")
@@ -161,6 +135,8 @@ def unreadable(path: Path, error: Exception) -> UserError:
         hint = "a line has more cells than the header"
     elif "utf-8" in reason.lower():
         hint = "it is not in UTF-8; save it in that encoding"
+    elif "CSV malformed" in reason or 'could not parse `"' in reason:
+        hint = "a quotation mark is not closed, or stands inside a cell; it may be cut off"
     elif "allow_pickle" in reason or "Python objects" in reason:
         hint = "it holds Python objects, which are not read; save numbers"
     elif "pickled" in reason:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from experiments.data.columns import TEXT, Encoding, matrix, numbers, numeric, require, unlike, unused, words
+from experiments.data.columns import TEXT, Encoding, matrix, named, numbers, numeric, require, unlike, unused, words
 from experiments.data.dataset import Dataset
 from experiments.data.reading import read, validation_file
 from experiments.data.splitting import held_out_rows
@@ -78,7 +78,7 @@ class Table:
                 raise UserError("data.inputs=[]: at least one column is needed")
             unlike(self.inputs, targets)
             return [*self.inputs, *(n for n in self.one_hot or () if n not in self.inputs)]
-        rest = [n for n in frame.columns if n not in targets and n != self.validation_column]
+        rest = named([n for n in frame.columns if n not in targets and n != self.validation_column])
         kept = [n for n in rest if n in (self.one_hot or ()) or numeric(frame[n])]
         left = [n for n in rest if n not in kept]
         if left and kept:

@@ -74,7 +74,7 @@ def read_table(path: str) -> pl.DataFrame:
 
     Raises UserError or Failure.
     """
-    from experiments.data import reading
+    from experiments.data import dialect, reading
 
     file = Path(path)
     try:
@@ -85,7 +85,7 @@ def read_table(path: str) -> pl.DataFrame:
             separator = next((mark for mark in "\t,;" if mark in first), ",")
             if all(_is_number(cell) for cell in first.split(separator)):
                 numbers = {"separator": separator, "has_header": False, "new_columns": None}
-                return pl.read_csv(file, **{**reading.csv_options(file, headed=False), **numbers})
+                return pl.read_csv(file, **{**dialect.csv_options(file, headed=False), **numbers})
         return reading.read(file)
     except (UserError, Failure) as error:  # the reader speaks of the table that a run is trained on
         raise type(error)(str(error).replace("data.path=", "", 1)) from None

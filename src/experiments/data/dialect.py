@@ -1,0 +1,101 @@
+"""How a CSV or TSV file is written, told from its first lines: separator, decimal sign, line ends, names of columns."""
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from experiments.errors import UserError
+
+MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "nan", "NaN"]
+"""Texts that stand for a missing cell."""
+HEAD = 65_536
+"""Bytes below the header that the decimal sign is told from."""
+OTHER = {
+    b"\x1f\x8b": "compressed (gzip); unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd); unpack it first",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"PAR1": "Parquet; give it the ending .parquet",
+    b"ARROW1": "Arrow; give it the ending .arrow",
+}
+"""What files of other formats begin with."""
+NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__")
+"""What pandas calls a column without a name, mostly the rows' numbers; `csv_options` does too."""
+
+
+def csv_options(path: Path, headed: bool = True) -> dict[str, Any]:
+    """How polars is to read this file: types from all the rows, dates as dates. Raises UserError.
+
+    Columns stand apart by a tab in TSV, else by the one of comma, semicolon, tab and bar that the header has most of.
+    In a file of semicolons a comma in numbers is the decimal sign, if no number there has a point. Names lose the
+    blanks around them, a column without one gets pandas' `Unnamed: 3`. Names that occur twice are refused, which polars
+    would rename without a word, unless the first line is no header.
+    """
+    skipped, line, head = first_lines(path)
+    bare = re.sub(r'"[^"]*"', "", line)
+    tsv = path.suffix.lower() == ".tsv"
+    separator = "\t" if tsv and "\t" in bare else max(",;\t|", key=bare.count)
+    undated = re.sub(r"\d+\.\d+\.\d+", "", head)  # 24.12.2024 has no decimal point
+    decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", undated)
+    lines = io.StringIO(line + head, newline="")
+    names = [name.strip() for name in next(csv.reader(lines, delimiter=separator), [])]
+    names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
+    if headed and (twice := sorted({n for n in names if names.count(n) > 1})):
+        raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename one, names must be unique")
+    options = {
+        "separator": separator, "decimal_comma": decimal_comma, "new_columns": names, "infer_schema_length": None,
+        "try_parse_dates": True, "null_values": MISSING, "glob": False,
+    }  # fmt: skip
+    if skipped:
+        options["skip_lines"] = skipped
+    if line.endswith("\r"):
+        options["eol_char"] = "\r"
+    return options
+
+
+def first_lines(path: Path) -> tuple[int, str, str]:
+    """How many blank lines come first, the line after them, and some text below it. Raises UserError unless UTF-8."""
+    with path.open("rb") as file:
+        found = file.readline(2**24)
+        skipped = 0
+        while found and not found.lstrip(b"\xef\xbb\xbf").strip():
+            found, skipped = file.readline(2**24), skipped + 1
+        below = file.read(HEAD)
+    for start, what in OTHER.items():
+        if found.startswith(start):
+            raise UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}: it is {what}")
+    if not found:
+        raise UserError(f"data.path={path}: the file is empty, apart from blanks")
+    if found.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in found:
+        raise _unread(path, "UTF-16, perhaps")
+    try:
+        text = found.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _unread(path, "Windows-1252, perhaps") from None
+    head = below.decode(errors="replace")
+    line, end, rest = text.partition("\r")
+    if end and rest not in ("", "\n"):  # lines that end in \r alone, as on old Macs
+        return skipped, line + end, rest + head
+    return skipped, text, head
+
+
+def filled(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a frame read from CSV without those where every cell is missing: blank lines."""
+    if frame.width < 2 or any(column.null_count() == 0 for column in frame):
+        return frame
+    return frame.filter(some_cell())
+
+
+def some_cell() -> pl.Expr:
+    """Holds for a row that is no blank line."""
+    return ~pl.all_horizontal(pl.all().is_null())
+
+
+def _unread(path: Path, guess: str) -> UserError:
+    kind = path.suffix.lower()[1:]
+    return UserError(
+        f"data.path={path}: cannot be read as {kind}: it is not in UTF-8 ({guess}); save it in that encoding"
+    )
