@@ -23,6 +23,11 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+def opened(source: type[Table] | type[Stream], path: str) -> object:
+    found = source(path=path, targets=["y"])
+    return found.load() if isinstance(found, Table) else found.open()
+
+
 AS_WRITTEN = {
     "blank lines at the end": PLAIN + "\n\n",
     "a blank line after each": PLAIN.replace("\n", "\n\n"),
@@ -76,14 +81,14 @@ OTHER_CONTENT = {
 def test_what_is_no_csv_is_said_to_be_what_it_is(case: str, source: type[Table] | type[Stream]) -> None:
     content, said = OTHER_CONTENT[case]
     Path("t.csv").write_bytes(content)
-    with pytest.raises(UserError, match="t.csv: cannot be read as csv: ") as caught:
-        source(path="t.csv", targets=["y"]).load() if source is Table else source(path="t.csv", targets=["y"]).open()  # type: ignore[union-attr]
+    with pytest.raises(UserError, match=r"t\.csv: cannot be read as csv: ") as caught:
+        opened(source, "t.csv")
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_parquet_called_csv_is_told(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1.0], "y": [2.0]}).write_parquet(tmp_path / "p.csv")
-    with pytest.raises(UserError, match="it is Parquet; give it the ending .parquet"):
+    with pytest.raises(UserError, match=r"it is Parquet; give it the ending \.parquet"):
         csv_options(tmp_path / "p.csv")
 
 
@@ -110,8 +115,7 @@ def test_what_is_no_file_is_refused_and_never_waited_for(source: type[Table] | t
 
     def ask(path: str) -> str:
         with pytest.raises(UserError) as caught:
-            found = source(path=path, targets=["y"])
-            found.load() if isinstance(found, Table) else found.open()
+            opened(source, path)
         return str(caught.value)
 
     assert "pipe.csv: is a pipe or a device" in ask("pipe.csv")
