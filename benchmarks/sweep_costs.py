@@ -17,7 +17,7 @@ from typing import Any
 from sweep import files_only
 
 import experiments
-from experiments.sweeps import launching, packs, sweeping
+from experiments.sweeps import launching, outcomes, packs, sweeping
 
 PARTS = {
     "overrides of every job": (sweeping, "jobs_of"),
@@ -26,9 +26,9 @@ PARTS = {
     "folders and texts": (packs.Pack, "begin"),
     "training": (packs.Pack, "train"),
     "results and events": (packs.Pack, "finish"),
-    "rows of the table": (launching.Sweep, "_done"),
-    "results.csv": (launching.Sweep, "write_table"),
-    "returns to the sweeper": (launching.Sweep, "_returned"),
+    "rows of the table": (outcomes.Outcomes, "enter"),
+    "results.csv": (outcomes.Outcomes, "write_table"),
+    "returns to the sweeper": (outcomes.Outcomes, "returned"),
     "the whole": (sweeping, "sweep"),
 }
 

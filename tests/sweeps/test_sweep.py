@@ -17,7 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from experiments import sweep
 from experiments.__main__ import main
 from experiments.errors import Failure
-from experiments.sweeps import launching, packs
+from experiments.sweeps import packs
+from experiments.sweeps.outcomes import Outcomes
 from experiments.sweeps.resuming import held
 from experiments.validation import config_hash
 
@@ -142,7 +143,7 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_runs_the_rest(
 def test_ctrl_c_ends_workers_and_forgets_nothing_that_they_finished(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, told = launching.Sweep._done, []
+    whole, told = Outcomes.enter, []
 
     def interrupted(self, job, result):
         if not told:
@@ -150,7 +151,7 @@ def test_ctrl_c_ends_workers_and_forgets_nothing_that_they_finished(
             raise KeyboardInterrupt
         whole(self, job, result)
 
-    monkeypatch.setattr(launching.Sweep, "_done", interrupted)
+    monkeypatch.setattr(Outcomes, "enter", interrupted)
     assert main(["-m", "seed=range(1,5)", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 130
     assert not multiprocessing.active_children()
     finished = [p for p in jobs(folder()) if (p / "result.json").exists()]

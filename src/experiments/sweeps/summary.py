@@ -1,6 +1,7 @@
 """What a sweep shows at its end: the best ten, the spread over seeds, the failures."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.table import Table
 from experiments.errors import one_line
 from experiments.sweeps import results
 from experiments.sweeps.jobs import Job
-from experiments.sweeps.launching import Sweep
+from experiments.sweeps.outcomes import Outcomes
 
 BEST = 10
 
@@ -31,33 +32,33 @@ class Terminal(Console):
         raise BrokenPipeError
 
 
-def show(session: Sweep) -> None:
+def show(outcomes: Outcomes, folder: Path) -> None:
     """Print the summary of the jobs that have ended."""
-    rows = [session.rows[n] for n in sorted(session.rows)]
+    rows = outcomes.table()
     if not rows:
         return
     console = Terminal()
-    metric = session.objective or next(
+    metric = outcomes.objective or next(
         (name for name in ("validation_loss", "gap") if any(r.get(name) is not None for r in rows)), "train_loss"
     )
     counts = {s: sum(r["status"] == s for r in rows) for s in dict.fromkeys(r["status"] for r in rows)}
     console.print(f"{len(rows)} jobs: " + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in counts.items()))
     best = results.best(rows, metric, BEST)
     if best:
-        columns = ["number", *session.varied, "train_loss", metric, "epochs"]
+        columns = ["number", *outcomes.varied, "train_loss", metric, "epochs"]
         _table(console, f"best {len(best)} by {metric}", dict.fromkeys(columns), best)
-    if best and "seed" in session.varied:
-        summary = results.over_seeds(rows, session.varied, metric)
-        others = [v for v in session.varied if v != "seed"]
+    if best and "seed" in outcomes.varied:
+        summary = results.over_seeds(rows, outcomes.varied, metric)
+        others = [v for v in outcomes.varied if v != "seed"]
         columns = [*others, "seeds", "without", "mean", "std", "min", "max"]
         _table(console, f"{metric} over seeds", dict.fromkeys(columns), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
-    for job, reason in session.failures:
+    for job, reason in outcomes.failures:
         said = one_line(f"failed: job {job.number} ({' '.join(job.overrides)}): {reason}")
         console.print(said, markup=False, soft_wrap=True)
-    console.print(f"folder: {session.folder}", soft_wrap=True)
-    console.print(f"look:   experiments board {session.folder}", soft_wrap=True)
+    console.print(f"folder: {folder}", soft_wrap=True)
+    console.print(f"look:   experiments board {folder}", soft_wrap=True)
 
 
 def not_run(jobs: Sequence[Job]) -> None:

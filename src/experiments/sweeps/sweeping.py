@@ -1,50 +1,19 @@
 """From the arguments of `-m` to jobs, and from finished jobs to a summary. What the sweeper plugin hands over to."""
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
-from experiments.errors import Failure, UserError, one_line
+from experiments.errors import Failure, UserError
 from experiments.explain import explain
 from experiments.interruption import ended_by_sigterm
 from experiments.sweeps import resuming, summary
 from experiments.sweeps.jobs import Job
-from experiments.sweeps.launching import Sweep, key_of
-
-OWN = ("sweep.resume", "sweep.dry_run")
-"""Keys that speak of the session, not of its jobs."""
-
-
-def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[str]], set[str]]:
-    """The overrides of every job, in the order in which Hydra counts them, and the keys that are swept."""
-    parser = OverridesParser.create(config_loader=context.config_loader)
-    lists: dict[str, list[str]] = {}
-    swept = set()
-    for override in parser.parse_overrides(list(arguments)):
-        name = override.get_key_element()
-        if override.is_sweep_override():
-            swept.add(key_of(name))
-            if not override.is_discrete_sweep():
-                raise UserError(f"{override.input_line}: an interval has no end of values; use range or a list")
-            try:
-                lists[name] = [f"{name}={value}" for value in override.sweep_string_iterator()]
-            except (ValueError, TypeError, ArithmeticError) as error:
-                raise UserError(f"{override.input_line}: {one_line(error)}") from None
-        elif key_of(name) not in OWN:
-            lists[name] = [_single(override, name)]
-    return [list(job) for job in itertools.product(*lists.values())], swept
-
-
-def _single(override: Override, name: str) -> str:
-    if override.is_delete():
-        return override.input_line or name
-    return f"{name}={override.get_value_element_as_str()}"
+from experiments.sweeps.launching import Sweep
+from experiments.sweeps.overrides import OWN, job_name, jobs_of, key_of, varied_keys
 
 
 def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None, launcher: Any,
@@ -58,7 +27,7 @@ def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, s
         return _foreign(batches, launcher, config)
     resumed = config.sweep.resume
     if resumed is not None:
-        session.folder = _absolute(resumed)
+        session.folders.root = _absolute(resumed)
         with read_write(config), open_dict(config):
             config.hydra.sweep.dir = str(session.folder)
     jobs = session.composed(batches, range(len(batches)))
@@ -102,16 +71,16 @@ def _run(
         raise
     finally:
         if outcome := getattr(task, "outcome", None):
-            outcome.rows = [session.rows[n] for n in sorted(session.rows)]
-        summary.show(session)
-    if session.failures:
-        raise Failure(f"{len(session.failures)} of {len(session.rows)} jobs failed")
+            outcome.rows = session.outcomes.table()
+        summary.show(session.outcomes, session.folder)
+    if failures := session.outcomes.failures:
+        raise Failure(f"{len(failures)} of {len(session.outcomes.rows)} jobs failed")
     return returns
 
 
 def _unfinished(session: Sweep, jobs: Sequence[Job], word: str) -> str:
     """Print the jobs that were not run; the line that says how to go on."""
-    left = [job for job in jobs if job.number not in session.results]
+    left = [job for job in jobs if job.number not in session.outcomes.results]
     summary.not_run(left)
     done = len(jobs) - len(left)
     return f"{word}: {done} of {len(jobs)} jobs finished; go on with `experiments resume {session.folder}`"
@@ -133,16 +102,13 @@ def _fixed(
 
 def _foreign(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) -> list[Any]:
     """The jobs under a launcher that is not ours, each told its folder."""
-    from experiments.sweeps.launching import varied_keys
-    from experiments.tracking import names
-
     if config.sweep.resume is not None:
         raise UserError("sweep.resume: only the stacked launcher goes on with a sweep; leave out hydra/launcher")
     folder, varied = _absolute(str(config.hydra.sweep.dir)), varied_keys(batches)
     resuming.write(folder, [], [], None)
     told = []
     for number, overrides in enumerate(batches):
-        name = names.job_name(number, (o for o in overrides if key_of(o) in varied))
+        name = job_name(number, overrides, varied)
         told.append([*overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{name}'"])
     returns = launcher.launch(told, initial_job_idx=0)
     failed = [r for r in returns if r.status.name == "FAILED"]

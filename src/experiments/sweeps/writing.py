@@ -166,12 +166,3 @@ class Weights:
             **{f"trained.{k}": v for k, v in plain.items()},
             **{f"scaling.{k}": v.numpy() for k, v in vars(self._scaling).items()},
         }
-
-
-def failed(job: Job, folder: str, result: Result) -> None:
-    """The folder of a job that was refused: its overrides, and result.json with the reason."""
-    from experiments.sweeps.templates import yaml_list
-
-    os.makedirs(f"{folder}/.hydra", exist_ok=True)
-    write_file(f"{folder}/.hydra/overrides.yaml", yaml_list(job.overrides).encode())
-    write_whole(f"{folder}/result.json", orjson.dumps(as_json(result), option=RESULT))
