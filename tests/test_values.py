@@ -78,7 +78,7 @@ def test_paths_are_made_absolute_from_here_and_home(tmp_path: Path, monkeypatch:
         ("pair", [0.5, 1], "a.pair=[0.5, 1.0]: must be below 1"),
         ("pair", None, "a.pair=null: must be a list, as [a,b]"),
         ("names", "temp", "a.names=temp: must be a list, as [temp]"),
-        ("names", [None], "a.names=[None]: must be a text"),
+        ("names", [None], "a.names=[None]: must be a list of texts; put quotes around null"),
         ("units", ["°F"], "a.units=['°F']: must be pairs, as {a: b}"),
         ("units", {"a": 1}, "a.units={'a': 1}: must be a text"),
         ("word", "uniforn", "a.word=uniforn: must be one of uniform, normal; did you mean uniform?"),

@@ -1,6 +1,7 @@
 """One value of a config against the annotated type and the rules of its key: taken as it is to be, or refused."""
 
 import dataclasses
+import json
 import math
 import os
 import types
@@ -26,7 +27,7 @@ def checked(path: str, field: dataclasses.Field, value: Any, problems: list[str]
 
 
 def _typed(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
-    """`value` as the annotated type. Whole numbers serve as floats; nothing else is converted."""
+    """`value` as the annotated type. Whole numbers serve as floats, and as texts in a list of them."""
     if isinstance(kind, types.UnionType):
         if value is None:
             return None
@@ -40,8 +41,15 @@ def _typed(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
             raise ValueError(f"must be a list, as [{'a,b' if value is None else value}]")
         if len(value) != rules.get("length", len(value)):
             raise ValueError(f"must have {rules['length']} entries")
-        return [_typed(typing.get_args(kind)[0], v, rules) for v in value]
+        entries = typing.get_args(kind)[0]
+        if entries is str:  # columns may be called 2020
+            value = [str(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in value]
+            if odd := [v for v in value if not isinstance(v, str)]:
+                raise ValueError(f"must be a list of texts; put quotes around {'null' if odd[0] is None else odd[0]}")
+        return [_typed(entries, v, rules) for v in value]
     if typing.get_origin(kind) is dict:
+        if isinstance(value, str) and value.startswith("{"):
+            value = _from_json(value)  # as `quoting` writes names that Hydra's grammar can't
         if not isinstance(value, Mapping):
             raise ValueError("must be pairs, as {a: b}")
         return {str(k): _typed(typing.get_args(kind)[1], v, rules) for k, v in value.items()}
@@ -57,6 +65,13 @@ def _typed(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be a finite number" + _or_special(rules))
     return value
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _float(value: int) -> float:
