@@ -69,7 +69,7 @@ def test_the_default_config_is_valid_and_typed() -> None:
         ("data.validation", 1, "below 1"),
         ("data.validation", -0.1, "at least 0"),
         ("data.inputs", "temp", "must be a list"),
-        ("data.inputs", [1], "a text"),
+        ("data.inputs", [None], "a list of texts"),
         ("data.loader", "tensors", "did you mean tensor?"),
         ("device.dtype", "float16", "one of float32, float64"),
         ("device.threads", 0, "at least 1"),

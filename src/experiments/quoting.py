@@ -12,8 +12,8 @@ def quoted(override: str) -> str:
     """The override with quotes around those values that hold letters or signs beyond ASCII.
 
     Hydra's grammar has none outside quotes, so that `data.units={temp: °F}`, `data.targets=[größe]` or a path with an
-    accent would be refused. What is in quotes, and what has an interpolation, stays as it is. Names before a colon can't
-    have quotes there at all: pairs with such names, `data.units={größe: cm, 'a=b': mm}`, become JSON within quotes.
+    accent would be refused. What is in quotes, and what has an interpolation, stays as it is. Names before a colon
+    can have no quotes at all: pairs with such names, `data.units={größe: cm, 'a=b': mm}`, become JSON within quotes.
     """
     key, sign, value = override.partition("=")
     if "${" in value:
