@@ -65,6 +65,13 @@ def test_every_model_optimizer_schedule_and_patience(model: str, optimizer: str,
         {"data__block_rows": 4, "training": {"epochs": 9, "shuffle": "blocks"}},
         {"training": {"epochs": 9, "batch_size": None}},
         {"dtype": "float64", "model__bias": False},
+        {
+            "data": "synthetic",
+            "data__n_rows": 1000,
+            "data__n_features": 13,
+            "optimizer__lr": 0.02,
+            "training": {"epochs": 9, "batch_size": 50},  # lies otherwise against the cache lines after each step
+        },
         {"loss": "huber", "tracking": {"tensorboard": True, "figures": True}},
     ],
 )
