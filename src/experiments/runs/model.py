@@ -113,7 +113,7 @@ class Model:
     def _build(self) -> "nn.Module":
         import torch
 
-        from experiments import assembly, models
+        from experiments import factories, models
         from experiments.config import Custom
 
         if self.weight is not None and self.bias is not None:
@@ -130,8 +130,8 @@ class Model:
         try:
             if own._target_.startswith("torch."):  # a stranger's config could ask for any size: look before it is made
                 with torch.device("meta"):
-                    assembly.build_custom_model(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors)
-            module = assembly.build_custom_model(own, *sizes, torch.Generator())
+                    factories.build_custom_model(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors)
+            module = factories.build_custom_model(own, *sizes, torch.Generator())
             module.load_state_dict(tensors)
         except (RuntimeError, TypeError) as error:
             raise UserError(f"model.safetensors does not fit model._target_: {one_line(error)}") from None
