@@ -255,3 +255,25 @@ def test_from_a_file_to_exact_weights_in_its_own_units(tmp_path, monkeypatch):
     assert stored["data"]["path"] == str(tmp_path / "harvest.csv")
     assert json.loads((result.folder / "encoding.json").read_text())["inputs"] == ["temp", "rain"]
     assert validate({k: v for k, v in stored.items() if k != "config_hash"})
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"])
+def test_arrays_of_times_are_days_in_every_unit(unit: str) -> None:
+    """NumPy's datetime64("2024-01-01T12:00") counts minutes, which polars has not."""
+    steps = np.array([2, 1, 4, 7])
+    np.savez("t.npz", d=steps.astype(f"M8[{unit}]"), y=np.arange(4.0))
+    expected = steps.astype(f"M8[{unit}]").astype("M8[ns]").astype(float) / 86_400e9
+    assert Table(path="t.npz", targets=["y"]).load().x[:, 0].tolist() == pytest.approx(expected, rel=1e-15)
+    if unit not in "YM":  # durations of no fixed length
+        np.savez("t.npz", d=steps.astype(f"m8[{unit}]"), y=np.arange(4.0))
+        expected = steps.astype(f"m8[{unit}]").astype("m8[ns]").astype(float) / 86_400e9
+        found = Table(path="t.npz", targets=["y"]).load().x[:, 0]
+        assert found.tolist() == pytest.approx(expected, rel=1e-15 if unit != "ns" else 1, abs=1e-11)
+
+
+def test_long_doubles_are_numbers() -> None:
+    values = np.array([[1.5, 2.0], [2.5, 3.0], [4.5, 9.0]], np.longdouble)
+    np.save("t.npy", values)
+    np.savez("t.npz", c1=values[:, 0], c2=values[:, 1])
+    for path in ("t.npy", "t.npz"):
+        assert Table(path=path, targets=["c2"]).load().x.tolist() == [[1.5], [2.5], [4.5]]
