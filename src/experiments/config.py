@@ -243,7 +243,11 @@ class Linnerud(Data):
 class Stream(Data):
     _target_: str = key("experiments.data.stream.Stream", "the class of the data")
     path: str | None = key(None, "Parquet file or folder, NPY or CSV file, of any size", path=True)
+    one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
+    missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean",
+                       choices=("error", "drop", "mean"))  # fmt: skip
     units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
+    validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
     validation_path: str | None = key(None, "second file or folder, all of it for validation", path=True)
 
 

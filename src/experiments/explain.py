@@ -63,13 +63,6 @@ def _in_quotes(override: str) -> str:
     return f"put quotes around the value, and others around the whole for the shell: \"{key}='{value}'\""
 
 
-NOT_IN_STREAMS = {
-    "data.one_hot": "a stream takes numbers: write the levels into the file as columns of 0 and 1",
-    "data.missing": "a stream takes no missing cells: fill them, or drop their rows, when the file is written",
-    "data.validation_column": "hold rows of a stream out by data.validation or data.validation_path",
-}
-
-
 def known_keys() -> list[str]:
     """Every word that may stand left of an override's `=`."""
     keys = [*GROUPS, "experiment", "seed"]
@@ -86,5 +79,4 @@ def _where(key: str) -> str:
     choices = [c for c, schema in GROUPS.get(group, {}).items() if name in {f.name for f in dataclasses.fields(schema)}]
     if not choices:
         return "not a key that is composed here"
-    there = f"{group}={' or '.join(choices)} has it" + (f"; {NOT_IN_STREAMS[key]}" if key in NOT_IN_STREAMS else "")
-    return f"no such key in the choice of {group} that is composed here; {there}"
+    return f"no such key in the choice of {group} that is composed here; {group}={' or '.join(choices)} has it"

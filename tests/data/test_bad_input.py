@@ -60,7 +60,7 @@ def loaded(data, path, **keys):
     if data == "table":
         found = Table(path=path, **keys).load()
         return [found.x, found.y]
-    return [part for pair in Stream(path=path, block_rows=7, **keys).open()[0].blocks() for part in pair]
+    return list(Stream(path=path, block_rows=7, **keys).open()[0].tables())
 
 
 def refused(data, path, said, kind: type[Exception] = UserError, **keys):

@@ -248,9 +248,6 @@ def test_bad_streams_are_one_line(rows, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["data.one_hot=[a]"], "write the levels into the file as columns of 0 and 1"),
-        (["data.missing=drop"], "a stream takes no missing cells: fill them, or drop their rows"),
-        (["data.validation_column=a"], "hold rows of a stream out by data.validation or data.validation_path"),
         (["data.loader=torch"], "a stream has no DataLoader; use data.loader=tensor"),
         (["training.batch_size=null", "data.block_rows=100"], "a stream is never in memory as a whole; give a number"),
     ],

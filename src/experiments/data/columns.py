@@ -18,6 +18,8 @@ from experiments.errors import UserError, nearest
 
 log = logging.getLogger("experiments")
 TEXT = (pl.String, pl.Categorical, pl.Enum)
+Numbers = Sequence[int] | np.ndarray | None
+"""Which row of its file, counted from 0, each row of a frame is; None where they are the file's first rows."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,23 @@ class Encoding:
         spread = [[f"{n}={v}" for v in self.levels[n][1:]] if n in self.levels else [n] for n in self.inputs]
         return tuple(name for names in spread for name in names)
 
-    def encode(self, frame: pl.DataFrame, where: str) -> np.ndarray:
+    def encode(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> np.ndarray:
         """The inputs (rows, features) of a frame, float32 where every column is, else float64. Raises UserError."""
+        return matrix(self.columns(frame, where, rows), where, rows)
+
+    def columns(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> list[pl.Series]:
+        """The inputs of a frame, each a column of floats called as its feature; missing cells without a mean stay."""
         require(frame.columns, self.inputs, where)
         columns: list[pl.Series] = []
         for name in self.inputs:
             if name in self.levels:
-                columns += self._spread(frame[name], where)
+                columns += self._spread(frame[name], where, rows)
                 continue
-            values = numbers(frame[name], where)
+            values = numbers(frame[name], where, rows)
             if name in self.means:
                 values = values.fill_nan(None).fill_null(self.means[name])
             columns.append(values)
-        return matrix(columns, where)
+        return columns
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Encoding":
@@ -60,15 +66,17 @@ class Encoding:
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
-    def _spread(self, column: pl.Series, where: str) -> list[pl.Series]:
+    def _spread(self, column: pl.Series, where: str, rows: Numbers) -> list[pl.Series]:
         levels, text = self.levels[column.name], words(column, "data.one_hot")
-        foreign = (~text.is_in(levels)).fill_null(True)
-        if row := first(foreign):
+        known = list(dict.fromkeys(levels))
+        # numbers, because to compare texts once a level costs several times as much
+        code = text.cast(pl.Enum(known), strict=False).to_physical()
+        if (row := first(code.is_null())) is not None:
             raise UserError(
-                f"{where}: row {row}, column {column.name} is {shown(text[row - 1])}; "
-                f"must be one of its levels {', '.join(levels[:20])}{nearest(str(text[row - 1]), levels)}"
+                f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(text[row])}; "
+                f"must be one of its levels {', '.join(levels[:20])}{nearest(str(text[row]), levels)}"
             )
-        return [(text == level).cast(pl.Float32).alias(f"{column.name}={level}") for level in levels[1:]]
+        return [(code == known.index(level)).cast(pl.Float32).alias(f"{column.name}={level}") for level in levels[1:]]
 
 
 def require(names: Sequence[str], wanted: Sequence[str], where: str) -> None:
@@ -79,26 +87,22 @@ def require(names: Sequence[str], wanted: Sequence[str], where: str) -> None:
             raise UserError(f"{where}: there is no column {name}{there}")
 
 
-def unlike(inputs: Sequence[str], targets: Sequence[str]) -> None:
+def unlike(inputs: Sequence[str], targets: Sequence[str], one_hot: Sequence[str] = ()) -> None:
     """Raise UserError for a column that is named twice."""
-    for key, names in (("data.inputs", inputs), ("data.targets", targets)):
+    for key, names in (("data.inputs", inputs), ("data.targets", targets), ("data.one_hot", one_hot)):
         if twice := [name for i, name in enumerate(names) if name in names[:i]]:
             raise UserError(f"{key}: names {twice[0]} twice; each column is used once")
-    if both := set(inputs) & set(targets):
-        raise UserError(f"data.inputs and data.targets both name {min(both)}; a column can only be one of them")
+    for key, names in (("data.inputs", inputs), ("data.one_hot", one_hot)):
+        if both := set(names) & set(targets):
+            raise UserError(f"{key} and data.targets both name {min(both)}; a column can only be one of them")
 
 
-def unused(frame: pl.DataFrame, names: Sequence[str], one_hot: bool) -> str:
+def unused(frame: pl.DataFrame, names: Sequence[str]) -> str:
     """What is said of columns that are no inputs because they hold no numbers."""
     kinds = {"text" if frame[n].dtype in TEXT else str(frame[n].dtype) for n in names}
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     texts = [n for n in names if frame[n].dtype in TEXT]
-    if not texts:
-        hint = ""
-    elif one_hot:
-        hint = f"; data.one_hot=[{','.join(texts[:5])}] makes inputs of the categories"
-    else:
-        hint = "; data=table has data.one_hot for categories, a stream takes numbers"
+    hint = f"; data.one_hot=[{','.join(texts[:5])}] makes inputs of the categories" if texts else ""
     return f"not used: {listed}, which {'holds' if len(names) == 1 else 'hold'} {' and '.join(sorted(kinds))}{hint}"
 
 
@@ -134,11 +138,8 @@ def words(column: pl.Series, key: str) -> pl.Series:
     return column.cast(pl.String)
 
 
-def numbers(column: pl.Series, where: str, before: int = 0) -> pl.Series:
-    """A column as floats: float32 stays, the rest is float64; missing cells stay null. Names the first bad cell.
-
-    `before` counts the rows of the file that come before this column's first.
-    """
+def numbers(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
+    """A column as floats: float32 stays, the rest is float64; missing cells stay null. Names the first bad cell."""
     kind = column.dtype
     if kind in (pl.Float32, pl.Float64):
         return column
@@ -151,9 +152,9 @@ def numbers(column: pl.Series, where: str, before: int = 0) -> pl.Series:
     if kind in TEXT:
         column = column.cast(pl.String).str.strip_chars()
         read = column.cast(pl.Float64, strict=False)
-        if row := first(read.is_null() & column.is_not_null()):
+        if (row := first(read.is_null() & column.is_not_null())) is not None:
             raise UserError(
-                f"{where}: row {before + row}, column {column.name} is {shown(column[row - 1])}, no number; "
+                f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(column[row])}, no number; "
                 f"correct the cell, or use data.one_hot=[{column.name}] for a column of categories"
             )
         return read
@@ -162,16 +163,20 @@ def numbers(column: pl.Series, where: str, before: int = 0) -> pl.Series:
     return column.cast(pl.Float64)
 
 
-def matrix(columns: list[pl.Series], where: str) -> np.ndarray:
+def matrix(columns: list[pl.Series], where: str, rows: Numbers = None) -> np.ndarray:
     """Columns side by side (rows, columns), float32 where all are; the first missing or infinite cell is named."""
     table = side_by_side(columns)
-    if np.isfinite(table.sum()) or np.isfinite(table).all():  # one pass, no copy
-        return table
-    bad = ~np.isfinite(table)
-    for i in np.flatnonzero(np.isnan(table).all(0)):
-        raise UserError(f"{where}: every cell of column {columns[i].name} is missing; leave it out of data.inputs")
-    row, i = (int(k) for k in np.argwhere(bad)[0])
-    raise UserError(f"{where}: row {row + 1}, column {columns[i].name} is {unusable(float(table[row, i]))}")
+    if not finite(table):
+        for i in np.flatnonzero(np.isnan(table).all(0)):
+            raise UserError(empty_column(where, columns[i].name))
+        raise UserError(unusable(where, table, [column.name for column in columns], rows))
+    return table
+
+
+def finite(table: np.ndarray) -> bool:
+    """Whether every number is: mostly one pass and no copy."""
+    with np.errstate(all="ignore"):  # this may run in a thread of its own
+        return bool(np.isfinite(table.sum()) or np.isfinite(table).all())
 
 
 def side_by_side(columns: list[pl.Series]) -> np.ndarray:
@@ -186,18 +191,30 @@ def side_by_side(columns: list[pl.Series]) -> np.ndarray:
     return table
 
 
-def first(mask: pl.Series) -> int:
-    """The number, from 1, of the first row where the mask holds; 0 for none."""
-    if not mask.any():
-        return 0
-    return int(mask.arg_max() or 0) + 1
+def first(mask: pl.Series) -> int | None:
+    """The first row where the mask holds, counted from 0; None for none."""
+    return int(mask.arg_max() or 0) if mask.any() else None
 
 
-def unusable(value: float) -> str:
-    """A cell that is no finite number, with the remedy."""
+def in_file(row: int, rows: Numbers) -> int:
+    """The number, counted from 1 as people do, of a frame's row in its file."""
+    return 1 + (row if rows is None else int(rows[row]))
+
+
+def empty_column(where: str, name: str, which: str = "") -> str:
+    """What is said of a column without a number; `which` are the rows meant, where they are not all."""
+    return f"{where}: every cell{which} of column {name} is missing; leave it out of data.inputs"
+
+
+def unusable(where: str, table: np.ndarray, names: Sequence[str], rows: Numbers = None) -> str:
+    """What is said of the first cell of a table that is no finite number, with the remedy."""
+    row, i = (int(k) for k in np.argwhere(~np.isfinite(table))[0])
+    value = float(table[row, i])
     if value != value:
-        return "missing; correct it, or use data.missing=drop or mean"
-    return f"{value}: infinite, or beyond 1.8e308; every cell must be a finite number"
+        said = "missing; correct it, or use data.missing=drop or mean"
+    else:
+        said = f"{value}: infinite, or beyond 1.8e308; every cell must be a finite number"
+    return f"{where}: row {in_file(row, rows)}, column {names[i]} is {said}"
 
 
 def shown(value: object) -> str:

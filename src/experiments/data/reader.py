@@ -1,6 +1,6 @@
 """Blocks of rows from files of any size: Parquet (a file or a folder of them), NPY, and CSV by way of a cache."""
 
-import logging
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,18 @@ import numpy as np
 import polars as pl
 
 from experiments.data.allocation import aligned
+from experiments.data.backtraces import no_backtraces
 from experiments.data.cache import converted
-from experiments.data.columns import named, numbers, numeric, require, side_by_side, unused
+from experiments.data.columns import numbers, require, side_by_side
 from experiments.data.reading import array, array_names, changed, checked, guarded, stamp
 from experiments.errors import UserError
 
-log = logging.getLogger("experiments")
 NPY = ".npy"
 FORMATS = (".parquet", NPY, ".csv", ".tsv")
+HEAD = 1000
+"""Rows that tell which columns hold numbers."""
+SPAN = 2**22
+"""Cells read at once by a look at few columns."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,23 @@ class Block:
     rows: int
     number: int
 
+    @property
+    def where(self) -> str:
+        """The file, as a message begins."""
+        return f"data.path={self.part.known_as}"
+
+    @property
+    def numbers(self) -> range:
+        """The rows' numbers in their file, from 0."""
+        return range(self.first, self.first + self.rows)
+
 
 class Reader:
     """The blocks of a file or folder, at most `block_rows` rows each; none crosses from one file to the next."""
 
     def __init__(self, path: Path, block_rows: int) -> None:
         """Looks at names and sizes only. Raises UserError."""
-        self.path = path
+        self.path, self.block_rows = path, block_rows
         self.parts = [opened(p, path if path.is_file() else p) for p in files(path, self)]
         self.names = columns(self.parts[0])
         for part in self.parts[1:]:
@@ -61,33 +75,49 @@ class Reader:
                 self.blocks.append(Block(part, first, min(block_rows, part.rows - first), before + first))
             before += part.rows
 
-    def inputs(self, targets: Sequence[str]) -> list[str]:
-        """Every other column of an array, or of a table every other one of numbers, dates or booleans."""
-        part, rest = self.parts[0].path, named([name for name in self.names if name not in targets])
-        if part.suffix.lower() == NPY:
-            return rest
-        with guarded(part):
-            head = pl.scan_parquet(part, glob=False).head(1000).collect()
-        left = [name for name in rest if not numeric(head[name])]
-        if left and len(left) < len(rest):
-            log.warning("%s", unused(head, left, one_hot=False))
-        if len(left) == len(rest):
-            raise UserError(
-                f"data.path={self.path}: no numeric column is left for the inputs"
-                + (f"; {unused(head, left, one_hot=False)}" if left else "")
-            )
-        return [name for name in rest if name not in left]
+    def head(self) -> pl.DataFrame:
+        """The first rows of all the columns, to tell what they hold."""
+        block = self.blocks[0]
+        return self.frame(dataclasses.replace(block, rows=min(block.rows, HEAD)), self.names)
+
+    def spans(self, columns: int) -> list[Block]:
+        """The blocks, neighbours joined while that few of their columns are a few megabytes."""
+        joined: list[Block] = []
+        for block in self.blocks:
+            last = joined[-1] if joined else None
+            if last and last.part == block.part and (last.rows + block.rows) * columns <= SPAN:
+                joined[-1] = dataclasses.replace(last, rows=last.rows + block.rows)
+            else:
+                joined.append(block)
+        return joined
+
+    def frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
+        """The block's columns as the file has them. Raises UserError, or DataChanged."""
+        part = block.part
+        with guarded(part.path, part.stamp, part.known_as):
+            if part.path.suffix.lower() == NPY:
+                frame = pl.DataFrame(self._rows(block, names), schema=list(names), orient="row")
+            else:
+                frame = _frame(block, names)
+        if frame.height != block.rows:
+            raise changed(part.known_as)
+        return frame
 
     def read(self, block: Block, names: Sequence[str]) -> np.ndarray:
         """The block's columns (rows, columns), float32 or float64. Raises UserError, or DataChanged."""
         part = block.part
         with guarded(part.path, part.stamp, part.known_as):
-            table = self._array(block, names) if part.path.suffix.lower() == NPY else self._table(block, names)
+            if part.path.suffix.lower() == NPY:
+                rows = self._rows(block, names)
+                table = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
+            else:
+                frame = _frame(block, names)
+                table = side_by_side([numbers(frame[name], block.where, block.numbers) for name in names])
         if len(table) != block.rows:
             raise changed(part.known_as)
         return table
 
-    def _array(self, block: Block, names: Sequence[str]) -> np.ndarray:
+    def _rows(self, block: Block, names: Sequence[str]) -> np.ndarray:
         mapped = array(block.part.path, mapped=True)
         # read where that can be done in one piece: mapped pages would count as this process's memory
         if isinstance(mapped, np.memmap) and mapped.flags.c_contiguous:
@@ -101,30 +131,11 @@ class Reader:
             rows = np.ascontiguousarray(mapped[block.first : block.first + block.rows])
         if list(names) != self.names:
             rows = np.ascontiguousarray(rows[:, [self.names.index(n) for n in names]])
-        return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
+        return rows
 
-    def _table(self, block: Block, names: Sequence[str]) -> np.ndarray:
-        frame = pl.scan_parquet(block.part.path, glob=False).select(names).slice(block.first, block.rows).collect()
-        where, first = f"data.path={block.part.known_as}", block.first
-        return side_by_side([numbers(frame[name], where, first) for name in names])
 
-    def refuse(self, block: Block, table: np.ndarray, names: Sequence[str]) -> None:
-        """Raise UserError that names the first cell of a block that is missing or infinite; none is fine."""
-        with np.errstate(all="ignore"):  # this runs in a thread of its own
-            if np.isfinite(table.sum()) or np.isfinite(table).all():
-                return
-        where = f"data.path={block.part.known_as}"
-        for column in np.flatnonzero(np.isnan(table).all(0)):
-            last = block.first + block.rows
-            every = "every cell" if block.rows == block.part.rows else f"every cell of rows {block.first + 1} to {last}"
-            raise UserError(f"{where}: {every} of column {names[int(column)]} is missing; leave it out of data.inputs")
-        row, column = (int(i) for i in np.argwhere(~np.isfinite(table))[0])
-        value = table[row, column]
-        said = "missing" if np.isnan(value) else f"{value}: infinite, or beyond 1.8e308"
-        raise UserError(
-            f"{where}: row {block.first + row + 1}, column {names[column]} is {said}; every cell of a stream must be a "
-            "finite number: correct it, or leave the column out of data.inputs"
-        )
+def _frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
+    return pl.scan_parquet(block.part.path, glob=False).select(names).slice(block.first, block.rows).collect()
 
 
 def files(path: Path, reader: object = None) -> list[Path]:
@@ -148,7 +159,8 @@ def opened(path: Path, known_as: Path) -> Part:
         if path.suffix.lower() == NPY:
             rows = len(array(path, mapped=True))
         else:
-            rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
+            with no_backtraces():
+                rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
     return Part(path, rows, before, known_as)
 
 
@@ -156,4 +168,5 @@ def columns(part: Part) -> list[str]:
     with guarded(part.path, part.stamp, part.known_as):
         if part.path.suffix.lower() == NPY:
             return array_names(array(part.path, mapped=True).shape[1])
-        return pl.scan_parquet(part.path, glob=False).collect_schema().names()
+        with no_backtraces():
+            return pl.scan_parquet(part.path, glob=False).collect_schema().names()

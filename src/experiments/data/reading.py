@@ -1,7 +1,6 @@
 """A file to a polars frame, whatever its format; what is wrong with a file is said in one line, by name."""
 
 import io
-import os
 import re
 import tokenize
 import zipfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from experiments.data.backtraces import no_backtraces
 from experiments.data.dialect import csv_options, filled
 from experiments.errors import DataChanged, UserError, nearest, one_line
 
@@ -47,19 +47,6 @@ def read(path: Path) -> pl.DataFrame:
         below = " below its header" if suffix in (".csv", ".tsv") else ""
         raise UserError(f"data.path={path}: the table has no rows{below}")
     return frame
-
-
-@contextmanager
-def no_backtraces() -> Iterator[None]:
-    """Nothing reaches standard error: over some damaged files polars' threads print backtraces before it raises."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 @contextmanager

@@ -4,27 +4,28 @@ import dataclasses
 import hashlib
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from experiments.data.ahead import ahead
 from experiments.data.allocation import return_blocks
 from experiments.data.batches import GATHERED, Pair, batches, cut, gather
-from experiments.data.columns import Encoding, require, unlike
+from experiments.data.chosen import chosen_inputs, chosen_targets, one_split, required_path
+from experiments.data.columns import Encoding, require
 from experiments.data.dataset import Dataset
 from experiments.data.order import block_plan, within_block
 from experiments.data.prepared import Prepared
-from experiments.data.reader import Block, Reader
+from experiments.data.reader import Reader
 from experiments.data.reading import validation_file
 from experiments.data.scaling import Scaling, identity, of_moments
-from experiments.data.splitting import held_by_hash
-from experiments.data.table import chosen_targets, one_split, required_path
+from experiments.data.streamed_rows import Rows
+from experiments.data.survey import learned
 from experiments.errors import UserError
 from experiments.optimum import Conditioning, LeastSquares, Optimum
 from experiments.spectrum import BatchStability, streamed_batch_stability
@@ -35,54 +36,17 @@ SAMPLE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a reader that are trained on (`held` False) or held out (`held` True)."""
-
-    reader: Reader
-    names: tuple[str, ...]
-    features: int
-    share: float = 0.0
-    split_seed: int = 0
-    held: bool = False
-
-    def mask(self, block: Block) -> np.ndarray | None:
-        """Which rows of a block these are, or None for all."""
-        if not self.share:
-            return None
-        out = held_by_hash(block.number, block.rows, self.share, self.split_seed)
-        return out if self.held else ~out
-
-    def size(self, block: Block) -> int:
-        """How many rows of a block these are; nothing is read."""
-        mask = self.mask(block)
-        return block.rows if mask is None else int(np.count_nonzero(mask))
-
-    def table(self, block: Block, check: bool = False) -> Tensor:
-        """These rows of a block (rows, features + targets), in the table's units; `check` refuses missing cells."""
-        table, mask = self.reader.read(block, self.names), self.mask(block)
-        if check:
-            self.reader.refuse(block, table, self.names)
-        return torch.from_numpy(table if mask is None else table[mask])
-
-    def tables(self) -> Iterator[Tensor]:
-        """These rows of each block (n, features + targets) in the file's order; a missing cell is refused."""
-        return (self.table(block, check=True) for block in self.reader.blocks)
-
-    def blocks(self) -> Iterator[Pair]:
-        """x (n, features) and y (n, targets) of each block in the file's order, read ahead."""
-        for table in ahead(self.tables()):
-            yield table[:, : self.features], table[:, self.features :]
-
-
-@dataclass(frozen=True)
 class Stream:
     """The keys of data=stream."""
 
     path: str | None = None
     inputs: list[str] | None = None
     targets: list[str] | None = None
+    one_hot: list[str] | None = None
+    missing: str = "error"
     units: dict[str, str] | None = None
     validation: float = 0.0
+    validation_column: str | None = None
     validation_path: str | None = None
     split_seed: int = 0
     block_rows: int = 65_536
@@ -91,28 +55,29 @@ class Stream:
         """What a run trains on, see `prepare_stream`."""
         return prepare_stream(self, **settings)
 
-    def open(self) -> tuple[Rows, Rows | None, tuple[str, ...], tuple[str, ...]]:
-        """Training rows, validation rows, inputs and targets. Raises UserError."""
+    def open(self) -> tuple[Rows, Rows | None]:
+        """Training rows and validation rows, what they take learned from the file. Raises UserError."""
         reader = Reader(required_path(self.path, "stream"), self.block_rows)
         targets = chosen_targets(self.targets, reader.names)
-        inputs = self.inputs
-        if inputs is None:
-            inputs = reader.inputs(targets)
-        if not inputs:
-            raise UserError("data.inputs=[]: at least one column is needed")
-        require(reader.names, inputs, "data.inputs")
+        split = one_split(self.validation, self.validation_column, self.validation_path)
+        inputs = chosen_inputs(self, reader.head(), targets)
         require([*inputs, *targets], list(self.units or ()), "data.units")
-        unlike(inputs, targets)
-        names, features = (*inputs, *targets), len(inputs)
-        training, held = Rows(reader, names, features, self.validation, self.split_seed), None
-        if one_split(self.validation, None, self.validation_path) == "validation_path":
-            with validation_file():
-                other = Reader(Path(self.validation_path or ""), self.block_rows)
-            require(other.names, names, f"data.validation_path={self.validation_path}")
-            held = Rows(other, names, features)
-        elif self.validation:
-            held = dataclasses.replace(training, held=True)
-        return training, held, tuple(inputs), tuple(targets)
+        if self.validation_column:
+            require(reader.names, [self.validation_column], "data.validation_column")
+        rows = Rows(
+            reader, Encoding(tuple(inputs)), tuple(targets), self.missing == "drop",
+            self.validation, self.split_seed, self.validation_column,
+        )  # fmt: skip
+        if split != "validation_path":
+            training, held = learned(rows, self.one_hot or (), self.missing == "mean")
+            return training, held if split else None
+        with validation_file():
+            other = Reader(Path(self.validation_path or ""), self.block_rows)
+        require(other.names, [*inputs, *targets], f"data.validation_path={self.validation_path}")
+        training, _ = learned(rows, self.one_hot or (), self.missing == "mean")
+        with validation_file():
+            second, _ = learned(dataclasses.replace(training, reader=other, second=True, counts=None))
+        return training, second
 
 
 @dataclass(frozen=True)
@@ -241,9 +206,10 @@ def prepare_stream(
     if loader == "torch":
         raise UserError("data.loader=torch: a stream has no DataLoader; use data.loader=tensor")
     return_blocks()
-    training, held, inputs, targets = source.open()
-    d, total = len(inputs), training.reader.rows
-    squares, digest = LeastSquares(bias), hashlib.sha256(repr((inputs, targets)).encode())
+    training, held = source.open()
+    features, targets = training.encoding.features, training.targets
+    d, total = len(features), training.reader.rows
+    squares, digest = LeastSquares(bias), hashlib.sha256(repr((features, targets)).encode())
     low, high = torch.full((d,), torch.inf, dtype=torch.float64), torch.full((d,), -torch.inf, dtype=torch.float64)
     sample: list[Tensor] = []
     every = max(1, total // SAMPLE_ROWS)
@@ -261,8 +227,12 @@ def prepare_stream(
             sample.append(torch.cat([x[::every], y[::every]], 1))
             yield x, y
 
-    for x, y in ahead(seen()):
-        squares.add(x, y)
+    with closing(ahead(seen())) as blocks:
+        for x, y in blocks:
+            squares.add(x, y)
+    if held is not None and held.second:  # a bad cell in it is told now, not after the first epoch
+        for _ in held.tables():
+            pass
     validation_rows = 0 if held is None else sum(held.size(block) for block in held.reader.blocks)
     if not squares.rows or (held is not None and not validation_rows):
         left = "no row for validation" if squares.rows else "no row for training"
@@ -274,9 +244,9 @@ def prepare_stream(
     units = source.units or {}
     rows = torch.cat(sample)
     table = Dataset(
-        x=rows[:, :d], y=rows[:, d:], features=inputs, targets=targets,
-        feature_units=tuple(units.get(n, "") for n in inputs), target_units=tuple(units.get(n, "") for n in targets),
-        encoding=Encoding(inputs).as_json(),
+        x=rows[:, :d], y=rows[:, d:], features=features, targets=targets,
+        feature_units=tuple(units.get(n, "") for n in features), target_units=tuple(units.get(n, "") for n in targets),
+        encoding=training.encoding.as_json(),
     )  # fmt: skip
     x, y = (scaling.inputs(table.x), scaling.targets(table.y)) if standardize else (table.x, table.y)
     return Streamed(

@@ -1,0 +1,125 @@
+"""The rows of a stream that are trained on, or held out: each block of the file as numbers, whenever it is read."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from experiments.data.ahead import ahead
+from experiments.data.backtraces import no_backtraces
+from experiments.data.batches import Pair
+from experiments.data.chosen import present, said_held
+from experiments.data.columns import Encoding, empty_column, finite, numbers, side_by_side, unusable
+from experiments.data.reader import Block, Reader
+from experiments.data.reading import validation_file
+from experiments.data.splitting import held_by_hash
+from experiments.errors import UserError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a reader that are trained on (`held` False) or held out (`held` True)."""
+
+    reader: Reader
+    encoding: Encoding
+    targets: tuple[str, ...]
+    drop: bool = False
+    """Leave out the rows with a missing cell in the columns that are used."""
+    share: float = 0.0
+    split_seed: int = 0
+    column: str | None = None
+    """What tells the rows held out from the others, instead of a share."""
+    held: bool = False
+    second: bool = False
+    """Whether they are those of data.validation_path, all of them."""
+    counts: dict[int, int] | None = None
+    """How many rows of each block these are, by its number, where the file had to be read to tell."""
+
+    @property
+    def features(self) -> int:
+        return len(self.encoding.features)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the tables below: features, then targets."""
+        return (*self.encoding.features, *self.targets)
+
+    def size(self, block: Block) -> int:
+        """How many rows of a block these are; nothing is read."""
+        if self.counts is not None:
+            return self.counts[block.number]
+        mask = self._by_share(block)
+        return block.rows if mask is None else int(np.count_nonzero(mask))
+
+    def table(self, block: Block, first_time: bool = False) -> Tensor:
+        """These rows of a block (rows, features + targets), in the table's units.
+
+        The first time, a missing or infinite cell is refused, and no damage in the file prints more than our line.
+        """
+        with validation_file() if self.second else nullcontext(), no_backtraces() if first_time else nullcontext():
+            if self.encoding.levels or self.encoding.means or self.drop or self.column:
+                table, rows, mask = self._encoded(block)
+            else:
+                table, rows = self.reader.read(block, (*self.encoding.inputs, *self.targets)), block.numbers
+                mask = self._by_share(block)
+            if first_time and not finite(table):
+                self._refuse(block, table, rows)
+        return torch.from_numpy(table if mask is None else table[mask])
+
+    def tables(self) -> Iterator[Tensor]:
+        """These rows of each block (n, features + targets) in the file's order, when they are read for the first time.
+
+        A missing or infinite cell is refused, also in rows of the block that are not these.
+        """
+        return (self.table(block, first_time=True) for block in self.reader.blocks)
+
+    def blocks(self) -> Iterator[Pair]:
+        """x (n, features) and y (n, targets) of each block in the file's order, read ahead."""
+        for table in ahead(self.table(block) for block in self.reader.blocks):
+            yield table[:, : self.features], table[:, self.features :]
+
+    def _by_share(self, block: Block) -> np.ndarray | None:
+        """Which rows of a block these are, by its number alone, or None for all."""
+        if not self.share:
+            return None
+        out = held_by_hash(block.number, block.rows, self.share, self.split_seed)
+        return out if self.held else ~out
+
+    def _encoded(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """The rows left in a block as a table, their numbers in their file, and which of them these are."""
+        used = dict.fromkeys((*self.encoding.inputs, *self.targets, *([self.column] if self.column else ())))
+        frame, rows, mask = self.reader.frame(block, list(used)), np.asarray(block.numbers), self._by_share(block)
+        if self.drop:
+            frame, kept = complete(frame, (*self.encoding.inputs, *self.targets))
+            rows, mask = rows[kept], mask if mask is None else mask[kept]
+        columns = self.encoding.columns(frame, block.where, rows)
+        table = side_by_side([*columns, *(numbers(frame[name], block.where, rows) for name in self.targets)])
+        if self.column:
+            out = self.said_held(block, frame, rows)
+            mask = out if self.held else ~out
+        return table, rows, mask
+
+    def said_held(self, block: Block, frame: pl.DataFrame, rows: np.ndarray) -> np.ndarray:
+        """Which rows of a frame are held out by the column that tells, (rows,). Raises UserError."""
+        assert self.column
+        file = f"{block.part.known_as}: " if len(self.reader.parts) > 1 else ""
+        return said_held(frame[self.column], rows, file).to_numpy()
+
+    def _refuse(self, block: Block, table: np.ndarray, rows: range | np.ndarray) -> None:
+        """Raise UserError that names the first column without a number, or the first cell that is none."""
+        for column in np.flatnonzero(np.isnan(table).all(0)):
+            which = "" if block.rows == block.part.rows else f" of rows {block.first + 1} to {block.first + block.rows}"
+            raise UserError(empty_column(block.where, self.names[int(column)], which))
+        raise UserError(unusable(block.where, table, self.names, rows))
+
+
+def complete(frame: pl.DataFrame, names: tuple[str, ...]) -> tuple[pl.DataFrame, np.ndarray]:
+    """The rows of a frame without a missing cell in the named columns, and the mask (rows,) that is true for them."""
+    kept = np.ones(frame.height, bool)
+    for name in names:
+        kept &= present(frame[name]).to_numpy()
+    return (frame, kept) if kept.all() else (frame.filter(pl.Series(kept)), kept)
