@@ -71,6 +71,16 @@ def test_an_answer_that_is_not_unique_is_said(capsys: pytest.CaptureFixture[str]
     assert "not unique: 4 of 7 columns" in text and "smallest loss is zero" in text
 
 
+def test_a_sum_of_columns_is_told_as_a_run_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """In float32, as it is trained, the sum's rounding would make it a column of its own."""
+    rows = [(float(a), a * a / 7, (a * 37) % 11 / 3) for a in range(1, 30)]
+    Path("t.csv").write_text("a,b,s,y\n" + "".join(f"{a},{b},{a + 1e-3 * b},{y}\n" for a, b, y in rows))
+    words = ["data=table", "data.path=t.csv", "data.targets=[y]"]
+    assert "the answer is not unique: 3 of 4 columns are independent" in said(capsys, *words)
+    assert main([*words, "tracking.figures=false", "training.epochs=1"]) == 0
+    assert "rank 3 of 4 columns" in capsys.readouterr().err
+
+
 def test_another_optimizer_obeys_other_limits(capsys: pytest.CaptureFixture[str]) -> None:
     assert "obeys other limits" in said(capsys, "optimizer=adam")
     assert "obeys other limits" in said(capsys, "optimizer.momentum=0.9")

@@ -37,17 +37,18 @@ def lines(experiment: "Experiment") -> list[str]:
     found = verdict(data, weights["weight"], weights.get("bias"), lr, training.batch_size)
     conditioning, batch = found.conditioning, found.batch
     rows, features, has_bias = data.rows, len(data.table.features), model.bias is not None
+    optimum = data.optimum(has_bias)
     said = [
         f"table: {rows} rows, {features} features, {data.y.shape[1]} targets"
         + (", standardised" if data.standardized else ""),
-        f"smallest possible loss: {number(data.optimum(has_bias).loss)}",
+        f"smallest possible loss: {number(optimum.loss)}",
         f"condition number: {number(conditioning.condition_number)} "
         f"(largest eigenvalue of the Hessian {number(conditioning.lambda_max)})",
         f"largest stable learning rate of full-batch gradient descent: {number(conditioning.max_stable_lr)}",
     ]
     columns = features + has_bias
-    if conditioning.rank < columns:
-        said.append(f"the answer is not unique: {conditioning.rank} of {columns} columns are independent")
+    if optimum.rank < columns:  # of the table itself: float32 hides that a column is the sum of others
+        said.append(f"the answer is not unique: {optimum.rank} of {columns} columns are independent")
         said += notes(data.squares(has_bias), data.table.features)
     if found.descent.converges:
         said.append(f"lr={number(lr)}: full-batch gradient descent converges")
