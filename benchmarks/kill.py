@@ -6,9 +6,6 @@ Prints a line per case and the sums; exit status 1 on any difference.
 """
 # ruff: noqa: E402
 
-import argparse
-import random
-import shutil
 import sys
 import tempfile
 import time
@@ -17,8 +14,9 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("src", "")]
 
 import numpy as np
-import torch
+from campaign import Trial, campaign
 
+from experiments.config import Config
 from tests.killing import counted, ended, forked, make_config, session, trial
 
 CASES = {
@@ -43,42 +41,26 @@ STREAM = {"data": "stream", "data__targets": ["c4"], "data__block_rows": 64, "op
           "training": {"epochs": 8, "batch_size": 16, "checkpoint_every": 1, "shuffle": "blocks"}}  # fmt: skip
 
 
-def main() -> int:
-    """Run the campaign."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    dice, total, bad, trials = random.Random(arguments.seed), 0, 0, 0
-    each = -(-arguments.kills // (len(CASES) + 1))
+def cases(place: Path) -> dict[str, Config]:
+    """The configs of the cases, with a table for the stream; one run ahead, so that every fork finds all imported."""
+    table = place / "table.npy"
+    np.save(table, np.random.default_rng(0).normal(size=(300, 4)))
+    session(make_config(**CASES["figures"]), place / "warm")
+    return {
+        name: make_config(**keys) for name, keys in {**CASES, "stream": {**STREAM, "data__path": str(table)}}.items()
+    }
+
+
+def undisturbed(config: Config, reference: Path) -> tuple[Trial, str]:
+    """The run as it should come out, and what one trial of it is."""
+    began = time.perf_counter()
+    assert ended(forked(lambda: session(config, reference))) == 0
+    seconds = time.perf_counter() - began
     with tempfile.TemporaryDirectory() as place:
-        table = Path(place) / "table.npy"
-        np.save(table, np.random.default_rng(0).normal(size=(300, 4)))
-        cases = {**CASES, "stream": {**STREAM, "data__path": str(table)}}
-        session(make_config(**CASES["figures"]), Path(place) / "warm")  # so that every fork finds all imported
-        for name, keys in cases.items():
-            config, reference = make_config(**keys), Path(place) / "reference"
-            began = time.perf_counter()
-            assert ended(forked(lambda c=config, r=reference: session(c, r))) == 0
-            seconds = time.perf_counter() - began
-            calls = counted(lambda c=config: session(c, Path(place) / "counted"))
-            kills = 0
-            while kills < each:
-                trials += 1
-                count, *problems = trial(config, Path(place) / "run", reference, calls, seconds, dice)
-                kills += int(count)
-                bad += bool(problems)
-                for problem in problems:
-                    print(f"  {name}: {problem}")
-                shutil.rmtree(Path(place) / "run", ignore_errors=True)
-            total += kills
-            print(f"{name}: {kills} kills, {calls} calls in the undisturbed run of {seconds:.2f} s", flush=True)
-            for leftover in ("reference", "counted"):
-                shutil.rmtree(Path(place) / leftover)
-    print(f"{total} kills in {trials} runs, {bad} runs with a difference or an unreadable file")
-    return 1 if bad else 0
+        calls = counted(lambda: session(config, Path(place) / "counted"))
+    said = f"{calls} calls in the undisturbed run of {seconds:.2f} s"
+    return lambda folder, dice: trial(config, folder, reference, calls, seconds, dice), said
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign(__doc__ or "", 200, cases, undisturbed))

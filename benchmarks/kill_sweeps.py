@@ -6,19 +6,17 @@ Prints a line per case and the sums; exit status 1 on any difference, or when a 
 """
 # ruff: noqa: E402, E501
 
-import argparse
 import random
-import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("src", "")]
 
-import torch
+from campaign import Trial, campaign
 
-from tests.killing_sweeps import trial, undisturbed
+from tests.killing_sweeps import trial
+from tests.killing_sweeps import undisturbed as sweep_whole
 
 TWO = "hydra.launcher.workers=2"
 CASES = {
@@ -31,34 +29,20 @@ CASES = {
 }  # fmt: skip
 
 
-def main() -> int:
-    """Run the campaign."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    dice, total, bad, trials = random.Random(asked.seed), 0, 0, 0
-    each = -(-asked.kills // len(CASES))
-    with tempfile.TemporaryDirectory() as place:
-        undisturbed(["seed=1,2", "loss=huber,mse"], Path(place) / "warm")  # so that a fork finds the files in memory
-        for name, arguments in CASES.items():
-            reference, folder, kills = Path(place) / "reference", Path(place) / "sweep", 0
-            seconds = undisturbed(arguments, reference)
-            while kills < each:
-                trials += 1
-                count, *problems = trial(arguments, folder, reference, seconds, dice.randint(1, 3), dice)
-                problems += left_behind(folder)
-                kills += int(count)
-                bad += bool(problems)
-                for problem in problems:
-                    print(f"  {name}: {problem}", flush=True)
-                shutil.rmtree(folder, ignore_errors=True)
-            total += kills
-            print(f"{name}: {kills} kills; undisturbed it takes {seconds:.2f} s", flush=True)
-            shutil.rmtree(reference)
-    print(f"{total} kills in {trials} sweeps, {bad} sweeps with a difference, a leftover or an unreadable file")
-    return 1 if bad else 0
+def cases(place: Path) -> dict[str, list[str]]:
+    """The command lines; one sweep ahead, so that a fork finds the files in memory."""
+    sweep_whole(["seed=1,2", "loss=huber,mse"], place / "warm")
+    return CASES
+
+
+def undisturbed(arguments: list[str], reference: Path) -> tuple[Trial, str]:
+    """The sweep as it should come out, and what one trial of it is."""
+    seconds = sweep_whole(arguments, reference)
+
+    def once(folder: Path, dice: random.Random) -> list[str]:
+        return [*trial(arguments, folder, reference, seconds, dice.randint(1, 3), dice), *left_behind(folder)]
+
+    return once, f"undisturbed it takes {seconds:.2f} s"
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -75,4 +59,4 @@ def left_behind(folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign(__doc__ or "", 100, cases, undisturbed))
