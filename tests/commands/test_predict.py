@@ -231,3 +231,37 @@ def test_a_foreign_level_gets_the_nearest(encoded: str, tmp_path: Path, capsys: 
 def test_an_encoding_that_does_not_fit(encoded: str, content: bytes, words: str, capsys: Capture) -> None:
     (Path(encoded) / "encoding.json").write_bytes(content)
     assert words in refused([encoded, "clay,3,2"], capsys)
+
+
+@pytest.mark.parametrize("source", ["table", "stream"])
+def test_dates_times_and_booleans_are_typed_as_they_stand_in_the_table(
+    source: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    lines = [f"2024-01-{i + 1:02d},2024-01-{i + 1:02d}T{i:02d}:30:00Z,{i:02d}:15,{i % 3 == 0},{i * i},{i % 7}"
+             for i in range(20)]  # fmt: skip
+    Path("t.csv").write_text("\n".join(["day,at,clock,open,n,y", *lines]) + "\n")
+    words = [f"data={source}", "data.path=t.csv", "data.targets=[y]", "training.epochs=3", "data.standardize=true"]
+    assert main([*words, "tracking.figures=false", "tracking.tensorboard=false", "device.dtype=float64"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "last", "--table", "t.csv"]) == 0
+    expected = capsys.readouterr().out.splitlines()[6]
+    same = [
+        "2024-01-07,2024-01-07T06:30:00Z,06:15,true,36",
+        "07.01.2024,2024-01-07T08:30:00+02:00,06:15:00,True,36",
+        "19729,2024-01-07 06:30,0.2604166666666667,1,36",
+        "open=TRUE, clock=06:15, n=36, at=19729.270833333332, day=07/01/2024",
+    ]
+    for row in same:
+        assert main(["predict", "last", row]) == 0
+        assert capsys.readouterr().out.splitlines() == [expected], row
+    for row, said in (
+        ("2024-13-07,0,0,1,36", "2024-13-07: given for day, where a date as 2024-12-31, or a number of days since"),
+        ("true,0,0,1,36", "true: given for day, where a date"),
+        ("0,0,2024-01-07,1,36", "2024-01-07: given for clock, where a time as 13:30, or a share of the day, belongs"),
+        ("0,0,0,yes,36", "yes: given for open, where true or false, 1 or 0, belongs"),
+        ("0,0,0,1,2024-01-07", "2024-01-07: given for n, where a finite number belongs"),
+        ('0,0,0,"true",36', "given for open, where true or false"),
+        ("0,0,0,,36", "nothing: given for open, where true or false"),
+    ):
+        assert said in refused(["last", row], capsys)

@@ -240,7 +240,11 @@ REFUSED = {
     "an infinity": ({"b": np.inf}, {}, "row 300, column b is inf: infinite, or beyond 1.8e308; every cell must be"),
     "a missing cell": ({"b": None}, {}, "row 300, column b is missing; correct it, or use data.missing=drop or mean"),
     "a missing target": ({"z": None}, {"missing": "mean"}, "row 300, column z is missing"),
-    "a missing level": ({"city": None}, {"missing": "mean"}, "row 300, column city is missing; must be one of its"),
+    "a missing level": (
+        {"city": None},
+        {"missing": "mean"},
+        "row 300, column city is missing; correct it, or use data.missing=drop",
+    ),
     "a word of its own": ({"part": "some"}, {}, "data.validation_column: row 300 of part is some; must be true or"),
     "no word": ({"part": None}, {}, "data.validation_column: row 300 of part is None; must be true or false"),
 }

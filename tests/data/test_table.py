@@ -88,7 +88,9 @@ def test_integers_are_exact_and_float32_is_not_copied_to_float64(tmp_path):
 
 def test_missing_cells(tmp_path):
     text = "a,b,yield\n1,,1\n3,5,2\nNA,7,3\n5,9,4\n"
-    assert refusal(tmp_path, text).endswith("row 1, column b is missing; correct it, or use data.missing=drop or mean")
+    assert refusal(tmp_path, text).endswith(
+        "row 1, column b is missing; correct it, or use data.missing=drop or mean (which fills in inputs only)"
+    )
     assert load(tmp_path, text, missing="drop").x.tolist() == [[3, 5], [5, 9]]
     assert load(tmp_path, text, missing="mean").x.tolist() == [[1, 7], [3, 5], [3, 7], [5, 9]]
     assert "row 2, column yield" in refusal(tmp_path, "a,yield\n1,2\n2,\n", missing="mean")

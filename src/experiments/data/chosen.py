@@ -7,7 +7,19 @@ from typing import Protocol
 
 import polars as pl
 
-from experiments.data.columns import TEXT, Numbers, first, in_file, named, numeric, require, unlike, unused, words
+from experiments.data.columns import (
+    TEXT,
+    Numbers,
+    first,
+    in_file,
+    named,
+    numeric,
+    require,
+    stripped,
+    unlike,
+    unused,
+    words,
+)
 from experiments.errors import UserError
 
 log = logging.getLogger("experiments")
@@ -54,6 +66,7 @@ def chosen_inputs(keys: Keys, frame: pl.DataFrame, targets: Sequence[str]) -> li
     """
     one_hot = keys.one_hot or []
     require(frame.columns, one_hot, "data.one_hot")
+    unlike((), targets, one_hot)
     if keys.inputs is not None:
         if not keys.inputs:
             raise UserError("data.inputs=[]: at least one column is needed")
@@ -71,15 +84,32 @@ def chosen_inputs(keys: Keys, frame: pl.DataFrame, targets: Sequence[str]) -> li
                 + (f"; {unused(frame, left)}" if left else "")
             )
     unlike(kept, targets)
-    unlike((), targets, one_hot)
+    for name in (*kept, *targets):
+        column = frame[name]
+        if column.dtype.is_integer() and name not in one_hot and _beyond_float(column):
+            log.warning("column %s holds integers beyond 2^53: a number keeps about 16 digits of them", name)
     return [*kept, *(n for n in one_hot if n not in kept)]
 
 
+def _beyond_float(column: pl.Series) -> bool:
+    """Whether a column of integers has some that float64 can't hold."""
+    low, high = column.min(), column.max()
+    return isinstance(low, int) and isinstance(high, int) and max(-low, high) > 2**53
+
+
 def checked_levels(name: str, found: Collection[str], kind: pl.DataType) -> list[str]:
-    """The levels of a column in their order, from its different cells. Raises UserError for too many or too few."""
+    """The levels of a column in their order, from its different cells. Raises UserError for too many or too few.
+
+    The order is that of the column's type: numbers by size, an enumeration as it is defined, text by its letters.
+    """
     too_many(name, len(found), kind)
     if len(found) < 2:
         raise UserError(f"data.one_hot: {name} has {len(found)} level; at least two tell rows apart")
+    if kind.is_numeric():
+        return sorted(found, key=float)
+    if isinstance(kind, pl.Enum):
+        defined = [level.strip() for level in kind.categories.to_list()]
+        return sorted(found, key=defined.index)
     return sorted(found)
 
 
@@ -102,6 +132,8 @@ def one_split(share: float, column: str | None, path: str | None) -> str | None:
 
 def present(column: pl.Series) -> pl.Series:
     """True where a column has a cell that is not missing."""
+    if column.dtype in TEXT:
+        return stripped(column).is_not_null()
     return column.is_not_null() & column.is_not_nan() if column.dtype.is_float() else column.is_not_null()
 
 

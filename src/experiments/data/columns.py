@@ -27,12 +27,14 @@ class Encoding:
     """From a table's columns to inputs: the columns as named in the file, the levels of those of text.
 
     A column of k levels becomes k - 1 inputs called `column=level`; the first level is where all are zero.
-    Dates are days since 1970-01-01, booleans 0 and 1. `means` fills missing cells where data.missing=mean.
+    Dates are days since 1970-01-01, booleans 0 and 1: `kinds` says which inputs are such. `means` fills missing cells
+    where data.missing=mean.
     """
 
     inputs: tuple[str, ...]
     levels: dict[str, list[str]] = field(default_factory=dict)
     means: dict[str, float] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ class Encoding:
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "Encoding":
         """The encoding that `as_json` gave."""
-        return Encoding(tuple(stored["inputs"]), stored["levels"], stored["means"])
+        return Encoding(tuple(stored["inputs"]), stored["levels"], stored["means"], stored.get("kinds", {}))
 
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -72,9 +74,11 @@ class Encoding:
         # numbers, because to compare texts once a level costs several times as much
         code = text.cast(pl.Enum(known), strict=False).to_physical()
         if (row := first(code.is_null())) is not None:
+            cell = f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(text[row])}"
+            if text[row] is None:
+                raise UserError(f"{cell}; correct it, or use data.missing=drop: categories have no mean")
             raise UserError(
-                f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(text[row])}; "
-                f"must be one of its levels {', '.join(levels[:20])}{nearest(str(text[row]), levels)}"
+                f"{cell}; must be one of its levels {', '.join(levels[:20])}{nearest(str(text[row]), levels)}"
             )
         return [(code == known.index(level)).cast(pl.Float32).alias(f"{column.name}={level}") for level in levels[1:]]
 
@@ -126,8 +130,8 @@ def numeric(column: pl.Series) -> bool:
         return True
     if column.dtype not in TEXT:
         return False
-    filled = column.drop_nulls()
-    read = filled.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    filled = stripped(column).drop_nulls()
+    read = filled.cast(pl.Float64, strict=False)
     return filled.is_empty() or 2 * read.null_count() < len(filled)
 
 
@@ -135,7 +139,26 @@ def words(column: pl.Series, key: str) -> pl.Series:
     """A column's cells as text, for the config key that names it. Raises UserError for lists and the like."""
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
         raise UserError(f"{key}: {column.name} holds {column.dtype}; its cells must be text, numbers or booleans")
-    return column.cast(pl.String)
+    return stripped(column)
+
+
+def stripped(column: pl.Series) -> pl.Series:
+    """A column as text without the blanks around it; a cell of nothing else is missing."""
+    return column.cast(pl.String).str.strip_chars().replace("", None)
+
+
+def kind_of(kind: pl.DataType) -> str:
+    """What besides numbers a column's type stands for: a boolean, a date, a time, a duration; or nothing."""
+    if kind == pl.Boolean:
+        return "boolean"
+    if not kind.is_temporal():
+        return ""
+    return "duration" if kind == pl.Duration else "time" if kind == pl.Time else "date"
+
+
+def kinds(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, str]:
+    """The kinds of those of the columns that have one."""
+    return {name: kind for name in names if (kind := kind_of(frame[name].dtype))}
 
 
 def numbers(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
@@ -150,12 +173,13 @@ def numbers(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
     if kind.is_temporal():
         return column.cast(pl.Datetime("us")).cast(pl.Int64) / 86_400e6
     if kind in TEXT:
-        column = column.cast(pl.String).str.strip_chars()
+        column = stripped(column)
         read = column.cast(pl.Float64, strict=False)
         if (row := first(read.is_null() & column.is_not_null())) is not None:
             raise UserError(
                 f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(column[row])}, no number; "
-                f"correct the cell, or use data.one_hot=[{column.name}] for a column of categories"
+                f"correct the cell, or use data.one_hot=[{column.name}] for a column of categories; a missing cell is "
+                "empty, or NA"
             )
         return read
     if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
@@ -211,7 +235,7 @@ def unusable(where: str, table: np.ndarray, names: Sequence[str], rows: Numbers 
     row, i = (int(k) for k in np.argwhere(~np.isfinite(table))[0])
     value = float(table[row, i])
     if value != value:
-        said = "missing; correct it, or use data.missing=drop or mean"
+        said = "missing; correct it, or use data.missing=drop or mean (which fills in inputs only)"
     else:
         said = f"{value}: infinite, or beyond 1.8e308; every cell must be a finite number"
     return f"{where}: row {in_file(row, rows)}, column {names[i]} is {said}"

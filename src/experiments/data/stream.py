@@ -17,7 +17,7 @@ from experiments.data.ahead import ahead
 from experiments.data.allocation import return_blocks
 from experiments.data.batches import GATHERED, Pair, batches, cut, gather
 from experiments.data.chosen import chosen_inputs, chosen_targets, one_split, required_path
-from experiments.data.columns import Encoding, require
+from experiments.data.columns import Encoding, kinds, require
 from experiments.data.dataset import Dataset
 from experiments.data.order import block_plan, within_block
 from experiments.data.prepared import Prepared
@@ -60,12 +60,13 @@ class Stream:
         reader = Reader(required_path(self.path, "stream"), self.block_rows)
         targets = chosen_targets(self.targets, reader.names)
         split = one_split(self.validation, self.validation_column, self.validation_path)
-        inputs = chosen_inputs(self, reader.head(), targets)
+        head = reader.head()
+        inputs = chosen_inputs(self, head, targets)
         require([*inputs, *targets], list(self.units or ()), "data.units")
         if self.validation_column:
             require(reader.names, [self.validation_column], "data.validation_column")
         rows = Rows(
-            reader, Encoding(tuple(inputs)), tuple(targets), self.missing == "drop",
+            reader, Encoding(tuple(inputs), kinds=kinds(head, inputs)), tuple(targets), self.missing == "drop",
             self.validation, self.split_seed, self.validation_column,
         )  # fmt: skip
         if split != "validation_path":

@@ -127,7 +127,11 @@ def learned(rows: Rows, one_hot: Sequence[str] = (), fill: bool = False) -> tupl
         if trained and not mean.count:
             raise UserError(empty_column(f"data.path={rows.reader.path}", name))
     means = {name: mean.value for name, mean in survey.means.items() if mean.count}
-    encoding = Encoding(inputs, rows.encoding.levels | levels, rows.encoding.means | means)
+    before = rows.encoding
+    encoding = Encoding(
+        inputs, before.levels | levels, before.means | means,
+        {name: kind for name, kind in before.kinds.items() if name not in levels},
+    )  # fmt: skip
     found = dataclasses.replace(rows, encoding=encoding)
     if rows.drop or rows.column:
         found = dataclasses.replace(found, counts=survey.trained)

@@ -21,7 +21,7 @@ from experiments.data.chosen import (
     required_path,
     said_held,
 )
-from experiments.data.columns import Encoding, Numbers, matrix, numbers, require, words
+from experiments.data.columns import Encoding, Numbers, kinds, matrix, numbers, require, words
 from experiments.data.dataset import Dataset
 from experiments.data.reading import read, validation_file
 from experiments.data.splitting import held_out_rows
@@ -78,7 +78,7 @@ class Table:
             mask, elsewhere = self._held(part), where
             part, other = part.only(~mask), part.only(mask)
         means = self._means(part, inputs, levels, where) if self.missing == "mean" else {}
-        encoding = Encoding(tuple(inputs), levels, means)
+        encoding = Encoding(tuple(inputs), levels, means, kinds(frame, [n for n in inputs if n not in levels]))
         training = self._dataset(part, encoding, targets, where)
         return training if other is None else training.holding_out(self._dataset(other, encoding, targets, elsewhere))
 

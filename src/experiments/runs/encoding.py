@@ -36,6 +36,9 @@ def checked(stored: dict[str, Any]) -> None:
     levels, means = stored.get("levels"), stored.get("means")
     if not isinstance(levels, dict) or not all(names(v) and v for v in levels.values()):
         raise ValueError("levels is no mapping of names to lists of names")
+    kinds = stored.get("kinds", {})  # runs of before have none
+    if not isinstance(kinds, dict) or not all(isinstance(v, str) for v in kinds.values()):
+        raise ValueError("kinds is no mapping of names to words")
     if not isinstance(means, dict) or any(finite(v) is None for v in means.values()):
         raise ValueError("means is no mapping of names to numbers")
 

@@ -3,6 +3,7 @@
 Both become a frame of the columns that the run was trained on, and that the run's inputs (n, features).
 """
 
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -12,12 +13,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.data.columns import TEXT, Encoding, numbers
+from experiments.data.columns import TEXT, Encoding, kind_of, numbers
 from experiments.errors import Failure, UserError, nearest, one_line
 
 Array = np.ndarray
 UNNAMED = re.compile(r"(column_|c)\d+")
 """What polars and NPY files call columns without names."""
+WHAT = {
+    "boolean": "true or false, 1 or 0,",
+    "date": "a date as 2024-12-31, or a number of days since 1970-01-01,",
+    "time": "a time as 13:30, or a share of the day,",
+    "duration": "a number of days",
+}
+"""What is to be given for an input of this kind."""
 MISSING = ("", "NA", "nan")
 """Words for a cell to be filled with the mean of the training rows, in a run with data.missing=mean."""
 
@@ -32,7 +40,8 @@ def from_words(words: Sequence[str], encoding: Encoding) -> Array:
     for k, name in enumerate(encoding.inputs):
         column = [row[k] for row in cells]
         if name not in encoding.levels:
-            column = [_number(cell, name, encoding.means.get(name)) for cell in column]
+            kind = encoding.kinds.get(name, "")
+            column = [_number(cell, name, encoding.means.get(name), kind) for cell in column]
         columns[name] = column
     return encoding.encode(pl.DataFrame(columns), "VALUES").astype(np.float64)
 
@@ -57,16 +66,28 @@ def _cells(word: str, names: Sequence[str]) -> list[str]:
     return [pairs[name].rpartition("=")[2].strip() for name in names]
 
 
-def _number(cell: str, name: str, mean: float | None) -> float:
+def _number(cell: str, name: str, mean: float | None, kind: str) -> float:
     if mean is not None and cell in MISSING:
         return mean
     try:
         value = float(cell)
     except ValueError:
-        value = math.nan
+        value = _as_in_csv(cell, kind)
     if not math.isfinite(value):
-        raise UserError(f"{one_line(cell) or 'nothing'}: given for {one_line(name)}, where a finite number belongs")
+        what = WHAT.get(kind, "a finite number")
+        raise UserError(f"{one_line(cell) or 'nothing'}: given for {one_line(name)}, where {what} belongs")
     return value
+
+
+def _as_in_csv(cell: str, kind: str) -> float:
+    """A cell as the number that it is in a CSV file's column of this kind, a date for instance; NaN if it is none."""
+    if kind not in WHAT or not cell or not cell.isprintable() or '"' in cell:
+        return math.nan
+    column = pl.read_csv(io.StringIO(f'cell\n"{cell}"'), try_parse_dates=True)["cell"]
+    if kind_of(column.dtype) != kind or len(column) != 1:
+        return math.nan
+    value = numbers(column, "VALUES")[0]
+    return math.nan if value is None else float(value)
 
 
 def read_table(path: str) -> pl.DataFrame:
