@@ -4,12 +4,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
-
 from experiments.errors import UserError
 from experiments.sweeps.jobs import Job
 from experiments.sweeps.templates import yaml_list
 from experiments.tracking import environment
+from experiments.tracking.files import json_bytes
 from experiments.tracking.result import Result, as_json, failure
 from experiments.validation import config_hash
 
@@ -24,9 +23,9 @@ def refused(job: Job, folder: Path, reason: str, kind: str) -> Result:
     result = failure(digest, seed, UserError(reason), {"versions": environment.versions()})
     result = replace(result, error={"type": kind, "message": reason})
     if not (folder / "result.json").exists():
-        from experiments.sweeps.writing import RESULT, write_file, write_whole
+        from experiments.sweeps.writing import write_file, write_whole
 
         os.makedirs(folder / ".hydra", exist_ok=True)
         write_file(f"{folder}/.hydra/overrides.yaml", yaml_list(job.overrides).encode())
-        write_whole(f"{folder}/result.json", orjson.dumps(as_json(result), option=RESULT))
+        write_whole(f"{folder}/result.json", json_bytes(as_json(result)))
     return result

@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from experiments.config import UNHASHED
 from experiments.sweeps import event_bytes
 from experiments.sweeps.jobs import Job, config_texts
+from experiments.tracking.files import json_bytes
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import Result, as_json
 
@@ -113,10 +114,7 @@ def finish(job: Job, folder: str, records: Records, run: int, weights: bytes, re
         write_file(f"{folder}/{event_file_name(records.began, job.number)}", content)
     write_file(f"{folder}/metrics.jsonl", records.metrics(run))
     write_file(f"{folder}/model.safetensors", weights)
-    write_whole(f"{folder}/result.json", orjson.dumps(as_json(result), option=RESULT))
-
-
-RESULT = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
+    write_whole(f"{folder}/result.json", json_bytes(as_json(result)))
 
 
 def hparam_entries(job: Job, lr: float | None) -> bytes:

@@ -59,10 +59,9 @@ def require_own_files(folder: Path) -> None:
                 raise UserError(f"{one_line(entry.path)}: is {kind}; a run's folder holds only files of its own")
 
 
-def json_bytes(content: Any, *, indent: bool = True) -> bytes:
-    """JSON with NaN and infinities as null, ending in a line break."""
-    options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
-    return orjson.dumps(content, option=options | orjson.OPT_INDENT_2 if indent else options)
+def json_bytes(content: Any) -> bytes:
+    """JSON with NaN and infinities as null, indented, ending in a line break."""
+    return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_INDENT_2)
 
 
 FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
