@@ -1,8 +1,11 @@
 """data=stream is data=table block by block: the same categories, means, rows and answers for the same file."""
 
 import datetime
+import itertools
 import json
 import logging
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ from experiments.data.reader import Reader
 from experiments.data.stream import Stream, prepare_stream
 from experiments.data.table import Table
 from experiments.errors import UserError
+from experiments.tracking.checkpoint import decode
+from tests.killing import differences
 
 TARGETS = ["y", "z"]
 EVERY = {"targets": TARGETS, "one_hot": ["city", "zone"], "validation_column": "part"}
@@ -189,6 +194,30 @@ def test_going_on_in_the_middle_of_an_epoch_with_rows_dropped(first, frame):
     assert all(torch.equal(one, other) for one, other in zip(whole[first:], rest, strict=True))
     rows = torch.cat(whole)
     assert sorted(rows.tolist()) == sorted(rows_of(in_memory("t.parquet", missing="drop")).tolist())
+
+
+@pytest.mark.parametrize("missing", ["drop", "mean"])
+def test_ended_in_the_middle_of_an_epoch_a_run_goes_on_with_the_same_bits(missing, monkeypatch):
+    command = [
+        "data=stream", "data.path=folder", "data.targets=[y]", "data.one_hot=[city]", f"data.missing={missing}",
+        "data.validation_column=part", "data.block_rows=20", "data.standardize=true", "optimizer=manual_adam",
+        "training.batch_size=7", "training.epochs=3", "tracking.figures=false",
+    ]  # fmt: skip
+    assert main([*command, "hydra.run.dir=whole"]) == 0
+    reads, original = itertools.count(), Reader.frame
+
+    def frame(self, block, names):
+        if next(reads) == 100:  # 26 blocks in the first pass and 3 looks before it, then 78 an epoch
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, block, names)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reader, "frame", frame)
+        assert main([*command, "hydra.run.dir=cut"]) == 130
+    kept = [decode(path.read_bytes()).facts for path in Path("cut/checkpoint").glob("*.safetensors")]
+    assert kept and max(facts["batch"] for facts in kept) > 0
+    assert main(["resume", "cut"]) == 0
+    assert differences(Path("cut"), Path("whole")) == []
 
 
 def test_the_log_says_how_many_rows_are_dropped_once_a_file(frame, caplog):

@@ -1,57 +1,78 @@
-"""Standard error kept clean: over some damaged files polars' threads print backtraces before polars raises."""
+"""Standard error kept clean: over some damaged files polars' threads print backtraces before polars raises.
 
+The threads are polars' own, so the whole process's descriptor 2 is led into a file while one is read. What was written
+there is passed on afterwards, whoever wrote it, but for a panic that ended as an exception: of that our line tells.
+"""
+
+import atexit
 import os
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import IO
 
-_lock = threading.Lock()
-_inside = 0
-_kept = -1
-_meanwhile: IO[bytes] | None = None
+PANIC = b"\nthread '"
+"""How a report of a panic begins: with an empty line."""
+
+
+@dataclass
+class _Detour:
+    """Where standard error goes, and how many threads have it go there."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    inside: int = 0
+    failed: bool = False
+    kept: int = -1
+    meanwhile: IO[bytes] | None = None
+
+    def begin(self) -> None:
+        with self.lock:
+            if not self.inside:
+                self.meanwhile = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`
+                self.kept, self.failed = os.dup(2), False
+                os.dup2(self.meanwhile.fileno(), 2)
+            self.inside += 1
+
+    def end(self, failed: bool) -> None:
+        with self.lock:
+            self.failed |= failed
+            if self.inside == 1:
+                self._end()
+            self.inside = max(0, self.inside - 1)
+
+    def at_exit(self) -> None:
+        """A thread may still be reading when the process has said its last words and leaves."""
+        with self.lock:
+            if self.inside:
+                self._end()
+            self.inside = 0
+
+    def _end(self) -> None:
+        assert self.meanwhile is not None
+        os.dup2(self.kept, 2)
+        os.close(self.kept)
+        self.meanwhile.seek(0)
+        written = self.meanwhile.read()
+        self.meanwhile.close()
+        if self.failed:
+            written = written.partition(PANIC)[0]
+        while written:
+            written = written[os.write(2, written) :]
+
+
+_detour = _Detour()
+atexit.register(_detour.at_exit)
 
 
 @contextmanager
 def no_backtraces() -> Iterator[None]:
-    """Nothing reaches standard error while a file is read; what was written there is thrown away if reading fails.
-
-    If it does not fail, what other threads wrote meanwhile comes afterwards. Threads may be in here together.
-    """
-    _enter()
+    """Reading with polars: no report of a panic reaches standard error if polars raises. Threads may share it."""
+    _detour.begin()
     try:
         yield
     except BaseException:
-        _leave(failed=True)
+        _detour.end(failed=True)
         raise
-    _leave(failed=False)
-
-
-def _enter() -> None:
-    global _inside, _kept, _meanwhile
-    with _lock:
-        if not _inside:
-            _meanwhile = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the last thread leaves
-            _kept = os.dup(2)
-            os.dup2(_meanwhile.fileno(), 2)
-        _inside += 1
-
-
-def _leave(failed: bool) -> None:
-    global _inside, _meanwhile
-    with _lock:
-        assert _meanwhile is not None
-        _inside -= 1
-        if failed:
-            os.ftruncate(_meanwhile.fileno(), 0)
-            _meanwhile.seek(0)  # the place to write at is one with that of descriptor 2
-        if not _inside:
-            os.dup2(_kept, 2)
-            os.close(_kept)
-            _meanwhile.seek(0)
-            with open(2, "wb", buffering=0, closefd=False) as error:
-                shutil.copyfileobj(_meanwhile, error)
-            _meanwhile.close()
-            _meanwhile = None
+    _detour.end(failed=False)

@@ -135,7 +135,8 @@ class Reader:
 
 
 def _frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
-    return pl.scan_parquet(block.part.path, glob=False).select(names).slice(block.first, block.rows).collect()
+    with no_backtraces():
+        return pl.scan_parquet(block.part.path, glob=False).select(names).slice(block.first, block.rows).collect()
 
 
 def files(path: Path, reader: object = None) -> list[Path]:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from experiments.data.ahead import ahead
-from experiments.data.backtraces import no_backtraces
 from experiments.data.batches import Pair
 from experiments.data.chosen import present, said_held
 from experiments.data.columns import Encoding, empty_column, finite, numbers, side_by_side, unusable
@@ -58,9 +57,9 @@ class Rows:
     def table(self, block: Block, first_time: bool = False) -> Tensor:
         """These rows of a block (rows, features + targets), in the table's units.
 
-        The first time, a missing or infinite cell is refused, and no damage in the file prints more than our line.
+        The first time, a missing or infinite cell is refused: later the file is the same, or is found changed.
         """
-        with validation_file() if self.second else nullcontext(), no_backtraces() if first_time else nullcontext():
+        with validation_file() if self.second else nullcontext():
             if self.encoding.levels or self.encoding.means or self.drop or self.column:
                 table, rows, mask = self._encoded(block)
             else:

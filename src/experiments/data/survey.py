@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from experiments.data.backtraces import no_backtraces
 from experiments.data.chosen import checked_drop, checked_held, checked_levels, present, too_many
 from experiments.data.columns import Encoding, empty_column, numbers, words
 from experiments.data.reader import Block
@@ -69,9 +68,7 @@ class Survey:
         """Read the columns once. Raises UserError."""
         names = self.columns
         for span in self.rows.reader.spans(len(names)) if names else ():
-            with no_backtraces():
-                frame = self.rows.reader.frame(span, names)
-            self._take(span, frame)
+            self._take(span, self.rows.reader.frame(span, names))
 
     def _take(self, span: Block, frame: pl.DataFrame) -> None:
         for name in self.one_hot:
