@@ -3,6 +3,7 @@
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -124,3 +125,41 @@ def test_what_is_no_file_is_refused_and_never_waited_for(source: type[Table] | t
     assert "dangling.csv: is a link that leads to no file" in ask("dangling.csv")
     if source is Stream:
         assert "pipe.parquet: is a pipe or a device" in ask(".")
+
+
+@pytest.mark.parametrize("source", [Table, Stream])
+def test_what_may_not_be_read_is_told(source: type[Table] | type[Stream], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated: who runs the tests as root may read everything."""
+    Path("t.csv").write_text(PLAIN)
+    Path("closed").mkdir()
+    real_open, real_stat = Path.open, Path.stat
+
+    def refused_open(path: Path, *args: Any, **keys: Any) -> Any:
+        if path.name == "t.csv":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_open(path, *args, **keys)
+
+    def refused_stat(path: Path, **keys: Any) -> Any:
+        if path.parent.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_stat(path, **keys)
+
+    monkeypatch.setattr(Path, "open", refused_open)
+    with pytest.raises(UserError, match=r"t\.csv: no permission to read it"):
+        opened(source, "t.csv")
+    monkeypatch.setattr(Path, "stat", refused_stat)
+    with pytest.raises(UserError, match=r"closed/t\.csv: no permission for a folder above it"):
+        opened(source, "closed/t.csv")
+    if source is Stream:
+        monkeypatch.setattr(os, "access", lambda *args: False)
+        with pytest.raises(UserError, match="closed: no permission to read the folder"):
+            opened(source, "closed")
+
+
+@pytest.mark.parametrize("source", [Table, Stream])
+@pytest.mark.parametrize("text", ["x" * 200_000 + ",y\n1,2\n", "a,y\n1," + "9" * 200_000 + "\n"])
+def test_a_cell_of_any_length_makes_one_short_line(source: type[Table] | type[Stream], text: str) -> None:
+    Path("t.csv").write_text(text)
+    with pytest.raises(UserError) as caught:
+        opened(source, "t.csv")
+    assert len(str(caught.value)) < 600 and "\n" not in str(caught.value)

@@ -41,7 +41,10 @@ def csv_options(path: Path, headed: bool = True) -> dict[str, Any]:
     undated = re.sub(r"\d+\.\d+\.\d+", "", head)  # 24.12.2024 has no decimal point
     decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", undated)
     lines = io.StringIO(line + head, newline="")
-    names = [name.strip() for name in next(csv.reader(lines, delimiter=separator), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader(lines, delimiter=separator), [])]
+    except csv.Error as error:  # a name longer than any is, a quotation mark that is never closed
+        raise UserError(f"data.path={path}: its first line is no header of a table ({error})") from None
     names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
     if headed and (twice := sorted({n for n in names if names.count(n) > 1})):
         raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename one, names must be unique")

@@ -1,6 +1,7 @@
 """Blocks of rows from files of any size: Parquet (a file or a folder of them), NPY, and CSV by way of a cache."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,8 @@ def files(path: Path, reader: object = None) -> list[Path]:
         found = [p for p in sorted(path.glob("**/*.parquet")) if not p.is_dir()]
         for part in found:
             checked(part)
+        if not found and not os.access(path, os.R_OK | os.X_OK):
+            raise UserError(f"data.path={path}: no permission to read the folder; change its permissions")
         if not found:
             raise UserError(f"data.path={path}: the folder holds no Parquet file")
         return found

@@ -17,6 +17,8 @@ from experiments.data.dialect import csv_options, filled
 from experiments.errors import DataChanged, UserError, nearest, one_line
 
 FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npy", ".npz")
+LONGEST = 300
+"""Characters that a library's own reason may take: it may quote a cell of any length."""
 DAMAGED = (
     pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error,
     NotImplementedError,  # zipfile's word for a compression that it lacks
@@ -81,6 +83,12 @@ def validation_file() -> Iterator[None]:
 
 def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
     """The format of an existing, non-empty file, as its suffix in lower case. Raises UserError."""
+    try:
+        path.stat()
+    except PermissionError:
+        raise UserError(f"data.path={path}: no permission for a folder above it; change the permissions") from None
+    except (OSError, ValueError):
+        pass  # told below
     if path.is_dir():
         raise UserError(f"data.path={path}: is a folder; data=table reads one file, data=stream a folder of Parquet")
     if path.is_symlink() and not path.exists():
@@ -116,8 +124,10 @@ def changed(path: Path) -> DataChanged:
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """What a library says of a file that it can't read, as one line with what it most likely means."""
+    if isinstance(error, PermissionError):
+        return UserError(f"data.path={path}: no permission to read it; change its permissions")
     further = r"Consider|You might want|The current offset|If you trust|\(?Error \{"
-    reason = re.split(further, one_line(error))[0].rstrip(" :;.")
+    reason = re.split(further, one_line(error))[0][:LONGEST].rstrip(" :;.")
     if "more fields" in reason:
         hint = "a line has more cells than the header"
     elif "utf-8" in reason.lower():
