@@ -13,7 +13,7 @@ from experiments.data.allocation import aligned
 from experiments.data.backtraces import no_backtraces
 from experiments.data.cache import converted
 from experiments.data.columns import numbers, require, side_by_side
-from experiments.data.reading import array, array_names, changed, checked, guarded, stamp
+from experiments.data.reading import array, array_names, changed, checked, guarded, require_way, stamp
 from experiments.errors import UserError
 
 NPY = ".npy"
@@ -142,6 +142,7 @@ def _frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
 
 def files(path: Path, reader: object = None) -> list[Path]:
     """The files to read, in the order of their names; a CSV file's is its cache."""
+    require_way(path)
     if path.is_dir():
         found = [p for p in sorted(path.glob("**/*.parquet")) if not p.is_dir()]
         for part in found:

@@ -83,12 +83,7 @@ def validation_file() -> Iterator[None]:
 
 def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
     """The format of an existing, non-empty file, as its suffix in lower case. Raises UserError."""
-    try:
-        path.stat()
-    except PermissionError:
-        raise UserError(f"data.path={path}: no permission for a folder above it; change the permissions") from None
-    except (OSError, ValueError):
-        pass  # told below
+    require_way(path)
     if path.is_dir():
         raise UserError(f"data.path={path}: is a folder; data=table reads one file, data=stream a folder of Parquet")
     if path.is_symlink() and not path.exists():
@@ -106,6 +101,16 @@ def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
     if path.stat().st_size == 0:
         raise UserError(f"data.path={path}: the file is empty")
     return suffix
+
+
+def require_way(path: Path) -> None:
+    """Raise UserError where a folder above a file may not be entered, so that nothing can be said of the file."""
+    try:
+        path.stat()
+    except PermissionError:
+        raise UserError(f"data.path={path}: no permission for a folder above it; change the permissions") from None
+    except (OSError, ValueError):
+        pass  # `checked` says what is wrong with it
 
 
 def stamp(path: Path) -> tuple[int, int]:
