@@ -17,7 +17,7 @@ from torch import Generator
 
 from experiments.__main__ import main
 from experiments.application import run
-from experiments.data import chosen
+from experiments.data import chosen, reader
 from experiments.data.prepared import prepare
 from experiments.data.reader import Reader
 from experiments.data.stream import Stream, prepare_stream
@@ -38,7 +38,8 @@ def frame(tmp_path, monkeypatch):
     random, n = np.random.default_rng(0), 500
     a, b, c = random.standard_normal((3, n)) * [[1], [20], [0.3]] + [[3], [-50], [0]]
     city = random.choice(["Oslo", "Rome", "Bern"], n).tolist()
-    city[-1] = city[-2] = "Wien"  # a level of the last rows alone
+    city = ["Rome" if i > 250 and name == "Bern" else name for i, name in enumerate(city)]  # Bern is not in the last
+    city[-1] = city[-2] = "Wien"  # and Wien in the last alone
     made = pl.DataFrame({
         "a": a, "city": city, "b": b, "day": [datetime.date(2024, 1, 1) + datetime.timedelta(int(d)) for d in c * 100],
         "ok": random.random(n) < 0.4, "count": random.integers(0, 9, n), "zone": random.integers(1, 4, n),
@@ -256,9 +257,9 @@ def test_only_the_columns_that_tell_are_read_first(keys, columns, monkeypatch):
         read.append(list(names))
         return original(self, block, names)
 
-    reader = Reader(Path("t.parquet"), 60)
+    first = Reader(Path("t.parquet"), 60).blocks[0]
     monkeypatch.setattr(Reader, "frame", frame)
-    monkeypatch.setattr(Reader, "head", lambda self: original(self, reader.blocks[0], self.names))
+    monkeypatch.setattr(Reader, "head", lambda self: original(self, first, self.names))
     Stream(path="t.parquet", block_rows=60, **{**EVERY, "inputs": ["b"], **keys}).open()
     wanted = [name for key in columns for name in (["city", "zone"] if key == "one_hot" else [key])]
     assert read == ([wanted] if wanted else [])  # nine blocks, in one go
@@ -369,3 +370,31 @@ def test_numbers_of_an_array_have_missing_cells_levels_and_a_column_that_tells(f
         assert stream.table.features == table.table.features == ("c1", "c2", "c3=2.0", "c3=3.0")
         torch.testing.assert_close(rows_of(stream), rows_of(table), rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(rows_of(stream, True), rows_of(table, True), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("missing", ["drop", "mean"])
+def test_what_is_learned_does_not_depend_on_how_many_rows_are_looked_at_at_once(missing, monkeypatch):
+    whole = streamed("t.parquet", missing=missing)
+    monkeypatch.setattr(reader, "SPAN", 1000)
+    spans = Reader(Path("t.parquet"), 20).spans(8)
+    assert {span.rows for span in spans} == {120, 20} and sum(span.rows for span in spans) == 500
+    parts = streamed("t.parquet", missing=missing, block_rows=20)
+    one, other = whole.table.encoding, parts.table.encoding
+    assert one is not None and other is not None and one["levels"] == other["levels"]
+    assert one["means"] == pytest.approx(other["means"], rel=1e-14)
+    assert torch.equal(rows_of(whole, True)[:, :3], rows_of(parts, True)[:, :3])
+    assert [len(x) for x, _ in parts.blocks()] == parts.batches(8, True).sizes
+
+
+def test_files_of_a_folder_may_hold_their_categories_each_in_its_own_type():
+    kinds = [pl.Series([1, 2, 1]), pl.Series(["1", "3", "b"]), pl.Series(["b", "c", "b"], dtype=pl.Enum(["c", "b"]))]
+    Path("mixed").mkdir()
+    for i, column in enumerate(kinds):
+        pl.DataFrame({"k": column, "a": [1.0, 2, i], "y": [1.0, i, 3]}).write_parquet(f"mixed/{i}.parquet")
+    for order in ((0, 1, 2), (2, 1, 0)):
+        for i in order:
+            Path(f"mixed/{i}.parquet").rename(f"mixed/{order.index(i)}{i}.parquet")
+        found = streamed("mixed", targets=["y"], one_hot=["k"], validation_column=None, missing="error")
+        assert found.table.features == ("k=2", "k=3", "k=b", "k=c", "a")
+        for i in order:
+            Path(f"mixed/{order.index(i)}{i}.parquet").rename(f"mixed/{i}.parquet")

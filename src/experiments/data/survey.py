@@ -86,7 +86,9 @@ class Survey:
             mean.add(numbers(training[name], span.where, numbers_left[~held]))
 
     def _learn_levels(self, name: str, column: pl.Series) -> None:
-        self.kinds[name] = column.dtype
+        known = self.kinds.setdefault(name, column.dtype)
+        if known != column.dtype:  # the files of a folder need not agree
+            self.kinds[name] = pl.String()
         self.levels[name].update(words(column, "data.one_hot").drop_nulls().unique().to_list())
         too_many(name, len(self.levels[name]), column.dtype, unfinished=True)
 
