@@ -190,7 +190,7 @@ class Data:
     standardize: bool = key(False, "train on inputs and targets of mean 0 and standard deviation 1")
     loader: str = key("tensor", "batches as views of a tensor, or through torch's DataLoader",
                       choices=("tensor", "torch"))  # fmt: skip
-    block_rows: int = key(65_536, "rows shuffled together by training.shuffle=blocks", low=1)
+    block_rows: int = key(65_536, "rows read or shuffled together, fewer where they are wide", low=1)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Generator
 
 from experiments.__main__ import main
 from experiments.application import run
-from experiments.data import reader, stream
+from experiments.data import order, reader, streamed_batches
 from experiments.data.ahead import ahead
 from experiments.data.batches import Batches, batches, cut
 from experiments.data.cache import converted
@@ -79,10 +79,45 @@ def test_batches_are_those_of_the_table_in_memory(rows, path):
 def test_rows_gathered_a_few_at_a_time_are_the_same_batches(rows, size, monkeypatch):
     """Each gather overwrites the one before, while a batch reaches over the end of a block."""
     expected = epoch(Batches(torch.from_numpy(rows[:, :3]), torch.from_numpy(rows[:, 3:]), size, "blocks", 100))
-    monkeypatch.setattr(stream, "GATHERED", 100)
+    monkeypatch.setattr(streamed_batches, "GATHERED", 100)
     found = epoch(streamed("t.parquet").batches(size, True))
     assert len(found) == len(expected)
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_what_is_read_ahead_does_not_overwrite_the_batch_in_hand(rows, standardize, monkeypatch):
+    monkeypatch.setattr(streamed_batches, "GATHERED", 100)
+    batches = streamed("t.npy", standardize=standardize).batches(20, True)
+    for x, y in batches.epoch(Generator().manual_seed(0)):
+        before = torch.cat([x, y], 1)
+        time.sleep(0.005)
+        assert torch.equal(torch.cat([x, y], 1), before)
+
+
+@pytest.mark.parametrize("block_rows", [65_536, 10])
+def test_blocks_of_wide_rows_are_smaller_as_in_memory(tmp_path, block_rows, monkeypatch):
+    monkeypatch.setattr(order, "BLOCK_NUMBERS", 100)
+    table = np.random.default_rng(0).standard_normal((90, 4))
+    np.save(tmp_path / "wide.npy", table)
+    data = streamed(str(tmp_path / "wide.npy"), block_rows=block_rows)
+    size = min(block_rows, 25)
+    cut_table = np.split(table, range(size, 90, size))
+    assert [block.rows for block in data.training.reader.blocks] == [len(part) for part in cut_table]
+    x, y = torch.from_numpy(table[:, :3]).float(), torch.from_numpy(table[:, 3:]).float()
+    expected = epoch(Batches(x, y, 8, "blocks", block_rows))
+    assert all(torch.equal(one, other) for one, other in zip(epoch(data.batches(8, True)), expected, strict=True))
+
+
+def test_levels_that_widen_the_rows_make_the_blocks_smaller_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(order, "BLOCK_NUMBERS", 100)
+    letters = [f"l{i % 9}" for i in range(95)]
+    frame = pl.DataFrame({"x": np.arange(95.0), "c": letters, "v": [i % 5 == 0 for i in range(95)], "y": np.ones(95)})
+    frame.write_parquet(tmp_path / "t.parquet")
+    data = streamed(str(tmp_path / "t.parquet"), one_hot=["c"], validation_column="v")
+    assert data.training.features == 9 and {block.rows for block in data.training.reader.blocks} == {10, 5}
+    assert (data.rows, data.validation_rows) == (76, 19)
+    assert sorted(torch.cat(epoch(data.batches(8, True)))[:, 0].tolist()) == [i for i in range(95) if i % 5]
 
 
 def test_a_folder_is_its_files_one_after_the_other(rows):
@@ -123,7 +158,9 @@ def test_going_on_reads_no_block_that_is_done(rows, monkeypatch):
     batches = streamed("t.parquet").batches(50, True)
     read = []
     monkeypatch.setattr(
-        Reader, "read", lambda self, block, names, f=Reader.read: read.append(block) or f(self, block, names)
+        Reader,
+        "read",
+        lambda self, block, names, spare=None, f=Reader.read: read.append(block) or f(self, block, names, spare),
     )
     epoch(batches, first=17)  # 850 rows are done: of ten blocks of 100 rows, eight and a half
     assert len(read) == 2
@@ -285,10 +322,10 @@ def test_few_blocks_are_in_memory_at_a_time(rows, monkeypatch):
     batches, alive, most = streamed("t.parquet", block_rows=20).batches(20, True), [], 0
     original = Reader.read
 
-    def counted(self, block, names):
+    def counted(self, block, names, spare=None):
         import weakref
 
-        table = original(self, block, names)
+        table = original(self, block, names, spare)
         alive.append(weakref.ref(table))
         return table
 
@@ -355,10 +392,10 @@ def test_ended_and_killed_in_the_middle_of_an_epoch_it_goes_on_with_the_same_bit
         """The command in a process that gets a signal when it reads its `at`-th block; how it ended."""
         reads = itertools.count()
 
-        def read(self, block, names, read=Reader.read):
+        def read(self, block, names, spare=None, read=Reader.read):
             if next(reads) == at:
                 os.kill(os.getpid(), number)
-            return read(self, block, names)
+            return read(self, block, names, spare)
 
         with monkeypatch.context() as patched:
             patched.setattr(Reader, "read", read)
@@ -383,10 +420,10 @@ def test_a_run_whose_file_changes_is_kept_and_goes_on_when_the_file_is_back(rows
     assert main([*command, "hydra.run.dir=whole"]) == 0
     reads, content, times = itertools.count(), Path("t.npy").read_bytes(), os.stat("t.npy")
 
-    def read(self, block, names, read=Reader.read):
+    def read(self, block, names, spare=None, read=Reader.read):
         if next(reads) == 75:  # 10 in the first pass, 20 an epoch: in the middle of the fourth
             Path("t.npy").write_bytes(content[:9000])
-        return read(self, block, names)
+        return read(self, block, names, spare)
 
     with monkeypatch.context() as patched:
         patched.setattr(Reader, "read", read)

@@ -9,8 +9,8 @@ import numpy as np
 CACHE_LINE = 64
 """Bytes."""
 
-M_MMAP_THRESHOLD = -3
-"""The parameter's number in glibc's <malloc.h>, see mallopt(3)."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""The parameters' numbers in glibc's <malloc.h>, see mallopt(3)."""
 RETURNED_BYTES = 4 * 2**20
 
 
@@ -19,10 +19,12 @@ def return_blocks() -> None:
 
     Left alone, glibc raises its threshold to the size of the blocks (26 MB) once the first is freed and then keeps
     them in heaps, one a thread, that fragment: 1.05 GB at the peak for an NPY file of 4 GB, 0.86 for 1.6, where this
-    leaves 0.51 and 0.50 (Parquet: 0.66 for 4 GB, 0.59 for 0.4).
+    leaves 0.51 and 0.50 (Parquet: 0.66 for 4 GB, 0.59 for 0.4). Less than that stays with the process: taken from the
+    system again and again, a megabyte of temporary numbers can cost eight times its arithmetic.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES)
+        mallopt(M_TRIM_THRESHOLD, 2 * RETURNED_BYTES)
 
 
 def aligned(shape: tuple[int, ...], dtype: type | np.dtype) -> np.ndarray:
@@ -35,3 +37,12 @@ def aligned(shape: tuple[int, ...], dtype: type | np.dtype) -> np.ndarray:
     memory = np.empty(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
     return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def reused(spare: np.ndarray | None, shape: tuple[int, int], dtype: type | np.dtype) -> np.ndarray:
+    """The first rows of a table that nobody needs any more, where it is large enough: new memory costs as much as
+    reading into it. Else `aligned`.
+    """
+    if spare is not None and spare.dtype == dtype and spare.shape[1] == shape[1] and len(spare) >= shape[0]:
+        return spare[: shape[0]]
+    return aligned(shape, dtype)

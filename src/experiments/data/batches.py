@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.ahead import ahead
-from experiments.data.order import block_order, epoch_order
+from experiments.data.order import block_order, epoch_order, rows_of_a_block
 
 Pair = tuple[Tensor, Tensor]
 """x (n, features) and y (n, targets)."""
@@ -36,7 +36,7 @@ class Batches:
         self.x, self.y = x, y
         self.batch_size = min(batch_size or rows, rows)
         self.shuffle = shuffle if self.batch_size < rows else False
-        self.block_rows, self.loader = block_rows, loader
+        self.block_rows, self.loader = rows_of_a_block(block_rows, x.shape[1] + y.shape[1]), loader
         self.per_epoch = -(-rows // self.batch_size)
         numbers = GATHERED if self.shuffle else READ
         self.at_once = min(rows, self.batch_size * max(1, numbers // (x.shape[1] * self.batch_size)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.data.allocation import aligned
+from experiments.data.allocation import reused
 from experiments.data.dialect import NAMELESS
 from experiments.errors import UserError, nearest
 
@@ -203,10 +203,13 @@ def finite(table: np.ndarray) -> bool:
         return bool(np.isfinite(table.sum()) or np.isfinite(table).all())
 
 
-def side_by_side(columns: list[pl.Series]) -> np.ndarray:
-    """(rows, columns) in C order, float32 where every column is, else float64; a missing cell is NaN."""
+def side_by_side(columns: list[pl.Series], spare: np.ndarray | None = None) -> np.ndarray:
+    """(rows, columns) in C order, float32 where every column is, else float64; a missing cell is NaN.
+
+    In the memory of `spare` where that fits, a table like it.
+    """
     kind = pl.Float32 if all(column.dtype == pl.Float32 for column in columns) else pl.Float64
-    table = aligned((len(columns[0]), len(columns)), np.float32 if kind == pl.Float32 else np.float64)
+    table = reused(spare, (len(columns[0]), len(columns)), np.float32 if kind == pl.Float32 else np.float64)
     # a tile at a time, so that both sides stay in the cache: half the time of polars' own order="c"
     for j in range(0, len(columns), 16):
         strip = pl.DataFrame([column.cast(kind) for column in columns[j : j + 16]]).to_numpy(order="fortran")

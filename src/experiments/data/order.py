@@ -11,6 +11,8 @@ from torch import Generator, Tensor
 
 SORTED_ROWS = 65_536
 """Tables of more rows than this are ordered by randperm."""
+BLOCK_NUMBERS = 2**23
+"""What a block holds at most: 32 MB in float32, and some blocks are in memory at a time."""
 
 
 def epoch_order(rows: int, generator: Generator) -> Tensor:
@@ -24,6 +26,11 @@ def sort_keys(keys: Tensor) -> Tensor:
     """Permutations (..., rows) from uniform float32 draws of that shape; ties keep their order."""
     assert keys.dtype == torch.float32  # another dtype would be another order
     return torch.argsort(keys, dim=-1, stable=True)
+
+
+def rows_of_a_block(asked: int, columns: int) -> int:
+    """`asked`, or fewer where rows are so wide that a block would be large; `columns` are inputs and targets."""
+    return max(1, min(asked, BLOCK_NUMBERS // columns))
 
 
 def block_order(rows: int, block_rows: int, generator: Generator) -> Tensor:

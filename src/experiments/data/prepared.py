@@ -113,8 +113,8 @@ def prepare(
             return None, None
         x, y = rows.x, rows.y
         if standardize:
-            x = scaled(x, scaling.x_shift, scaling.x_scale, dtype)
-            y = scaled(y, scaling.y_shift, scaling.y_scale, dtype)
+            x = scaled(x, scaling.x_shift, scaling.x_scale, torch.empty(x.shape, dtype=dtype))
+            y = scaled(y, scaling.y_shift, scaling.y_scale, torch.empty(y.shape, dtype=dtype))
         x, y = x.to(device=device, dtype=dtype), y.to(device=device, dtype=dtype)
         if dtype == torch.float32 and not (finite(x) and finite(y)):
             raise UserError(

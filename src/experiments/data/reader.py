@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from experiments.data.allocation import aligned
+from experiments.data.allocation import reused
 from experiments.data.backtraces import no_backtraces
 from experiments.data.cache import converted
 from experiments.data.columns import numbers, require, side_by_side
@@ -59,7 +59,7 @@ class Reader:
 
     def __init__(self, path: Path, block_rows: int) -> None:
         """Looks at names and sizes only. Raises UserError."""
-        self.path, self.block_rows = path, block_rows
+        self.path = path
         self.parts = [opened(p, path if path.is_file() else p) for p in files(path, self)]
         self.names = columns(self.parts[0])
         for part in self.parts[1:]:
@@ -69,8 +69,11 @@ class Reader:
         self.rows = sum(part.rows for part in self.parts)
         if not self.rows:
             raise UserError(f"data.path={path}: the table has no rows")
-        self.blocks: list[Block] = []
-        before = 0
+        self.cut(block_rows)
+
+    def cut(self, block_rows: int) -> None:
+        """Blocks of at most so many rows from now on."""
+        self.block_rows, self.blocks, before = block_rows, list[Block](), 0
         for part in self.parts:
             for first in range(0, part.rows, block_rows):
                 self.blocks.append(Block(part, first, min(block_rows, part.rows - first), before + first))
@@ -104,27 +107,30 @@ class Reader:
             raise changed(part.known_as)
         return frame
 
-    def read(self, block: Block, names: Sequence[str]) -> np.ndarray:
-        """The block's columns (rows, columns), float32 or float64. Raises UserError, or DataChanged."""
+    def read(self, block: Block, names: Sequence[str], spare: np.ndarray | None = None) -> np.ndarray:
+        """The block's columns (rows, columns), float32 or float64. Raises UserError, or DataChanged.
+
+        In the memory of `spare` where that fits: a table read before, which nobody needs any more.
+        """
         part = block.part
         with guarded(part.path, part.stamp, part.known_as):
             if part.path.suffix.lower() == NPY:
-                rows = self._rows(block, names)
+                rows = self._rows(block, names, spare)
                 table = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
             else:
                 frame = _frame(block, names)
-                table = side_by_side([numbers(frame[name], block.where, block.numbers) for name in names])
+                table = side_by_side([numbers(frame[name], block.where, block.numbers) for name in names], spare)
         if len(table) != block.rows:
             raise changed(part.known_as)
         return table
 
-    def _rows(self, block: Block, names: Sequence[str]) -> np.ndarray:
+    def _rows(self, block: Block, names: Sequence[str], spare: np.ndarray | None = None) -> np.ndarray:
         mapped = array(block.part.path, mapped=True)
         # read where that can be done in one piece: mapped pages would count as this process's memory
         if isinstance(mapped, np.memmap) and mapped.flags.c_contiguous:
             start = mapped.offset + block.first * mapped.strides[0]
             width = mapped.shape[1]
-            rows = aligned((block.rows, width), mapped.dtype)
+            rows = reused(spare, (block.rows, width), mapped.dtype)
             with block.part.path.open("rb") as file:
                 file.seek(start)
                 rows = rows[: file.readinto(rows.data.cast("B")) // mapped.strides[0]]

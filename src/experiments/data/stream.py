@@ -2,35 +2,33 @@
 
 import dataclasses
 import hashlib
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from experiments.data.ahead import ahead
 from experiments.data.allocation import return_blocks
-from experiments.data.batches import GATHERED, Pair, batches, cut, gather
+from experiments.data.batches import Pair
 from experiments.data.chosen import chosen_inputs, chosen_targets, one_split, required_path
 from experiments.data.columns import Encoding, kinds, require
 from experiments.data.dataset import Dataset
-from experiments.data.order import block_plan, within_block
+from experiments.data.order import rows_of_a_block
 from experiments.data.prepared import Prepared
 from experiments.data.reader import Reader
 from experiments.data.reading import validation_file
-from experiments.data.scaling import Scaling, identity, of_moments
+from experiments.data.scaling import Scaling, identity, of_moments, scaled
+from experiments.data.streamed_batches import StreamedBatches
 from experiments.data.streamed_rows import Rows
 from experiments.data.survey import learned
 from experiments.errors import UserError
 from experiments.optimum import Conditioning, LeastSquares, Optimum
 from experiments.spectrum import BatchStability, streamed_batch_stability
 
-log = logging.getLogger("experiments")
 SAMPLE_ROWS = 10_000
 """Rows kept in memory for the figures."""
 
@@ -69,16 +67,24 @@ class Stream:
             reader, Encoding(tuple(inputs), kinds=kinds(head, inputs)), tuple(targets), self.missing == "drop",
             self.validation, self.split_seed, self.validation_column,
         )  # fmt: skip
+        training, held = self._learned(rows)
         if split != "validation_path":
-            training, held = learned(rows, self.one_hot or (), self.missing == "mean")
             return training, held if split else None
         with validation_file():
-            other = Reader(Path(self.validation_path or ""), self.block_rows)
-        require(other.names, [*inputs, *targets], f"data.validation_path={self.validation_path}")
-        training, _ = learned(rows, self.one_hot or (), self.missing == "mean")
-        with validation_file():
+            other = Reader(Path(self.validation_path or ""), reader.block_rows)
+            require(other.names, [*inputs, *targets], f"data.validation_path={self.validation_path}")
             second, _ = learned(dataclasses.replace(training, reader=other, second=True, counts=None))
         return training, second
+
+    def _learned(self, rows: Rows) -> tuple[Rows, Rows]:
+        """What `survey.learned` finds, in blocks that hold no more than a few megabytes."""
+        rows.reader.cut(rows_of_a_block(self.block_rows, len(rows.names)))
+        training, held = learned(rows, self.one_hot or (), self.missing == "mean")
+        narrow = rows_of_a_block(self.block_rows, len(training.names))
+        if narrow == rows.reader.block_rows:
+            return training, held
+        rows.reader.cut(narrow)  # levels have made the rows wider
+        return learned(rows, self.one_hot or (), self.missing == "mean")
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Streamed(Prepared):
 
     def placed_blocks(self, held_out: bool = False) -> Iterator[Pair]:
         for x, y in self.blocks(held_out):
-            yield self._placed(torch.cat([x, y], 1))
+            yield self.placed(torch.cat([x, y], 1))
 
     def squares(self, bias: bool) -> LeastSquares:
         assert bias == self.passed.bias
@@ -139,65 +145,23 @@ class Streamed(Prepared):
     def digest(self) -> str:
         return self.hash
 
-    def batches(self, batch_size: int | None, shuffle: bool | str) -> "StreamedBatches":
+    def batches(self, batch_size: int | None, shuffle: bool | str) -> StreamedBatches:
         if batch_size is None and len(self.training.reader.blocks) > 1:
             raise UserError(
                 "training.batch_size=null: a stream is never in memory as a whole; give a number, 1024 for instance"
             )
-        return StreamedBatches(self, min(batch_size or self.rows, self.rows), shuffle)
+        return StreamedBatches(
+            self.training, self.placed, self.x.dtype, min(batch_size or self.rows, self.rows), shuffle
+        )
 
-    def _placed(self, table: Tensor) -> Pair:
-        """Rows (n, features + targets) as the model trains on them."""
-        d = self.training.features
+    def placed(self, table: Tensor, out: Tensor | None = None) -> Pair:
+        """Rows (n, features + targets) as the model trains on them, in the memory of `out` where that can be."""
         if self.standardized:
-            wide = table.to(torch.float64)
-            table = torch.cat([self.scaling.inputs(wide[:, :d]), self.scaling.targets(wide[:, d:])], 1)
+            s = self.scaling
+            shift, scale = torch.cat([s.x_shift, s.y_shift]), torch.cat([s.x_scale, s.y_scale])
+            table = scaled(table, shift, scale, torch.empty(table.shape, dtype=self.x.dtype) if out is None else out)
         table = table.to(self.x.device, self.x.dtype)
-        return table[:, :d], table[:, d:]
-
-
-class StreamedBatches:
-    """The face of `Batches` over blocks that are read, shuffled and scaled ahead in the background."""
-
-    def __init__(self, data: Streamed, batch_size: int, shuffle: bool | str) -> None:
-        self.data, self.batch_size, self.shuffle = data, batch_size, bool(shuffle)
-        self.sizes = [data.training.size(block) for block in data.training.reader.blocks]
-        self.per_epoch = -(-sum(self.sizes) // batch_size)
-
-    def epoch(self, generator: Generator, first: int = 0, arrays: bool = False) -> Iterator[tuple[Any, Any]]:
-        """The epoch's batches, see `Batches.epoch`; blocks before number `first` are not read."""
-        order, seed = list(range(len(self.sizes))), 0
-        if self.shuffle:
-            order, seed = block_plan(len(order), generator)
-        ends = list(accumulate(self.sizes[b] for b in order))
-        skipped = first * self.batch_size
-        at = next((i for i, end in enumerate(ends) if end > skipped), len(order))
-        offset = skipped - (ends[at - 1] if at else 0)
-        blocks = ahead(self._blocks(order[at:], seed))
-        runs = cut((self.data._placed(rows) for rows in self._gathered(blocks)), self.batch_size, offset)
-        return batches(runs, self.batch_size, arrays)
-
-    def _blocks(self, order: list[int], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The blocks in `order` and the order of their rows."""
-        rows = self.data.training
-        for b in order:
-            table = rows.table(rows.reader.blocks[b])
-            yield table, within_block(len(table), seed, b) if self.shuffle else torch.arange(len(table))
-            del table  # the consumer alone holds it now
-
-    def _gathered(self, blocks: Iterator[tuple[Tensor, Tensor]]) -> Iterator[Tensor]:
-        """The rows of each block in their order, some whole batches at a time, in memory that the next ones overwrite.
-
-        By the consumer, who has the time: reading, which goes on in the background, takes longer than training.
-        """
-        place = None
-        for table, order in blocks:
-            at_once = self.batch_size * max(1, GATHERED // (table.shape[1] * self.batch_size))
-            for rows in order.split(at_once):
-                if place is None or len(place) < len(rows):
-                    place = table.new_empty(len(rows), table.shape[1])
-                yield gather(table, rows, place[: len(rows)])
-            del table
+        return table[:, : self.training.features], table[:, self.training.features :]
 
 
 def prepare_stream(

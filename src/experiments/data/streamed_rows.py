@@ -54,8 +54,8 @@ class Rows:
         mask = self._by_share(block)
         return block.rows if mask is None else int(np.count_nonzero(mask))
 
-    def table(self, block: Block, first_time: bool = False) -> Tensor:
-        """These rows of a block (rows, features + targets), in the table's units.
+    def table(self, block: Block, first_time: bool = False, spare: np.ndarray | None = None) -> np.ndarray:
+        """These rows of a block (rows, features + targets), in the table's units; `spare` as in `Reader.read`.
 
         The first time, a missing or infinite cell is refused: later the file is the same, or is found changed.
         """
@@ -63,22 +63,23 @@ class Rows:
             if self.encoding.levels or self.encoding.means or self.drop or self.column:
                 table, rows, mask = self._encoded(block)
             else:
-                table, rows = self.reader.read(block, (*self.encoding.inputs, *self.targets)), block.numbers
+                names = (*self.encoding.inputs, *self.targets)
+                table, rows = self.reader.read(block, names, spare), block.numbers
                 mask = self._by_share(block)
             if first_time and not finite(table):
                 self._refuse(block, table, rows)
-        return torch.from_numpy(table if mask is None else table[mask])
+        return table if mask is None else table[mask]
 
     def tables(self) -> Iterator[Tensor]:
         """These rows of each block (n, features + targets) in the file's order, when they are read for the first time.
 
         A missing or infinite cell is refused, also in rows of the block that are not these.
         """
-        return (self.table(block, first_time=True) for block in self.reader.blocks)
+        return (torch.from_numpy(self.table(block, first_time=True)) for block in self.reader.blocks)
 
     def blocks(self) -> Iterator[Pair]:
         """x (n, features) and y (n, targets) of each block in the file's order, read ahead."""
-        for table in ahead(self.table(block) for block in self.reader.blocks):
+        for table in ahead(torch.from_numpy(self.table(block)) for block in self.reader.blocks):
             yield table[:, : self.features], table[:, self.features :]
 
     def _by_share(self, block: Block) -> np.ndarray | None:
