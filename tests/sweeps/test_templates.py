@@ -21,6 +21,10 @@ def test_a_scalar_is_written_as_omegaconf_writes_it(value: object) -> None:
     assert f"k: {yaml_scalar(value, type(value))}\n" == OmegaConf.to_yaml(OmegaConf.create({"k": value}))
 
 
+def test_zeros_that_are_equal_are_written_each_with_its_sign() -> None:
+    assert [yaml_scalar(value, float) for value in (0.0, -0.0, 0.0)] == ["0.0", "-0.0", "0.0"]
+
+
 @given(
     st.lists(st.sampled_from(["seed=1", "model=manual", "data.path='a b'", "x=[1,2]", "y={a: b}", "z=é", "w=${seed}"]))
 )

@@ -33,9 +33,14 @@ class Template:
         return "".join(whole)
 
 
-@lru_cache(maxsize=100_000)
 def yaml_scalar(value: Any, kind: type) -> str:
-    """How OmegaConf writes a scalar as a value of a mapping; `kind` keeps 1, 1.0 and true apart in the cache."""
+    """How OmegaConf writes a scalar as a value of a mapping; `kind` is its type."""
+    return _yaml_scalar(value, kind, str(value) if value == 0 else "")
+
+
+@lru_cache(maxsize=100_000)
+def _yaml_scalar(value: Any, kind: type, zero: str) -> str:
+    """The same; `kind` keeps 1, 1.0 and true apart in the cache, `zero` 0.0 and -0.0."""
     if kind is int:
         return str(value)
     return OmegaConf.to_yaml(OmegaConf.create({"k": value}))[3:].rstrip("\n")
