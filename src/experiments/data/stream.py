@@ -116,8 +116,22 @@ class Streamed(Prepared):
         return chosen.blocks()
 
     def placed_blocks(self, held_out: bool = False) -> Iterator[Pair]:
-        for x, y in self.blocks(held_out):
-            yield self.placed(torch.cat([x, y], 1))
+        chosen, d = self.held if held_out else self.training, self.training.features
+        assert chosen is not None
+        for table in chosen.read_ahead():
+            out = torch.empty(table.shape, dtype=self.x.dtype)
+            self.write(table, out)
+            out = out.to(self.x.device)
+            yield out[:, :d], out[:, d:]
+
+    def write(self, table: Tensor, out: Tensor) -> None:
+        """Put rows (n, features + targets) into `out` as the model trains on them."""
+        if not self.standardized:
+            out.copy_(table)
+            return
+        scaling = self.scaling
+        shift, scale = torch.cat([scaling.x_shift, scaling.y_shift]), torch.cat([scaling.x_scale, scaling.y_scale])
+        scaled(table, shift, scale, out)
 
     def squares(self, bias: bool) -> LeastSquares:
         assert bias == self.passed.bias
@@ -150,18 +164,8 @@ class Streamed(Prepared):
             raise UserError(
                 "training.batch_size=null: a stream is never in memory as a whole; give a number, 1024 for instance"
             )
-        return StreamedBatches(
-            self.training, self.placed, self.x.dtype, min(batch_size or self.rows, self.rows), shuffle
-        )
-
-    def placed(self, table: Tensor, out: Tensor | None = None) -> Pair:
-        """Rows (n, features + targets) as the model trains on them, in the memory of `out` where that can be."""
-        if self.standardized:
-            s = self.scaling
-            shift, scale = torch.cat([s.x_shift, s.y_shift]), torch.cat([s.x_scale, s.y_scale])
-            table = scaled(table, shift, scale, torch.empty(table.shape, dtype=self.x.dtype) if out is None else out)
-        table = table.to(self.x.device, self.x.dtype)
-        return table[:, : self.training.features], table[:, self.training.features :]
+        size = min(batch_size or self.rows, self.rows)
+        return StreamedBatches(self.training, size, shuffle, self.x, self.standardized, self.write)
 
 
 def prepare_stream(

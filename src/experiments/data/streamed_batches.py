@@ -1,8 +1,8 @@
-"""The batches of a stream: while some are trained on, the next are read, shuffled and scaled in the background."""
+"""The batches of a stream: while some are trained on, the next blocks are read and scaled in the background."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import accumulate, cycle
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -10,25 +10,24 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.ahead import DEPTH, ahead
+from experiments.data.allocation import reused
 from experiments.data.batches import GATHERED, Pair, batches, cut, gather
 from experiments.data.order import block_plan, within_block
 from experiments.data.streamed_rows import Rows
 
-PLACES = 3
-"""One is trained on, one waits, one is being filled."""
-
 
 class StreamedBatches:
-    """The face of `Batches` over the blocks of a file.
+    """The face of `Batches` over the blocks of a file, for a model that trains with `like`'s dtype on its device.
 
-    `placed(table, out)` gives rows (n, features + targets) as the model trains on them, in `out`'s memory if it likes.
+    `write(table, out)` puts rows (n, features + targets) into `out` as the model trains on them; it is left out where
+    `standardized` is False and the file has the dtype already.
     """
 
     def __init__(
-        self, rows: Rows, placed: Callable[[Tensor, Tensor], Pair], dtype: torch.dtype, batch_size: int,
-        shuffle: bool | str,
+        self, rows: Rows, batch_size: int, shuffle: bool | str, like: Tensor, standardized: bool,
+        write: Callable[[Tensor, Tensor], object],
     ) -> None:  # fmt: skip
-        self.rows, self.placed, self.dtype = rows, placed, dtype
+        self.rows, self.like, self.standardized, self.write = rows, like, standardized, write
         self.batch_size, self.shuffle = batch_size, bool(shuffle)
         self.sizes = [rows.size(block) for block in rows.reader.blocks]
         self.per_epoch = -(-sum(self.sizes) // batch_size)
@@ -42,26 +41,34 @@ class StreamedBatches:
         skipped = first * self.batch_size
         at = next((i for i, end in enumerate(ends) if end > skipped), len(order))
         offset = skipped - (ends[at - 1] if at else 0)
-        runs = ahead(self._gathered(ahead(self._blocks(order[at:], seed))), depth=1)
-        return batches(cut(runs, self.batch_size, offset), self.batch_size, arrays)
+        runs = cut(self._gathered(ahead(self._blocks(order[at:], seed))), self.batch_size, offset)
+        return batches(runs, self.batch_size, arrays)
 
     def _blocks(self, order: list[int], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The blocks in `order` and the order of their rows, in memory that later ones overwrite."""
+        """The blocks in `order` as trained, and the order of their rows, in memory that later ones overwrite."""
         used = deque[np.ndarray]()  # the consumer has one, DEPTH wait; what came before them is done with
+        dtype = torch.empty(0, dtype=self.like.dtype).numpy().dtype
+        raw, written = None, self.standardized
         for b in order:
-            table = self.rows.table(self.rows.reader.blocks[b], spare=used.popleft() if len(used) > DEPTH + 1 else None)
+            spare = used.popleft() if len(used) > DEPTH + 1 else None
+            table = self.rows.table(self.rows.reader.blocks[b], spare=raw if written else spare)
+            if written := written or table.dtype != dtype:
+                raw, table = table, reused(spare, table.shape, dtype)
+                self.write(torch.from_numpy(raw), torch.from_numpy(table))
             used.append(table)
             inside = within_block(len(table), seed, b) if self.shuffle else torch.arange(len(table))
-            yield torch.from_numpy(table), inside
+            yield torch.from_numpy(table).to(self.like.device), inside.to(self.like.device)
 
     def _gathered(self, blocks: Iterator[tuple[Tensor, Tensor]]) -> Iterator[Pair]:
-        """The rows of each block in their order, some whole batches at a time, in memory that later ones overwrite."""
-        columns = len(self.rows.names)
+        """The rows of each block in their order, some whole batches at a time, in memory that later ones overwrite.
+
+        By the consumer: reading takes about as long as this and the training, and a third thread would wait for both.
+        """
+        columns, features = len(self.rows.names), self.rows.features
         at_once = self.batch_size * max(1, GATHERED // (columns * self.batch_size))
-        places: Iterator[tuple[Tensor, Tensor]] | None = None
+        place = self.like.new_empty(at_once, columns)
         for table, order in blocks:
-            if places is None:
-                shape = at_once, columns
-                places = cycle([(table.new_empty(shape), torch.empty(shape, dtype=self.dtype)) for _ in range(PLACES)])
-            for rows, (raw, out) in zip(order.split(at_once), places, strict=False):
-                yield self.placed(gather(table, rows, raw[: len(rows)]), out[: len(rows)])
+            for rows in order.split(at_once):
+                run = gather(table, rows, place[: len(rows)])
+                yield run[:, :features], run[:, features:]
+            del table  # so that a place on the device is free

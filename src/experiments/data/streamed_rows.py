@@ -77,9 +77,13 @@ class Rows:
         """
         return (torch.from_numpy(self.table(block, first_time=True)) for block in self.reader.blocks)
 
+    def read_ahead(self) -> Iterator[Tensor]:
+        """These rows of each block (n, features + targets) in the file's order, read ahead."""
+        return ahead(torch.from_numpy(self.table(block)) for block in self.reader.blocks)
+
     def blocks(self) -> Iterator[Pair]:
-        """x (n, features) and y (n, targets) of each block in the file's order, read ahead."""
-        for table in ahead(torch.from_numpy(self.table(block)) for block in self.reader.blocks):
+        """The same as x (n, features) and y (n, targets)."""
+        for table in self.read_ahead():
             yield table[:, : self.features], table[:, self.features :]
 
     def _by_share(self, block: Block) -> np.ndarray | None:
