@@ -31,6 +31,11 @@ class StreamedBatches:
         self.batch_size, self.shuffle = batch_size, bool(shuffle)
         self.sizes = [rows.size(block) for block in rows.reader.blocks]
         self.per_epoch = -(-sum(self.sizes) // batch_size)
+        columns = len(rows.names)
+        at_once = batch_size * max(1, GATHERED // (columns * batch_size))
+        self._place = like.new_empty(min(at_once, max(self.sizes, default=1)), columns)
+        self._used = deque[np.ndarray]()
+        """The blocks read last: the consumer has one, DEPTH wait, and what came before them is overwritten."""
 
     def epoch(self, generator: Generator, first: int = 0, arrays: bool = False) -> Iterator[tuple[Any, Any]]:
         """The epoch's batches, see `Batches.epoch`; blocks before number `first` are not read."""
@@ -46,16 +51,15 @@ class StreamedBatches:
 
     def _blocks(self, order: list[int], seed: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The blocks in `order` as trained, and the order of their rows, in memory that later ones overwrite."""
-        used = deque[np.ndarray]()  # the consumer has one, DEPTH wait; what came before them is done with
         dtype = torch.empty(0, dtype=self.like.dtype).numpy().dtype
         raw, written = None, self.standardized
         for b in order:
-            spare = used.popleft() if len(used) > DEPTH + 1 else None
+            spare = self._used.popleft() if len(self._used) > DEPTH + 1 else None
             table = self.rows.table(self.rows.reader.blocks[b], spare=raw if written else spare)
             if written := written or table.dtype != dtype:
                 raw, table = table, reused(spare, table.shape, dtype)
                 self.write(torch.from_numpy(raw), torch.from_numpy(table))
-            used.append(table)
+            self._used.append(table)
             inside = within_block(len(table), seed, b) if self.shuffle else torch.arange(len(table))
             yield torch.from_numpy(table).to(self.like.device), inside.to(self.like.device)
 
@@ -64,11 +68,9 @@ class StreamedBatches:
 
         By the consumer: reading takes about as long as this and the training, and a third thread would wait for both.
         """
-        columns, features = len(self.rows.names), self.rows.features
-        at_once = self.batch_size * max(1, GATHERED // (columns * self.batch_size))
-        place = self.like.new_empty(at_once, columns)
+        features = self.rows.features
         for table, order in blocks:
-            for rows in order.split(at_once):
-                run = gather(table, rows, place[: len(rows)])
+            for rows in order.split(len(self._place)):
+                run = gather(table, rows, self._place[: len(rows)])
                 yield run[:, :features], run[:, features:]
             del table  # so that a place on the device is free
