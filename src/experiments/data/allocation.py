@@ -18,9 +18,9 @@ def return_blocks() -> None:
     """Have glibc map every allocation of 4 MB or more by itself; elsewhere nothing is done.
 
     Left alone, glibc raises its threshold to the size of the blocks (26 MB) once the first is freed and then keeps
-    them in heaps, one a thread, that fragment: 1.05 GB at the peak for an NPY file of 4 GB, 0.86 for 1.6, where this
-    leaves 0.51 and 0.50 (Parquet: 0.66 for 4 GB, 0.59 for 0.4). Less than that stays with the process: taken from the
-    system again and again, a megabyte of temporary numbers can cost eight times its arithmetic.
+    them in heaps, one a thread, that fragment: 1.05 GB at the peak for an NPY file of 4 GB, with this 0.64. Smaller
+    pieces stay with the process: taken from the system again and again, a megabyte of temporary numbers can cost
+    eight times its arithmetic.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
         mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES)
