@@ -226,6 +226,10 @@ def test_a_foreign_level_gets_the_nearest(encoded: str, tmp_path: Path, capsys: 
         (b'{"inputs":["a"],"levels":{"a":[1]},"means":{}}', "levels is no mapping"),
         (b'{"inputs":["a"],"levels":{},"means":{"a":"x"}}', "means is no mapping"),
         (b'{"inputs":["a"],"levels":{},"means":{}}', "encoding.json and result.json name different inputs"),
+        (
+            b'{"inputs":["soil","temp","day","b","b"],"levels":{"soil":["clay","loam","sand"],"b":["x"]},"means":{}}',
+            "inputs has a name twice",
+        ),
     ],
 )
 def test_an_encoding_that_does_not_fit(encoded: str, content: bytes, words: str, capsys: Capture) -> None:
@@ -265,3 +269,13 @@ def test_dates_times_and_booleans_are_typed_as_they_stand_in_the_table(
         ("0,0,0,,36", "nothing: given for open, where true or false"),
     ):
         assert said in refused(["last", row], capsys)
+
+
+def test_a_missing_cell_is_one_in_a_prediction_too(encoded: str, tmp_path: Path, capsys: Capture) -> None:
+    """Blanks, and every word that stands for one in a table: the mean, 7, is put in."""
+    words = ["", "NA", "N/A", "#N/A", "null", "NaN"]
+    assert main(["predict", encoded, *(f"clay,{word},0" for word in words)]) == 0
+    assert capsys.readouterr().out == "yield 75\n" * len(words)
+    (tmp_path / "in.csv").write_text("soil,temp,day\nclay, ,0\nclay,  1 ,0\nclay,N/A,0\n")
+    assert main(["predict", encoded, "--table", "in.csv"]) == 0
+    assert capsys.readouterr().out == "yield 75\nyield 15\nyield 75\n"

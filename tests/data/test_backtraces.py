@@ -2,6 +2,9 @@
 
 import os
 import random
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -111,3 +114,46 @@ def _prepared(path, **keys):
         Stream(path=path, targets=["y"], block_rows=200, **keys), standardize=False, bias=True, loader="tensor",
         device=torch.device("cpu"), dtype=torch.float64,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("closed", ["<&- 2>&-", "2>&-"])
+def test_a_process_without_standard_error_reads_all_the_same(closed: str, tmp_path: Path) -> None:
+    pl.DataFrame({"a": [1.0, 2, 4], "y": [3.0, 5, 9]}).write_parquet(tmp_path / "t.parquet")
+    code = (
+        "import os; from pathlib import Path; from experiments.data.reader import Reader; "
+        "r = Reader(Path('t.parquet'), 2); print(r.read(r.blocks[1], ['y'])[0, 0])"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, code],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == b"9.0\n"
+
+
+def test_a_reader_of_standard_error_who_has_gone_is_no_fault_of_the_table() -> None:
+    ours, theirs = os.pipe(), os.dup(2)
+    os.close(ours[0])
+    os.dup2(ours[1], 2)
+    try:
+        with no_backtraces():
+            os.write(2, b"one\n")
+    finally:
+        os.dup2(theirs, 2)
+        os.close(theirs)
+        os.close(ours[1])
+
+
+def test_without_a_place_for_a_file_it_reads_all_the_same(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    before = len(os.listdir("/dev/fd"))
+    with no_backtraces(), no_backtraces():
+        os.write(2, b"one\n")
+    assert capfd.readouterr().err == "one\n" and len(os.listdir("/dev/fd")) == before

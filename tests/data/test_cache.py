@@ -106,3 +106,13 @@ def test_a_cache_that_cannot_be_made_is_one_line(monkeypatch: pytest.MonkeyPatch
     status, _, err = answered(["diagnose", "data=stream", f"data.path={write(1)}", "data.targets=[y]"])
     assert status == 1 and err.count("\n") == 1
     assert err.startswith("error: data.path=") and "XDG_CACHE_HOME" in err
+
+
+def test_who_has_no_home_is_told_to_name_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(Failure, match=r"t\.csv: its copy .*\(there is no home folder\).*XDG_CACHE_HOME"):
+        converted(write(1))

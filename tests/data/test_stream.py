@@ -95,6 +95,16 @@ def test_what_is_read_ahead_does_not_overwrite_the_batch_in_hand(rows, standardi
         assert torch.equal(torch.cat([x, y], 1), before)
 
 
+@pytest.mark.parametrize("standardize", [False, True])
+def test_what_is_read_ahead_does_not_overwrite_the_block_in_hand(rows, standardize):
+    batches = streamed("t.npy", standardize=standardize, block_rows=50).batches(20, True)
+    for _ in range(2):  # the second epoch begins with the memory of the first
+        for table, _ in ahead(batches._blocks(list(range(20)), 0)):
+            before = table.clone()
+            time.sleep(0.005)  # for the reader to come as far ahead as it may
+            assert torch.equal(table, before)
+
+
 @pytest.mark.parametrize("block_rows", [65_536, 10])
 def test_blocks_of_wide_rows_are_smaller_as_in_memory(tmp_path, block_rows, monkeypatch):
     monkeypatch.setattr(order, "BLOCK_NUMBERS", 100)
@@ -248,6 +258,26 @@ def test_csv_is_converted_once_and_whole(rows, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         converted(tmp_path / "t.csv")
     assert list((tmp_path / "cache" / "experiments").iterdir()) == [copy]
+
+
+@pytest.mark.parametrize(
+    ("column", "keys"), [(0, {}), (3, {}), (3, {"validation": 0.99}), (3, {"validation_path": "big.npy"})]
+)
+def test_a_number_beyond_float32_is_refused_where_it_would_become_infinite(rows, column, keys):
+    big = rows.astype(np.float64)
+    big[234, column] = -1e100
+    np.save("big.npy", big)
+    path = "t.npy" if "validation_path" in keys else "big.npy"
+    said = refusal(path, **keys)
+    assert f"row 235, column c{column + 1} is -1e+100, beyond float32 (3.4e38); use device.dtype=float64" in said
+    assert said.startswith("data.validation_path=big.npy" if path == "t.npy" else "data.path=big.npy")
+    streamed(path, standardize=True, **keys)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_array_of_long_doubles_is_read(rows, order):
+    np.save("long.npy", np.asarray(rows, np.longdouble, order=order))
+    np.testing.assert_array_equal(torch.cat(epoch(streamed("long.npy").batches(32, False))).numpy(), rows)
 
 
 def refusal(path, **keys):

@@ -5,11 +5,12 @@ there is passed on afterwards, whoever wrote it, but for a panic that ended as a
 """
 
 import atexit
+import contextlib
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -30,9 +31,7 @@ class _Detour:
     def begin(self) -> None:
         with self.lock:
             if not self.inside:
-                self.meanwhile = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`
-                self.kept, self.failed = os.dup(2), False
-                os.dup2(self.meanwhile.fileno(), 2)
+                self._begin()
             self.inside += 1
 
     def end(self, failed: bool) -> None:
@@ -49,24 +48,46 @@ class _Detour:
                 self._end()
             self.inside = 0
 
+    def _begin(self) -> None:
+        """Where there is no standard error, or no file can be made, all stays as it is.
+
+        In a process that was started with descriptor 2 closed, it is some file opened since: polars' own, say, which
+        waits for ever when it is taken away.
+        """
+        self.failed = False
+        if sys.__stderr__ is None:
+            return
+        with contextlib.suppress(OSError):
+            kept = os.dup(2)
+            try:
+                self.meanwhile = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_end`
+            except OSError:
+                os.close(kept)
+                raise
+            self.kept = kept
+            os.dup2(self.meanwhile.fileno(), 2)
+
     def _end(self) -> None:
-        assert self.meanwhile is not None
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is None:
+            return
         os.dup2(self.kept, 2)
         os.close(self.kept)
-        self.meanwhile.seek(0)
-        written = self.meanwhile.read()
-        self.meanwhile.close()
+        meanwhile.seek(0)
+        written = meanwhile.read()
+        meanwhile.close()
         if self.failed:
             written = written.partition(PANIC)[0]
-        while written:
-            written = written[os.write(2, written) :]
+        with contextlib.suppress(OSError):  # whoever read it has gone: no fault of the table's
+            while written:
+                written = written[os.write(2, written) :]
 
 
 _detour = _Detour()
 atexit.register(_detour.at_exit)
 
 
-@contextmanager
+@contextlib.contextmanager
 def no_backtraces() -> Iterator[None]:
     """Reading with polars: no report of a panic reaches standard error if polars raises. Threads may share it."""
     _detour.begin()

@@ -35,7 +35,7 @@ def converted(path: Path, reader: object = None) -> Path:
     UserError for a bad file, Failure when the copy can't be written, and DataChanged.
     """
     before = stamp(path)
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "experiments"
+    root = _root(path)
     own = f"{path.stem[:80]}-{_digits(str(path.resolve()), 16)}"
     copy = root / f"{own}-{_digits(repr(before), 12)}.parquet"
     try:
@@ -50,6 +50,14 @@ def converted(path: Path, reader: object = None) -> Path:
     except OSError as error:
         raise _unwritten(path, root, error.strerror or str(error)) from error
     return copy
+
+
+def _root(path: Path) -> Path:
+    """The folder of the copies. Raises Failure where the user has no home, as in some containers."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "experiments"
+    except RuntimeError:
+        raise _unwritten(path, Path("~/.cache/experiments"), "there is no home folder") from None
 
 
 def _convert(path: Path, before: tuple[int, int], copy: Path) -> None:

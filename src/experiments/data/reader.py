@@ -13,7 +13,7 @@ from experiments.data.allocation import reused
 from experiments.data.backtraces import no_backtraces
 from experiments.data.cache import converted
 from experiments.data.columns import numbers, require, side_by_side
-from experiments.data.reading import array, array_names, changed, checked, guarded, require_way, stamp
+from experiments.data.reading import array, array_names, changed, checked, guarded, plain, require_way, stamp
 from experiments.errors import UserError
 
 NPY = ".npy"
@@ -100,7 +100,7 @@ class Reader:
         part = block.part
         with guarded(part.path, part.stamp, part.known_as):
             if part.path.suffix.lower() == NPY:
-                frame = pl.DataFrame(self._rows(block, names), schema=list(names), orient="row")
+                frame = pl.DataFrame(plain(self._rows(block, names)), schema=list(names), orient="row")
             else:
                 frame = _frame(block, names)
         if frame.height != block.rows:
@@ -133,7 +133,7 @@ class Reader:
             rows = reused(spare, (block.rows, width), mapped.dtype)
             with block.part.path.open("rb") as file:
                 file.seek(start)
-                rows = rows[: file.readinto(rows.data.cast("B")) // mapped.strides[0]]
+                rows = rows[: file.readinto(rows.view(np.uint8).data) // mapped.strides[0]]
         else:
             rows = np.ascontiguousarray(mapped[block.first : block.first + block.rows])
         if list(names) != self.names:

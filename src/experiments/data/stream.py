@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -182,11 +183,12 @@ def prepare_stream(
     low, high = torch.full((d,), torch.inf, dtype=torch.float64), torch.full((d,), -torch.inf, dtype=torch.float64)
     sample: list[Tensor] = []
     every = max(1, total // SAMPLE_ROWS)
+    largest = torch.finfo(dtype).max if dtype == torch.float32 and not standardize else math.inf
 
     def seen() -> Iterator[Pair]:
         """The rows, with all that is noted of them besides; in the background, as long as the squares take."""
         nonlocal low, high
-        for table in training.tables():
+        for table in training.tables(largest):
             x, y = table[:, :d], table[:, d:]
             digest.update(x.contiguous().numpy().data)
             digest.update(y.contiguous().numpy().data)
@@ -200,16 +202,13 @@ def prepare_stream(
         for x, y in blocks:
             squares.add(x, y)
     if held is not None and held.second:  # a bad cell in it is told now, not after the first epoch
-        for _ in held.tables():
+        for _ in held.tables(largest):
             pass
     validation_rows = 0 if held is None else sum(held.size(block) for block in held.reader.blocks)
     if not squares.rows or (held is not None and not validation_rows):
         left = "no row for validation" if squares.rows else "no row for training"
         raise UserError(f"data.validation={source.validation}: of {total} rows this leaves {left}")
     scaling = scaling_of(squares, d) if standardize else identity(d, len(targets))
-    biggest = torch.maximum(low.abs(), high.abs()).max()
-    if dtype == torch.float32 and not standardize and biggest > torch.finfo(torch.float32).max:
-        raise UserError("data: a value is beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true")
     units = source.units or {}
     rows = torch.cat(sample)
     table = Dataset(

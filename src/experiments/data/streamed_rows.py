@@ -1,5 +1,6 @@
 """The rows of a stream that are trained on, or held out: each block of the file as numbers, whenever it is read."""
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import Tensor
 from experiments.data.ahead import ahead
 from experiments.data.batches import Pair
 from experiments.data.chosen import present, said_held
-from experiments.data.columns import Encoding, empty_column, finite, numbers, side_by_side, unusable
+from experiments.data.columns import Encoding, empty_column, finite, in_file, numbers, side_by_side, unusable
 from experiments.data.reader import Block, Reader
 from experiments.data.reading import validation_file
 from experiments.data.splitting import held_by_hash
@@ -54,10 +55,11 @@ class Rows:
         mask = self._by_share(block)
         return block.rows if mask is None else int(np.count_nonzero(mask))
 
-    def table(self, block: Block, first_time: bool = False, spare: np.ndarray | None = None) -> np.ndarray:
+    def table(self, block: Block, largest: float | None = None, spare: np.ndarray | None = None) -> np.ndarray:
         """These rows of a block (rows, features + targets), in the table's units; `spare` as in `Reader.read`.
 
-        The first time, a missing or infinite cell is refused: later the file is the same, or is found changed.
+        The first time, with `largest`, a missing or infinite cell is refused, and one beyond `largest`: later the file
+        is the same, or is found changed.
         """
         with validation_file() if self.second else nullcontext():
             if self.encoding.levels or self.encoding.means or self.drop or self.column:
@@ -66,16 +68,16 @@ class Rows:
                 names = (*self.encoding.inputs, *self.targets)
                 table, rows = self.reader.read(block, names, spare), block.numbers
                 mask = self._by_share(block)
-            if first_time and not finite(table):
-                self._refuse(block, table, rows)
+            if largest is not None:
+                self._check(block, table, rows, largest)
         return table if mask is None else table[mask]
 
-    def tables(self) -> Iterator[Tensor]:
+    def tables(self, largest: float = math.inf) -> Iterator[Tensor]:
         """These rows of each block (n, features + targets) in the file's order, when they are read for the first time.
 
-        A missing or infinite cell is refused, also in rows of the block that are not these.
+        A missing or infinite cell is refused, and one beyond `largest`, also in rows of the block that are not these.
         """
-        return (torch.from_numpy(self.table(block, first_time=True)) for block in self.reader.blocks)
+        return (torch.from_numpy(self.table(block, largest)) for block in self.reader.blocks)
 
     def read_ahead(self) -> Iterator[Tensor]:
         """These rows of each block (n, features + targets) in the file's order, read ahead."""
@@ -113,8 +115,17 @@ class Rows:
         file = f"{block.part.known_as}: " if len(self.reader.parts) > 1 else ""
         return said_held(frame[self.column], rows, file).to_numpy()
 
-    def _refuse(self, block: Block, table: np.ndarray, rows: range | np.ndarray) -> None:
-        """Raise UserError that names the first column without a number, or the first cell that is none."""
+    def _check(self, block: Block, table: np.ndarray, rows: range | np.ndarray, largest: float) -> None:
+        """Raise UserError that names the first column without a number, or the first cell that is none or too large."""
+        if finite(table):
+            bounded = len(table) and table.dtype == np.float64 and largest < math.inf
+            if bounded and max(-table.min(), table.max()) > largest:
+                row, column = (int(k) for k in np.argwhere(np.abs(table) > largest)[0])
+                raise UserError(
+                    f"{block.where}: row {in_file(row, rows)}, column {self.names[column]} is {table[row, column]}, "
+                    "beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true"
+                )
+            return
         for column in np.flatnonzero(np.isnan(table).all(0)):
             which = "" if block.rows == block.part.rows else f" of rows {block.first + 1} to {block.first + block.rows}"
             raise UserError(empty_column(block.where, self.names[int(column)], which))

@@ -33,6 +33,8 @@ def checked(stored: dict[str, Any]) -> None:
     """Raise ValueError unless an encoding has the types that a run writes."""
     if not names(stored.get("inputs")):
         raise ValueError("inputs is no list of names")
+    if len(set(stored["inputs"])) < len(stored["inputs"]):
+        raise ValueError("inputs has a name twice")
     levels, means = stored.get("levels"), stored.get("means")
     if not isinstance(levels, dict) or not all(names(v) and v for v in levels.values()):
         raise ValueError("levels is no mapping of names to lists of names")

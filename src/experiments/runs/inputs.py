@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.data.columns import TEXT, Encoding, kind_of, numbers
+from experiments.data.columns import TEXT, Encoding, kind_of, numbers, stripped
+from experiments.data.dialect import MISSING
 from experiments.errors import Failure, UserError, nearest, one_line
 
 Array = np.ndarray
@@ -26,8 +27,6 @@ WHAT = {
     "duration": "a number of days",
 }
 """What is to be given for an input of this kind."""
-MISSING = ("", "NA", "nan")
-"""Words for a cell to be filled with the mean of the training rows, in a run with data.missing=mean."""
 
 
 def from_words(words: Sequence[str], encoding: Encoding) -> Array:
@@ -141,7 +140,8 @@ def from_table(table: pl.DataFrame, encoding: Encoding, path: str) -> Array:
 def _column(column: pl.Series, path: str, mean: float | None) -> pl.Series:
     """A column as floats, dates and booleans as in training. Raises UserError for the first cell that is none."""
     if column.dtype in TEXT:
-        values = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+        column = stripped(column)
+        values = column.cast(pl.Float64, strict=False)
     else:
         values = numbers(column, path).cast(pl.Float64)
     missing = column.is_null() | values.is_nan().fill_null(False)
