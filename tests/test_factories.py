@@ -15,6 +15,9 @@ from tests.conftest import Configured
 
 THEIRS = """
 from torch import nn
+from experiments.models import Analytic
+class Own(Analytic):
+    pass
 class Net(nn.Linear):
     def __init__(self, in_features, out_features, bias=True, width=3):
         super().__init__(in_features, out_features, bias)
@@ -42,6 +45,12 @@ def test_cosine_goes_down_over_the_whole_run_unless_told(configured: Configured)
 def test_the_analytic_model_needs_a_gradient_by_hand(configured: Configured) -> None:
     with pytest.raises(UserError, match=r"has no gradient\(\) for model=analytic; use model=manual"):
         build_loss(configured(model=schema.AnalyticModel(), loss=Custom("torch.nn.HuberLoss")))
+
+
+@pytest.mark.usefixtures("theirs")
+def test_so_does_a_class_made_of_it(configured: Configured) -> None:
+    with pytest.raises(UserError, match=r"has no gradient\(\) for model=analytic; use model=manual"):
+        build_loss(configured(model=Custom("their_parts.Own"), loss=Custom("torch.nn.HuberLoss")))
 
 
 def test_keys_of_the_choice_that_was_replaced_are_left_out_at_their_defaults() -> None:

@@ -14,7 +14,7 @@ from experiments import config as schema
 from experiments.assembly import Experiment, assemble
 from experiments.config import Config
 from experiments.models import state
-from experiments.training import Look, Progress, fit, set_lr
+from experiments.training import Look, Progress, fit, rate_at, set_lr
 from tests.conftest import Configured
 
 
@@ -228,3 +228,8 @@ def test_set_lr_reaches_every_group_of_torchs_optimizers() -> None:
     optimizer = torch.optim.SGD([{"params": [a]}, {"params": [b], "lr": 3.0}], lr=1.0)
     set_lr(optimizer, 0.5)
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
+
+
+def test_a_schedule_may_give_a_tensor() -> None:
+    rate = rate_at(3, 0.5, lambda epoch: torch.tensor(0.25 * epoch))  # type: ignore[arg-type, return-value]  # the user's
+    assert type(rate) is float and rate == 0.375

@@ -65,7 +65,8 @@ def build_loss(config: Config) -> Any:
     """The loss. Raises UserError for one without a hand-written gradient under the analytic model."""
     target = locate("loss._target_", config.loss._target_, (*losses.BASES, torch.nn.Module))
     loss = build("loss", target, options(config.loss))
-    if config.model._target_ == "experiments.models.Analytic" and not hasattr(loss, "gradient"):
+    model = locate("model._target_", config.model._target_, models.BASES)
+    if issubclass(model, models.Analytic) and not hasattr(loss, "gradient"):
         raise UserError(f"loss._target_={config.loss._target_}: has no gradient() for model=analytic; use model=manual")
     return loss
 

@@ -120,7 +120,7 @@ def judge(look: Look, model: Model, progress: Progress, patience: int | None) ->
 def rate_at(epoch: int, lr: float, schedule: Callable[[int], float]) -> float:
     """The learning rate of an epoch; of a schedule that grows without bound, what float32 can hold."""
     try:
-        return min(lr * schedule(epoch), LARGEST_RATE)
+        return min(float(lr * schedule(epoch)), LARGEST_RATE)  # a schedule of the user's own may give a tensor
     except OverflowError:
         return LARGEST_RATE
 

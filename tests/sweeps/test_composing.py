@@ -134,3 +134,13 @@ def test_packs_are_cut_to_equal_chunks(loaded: Loaded) -> None:
     assert [job.number for pack in packs for job in pack] == list(range(2 * MOST_JOBS + 1))
     assert len(packs) == 3
     assert max(map(len, packs)) - min(map(len, packs)) <= 1
+
+
+def test_zero_with_a_sign_is_told_from_zero_without(loaded: Loaded) -> None:
+    composer = Composer(*loaded)
+    jobs = [
+        composer.compose(Job(n, ("data=synthetic", f"data.noise={zero}"))) for n, zero in enumerate(("0.0", "-0.0"))
+    ]
+    for job in jobs:
+        assert job.digest == config_hash(job.plain())
+    assert '"noise": -0.0' in config_texts(jobs[1], "f")["config.json"] and jobs[0].digest != jobs[1].digest

@@ -34,3 +34,13 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (folders.root / "0").symlink_to(tmp_path / "elsewhere")
     folders.cleared(Job(0, (), "0"))
     assert (tmp_path / "elsewhere/file").exists()
+
+
+def test_a_folder_is_cleared_once(tmp_path: Path) -> None:
+    """What a second attempt that fails has left there is kept, for its job to be looked at."""
+    folders, jobs = Folders(tmp_path), [Job(0, (), "0"), Job(1, (), "1")]
+    folders.begun, folders.ready = {0}, {1}
+    for job in jobs:
+        folders.cleared(job).mkdir()
+        (folders.of(job) / "config.json").touch()
+        assert (folders.cleared(job) / "config.json").exists()

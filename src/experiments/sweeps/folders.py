@@ -32,11 +32,13 @@ class Folders:
         writing.begin(job, str(self.cleared(job)))
 
     def cleared(self, job: Job) -> Path:
-        """The folder of a job, emptied of what an unfinished attempt left; what is not known here is never touched."""
+        """The folder of a job, emptied once of what an attempt left; what is not known here is never touched."""
         folder = self.of(job)
         known = job.number in self.begun or job.number in self.ready
         if known and folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder)
+        self.begun.discard(job.number)  # what stands there from now on is this attempt's
+        self.ready.discard(job.number)
         return folder
 
     def cut_off(self, jobs: Iterable[Job]) -> None:

@@ -58,7 +58,7 @@ class Form:
         self._first = self._first or values
         taken = []
         for path, value in zip(self.paths, values, strict=True):
-            at = (path, value, type(value))
+            at = (path, repr(value))  # 1, 1.0 and true are equal, and 0.0 and -0.0
             if at not in self._leaves:
                 self._leaves[at] = validate_leaf(self.plain, path, value)
             taken.append(self._leaves[at])
