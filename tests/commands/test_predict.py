@@ -86,7 +86,9 @@ def test_tables_of_every_format_by_name_in_any_order(run: str, suffix: str, tmp_
     assert capsys.readouterr().out == f"apples {APPLES} t/ha, oranges {ORANGES}\n"
 
 
-@pytest.mark.parametrize("text", ["75,63,44\n75,63,44\n", "75;63;44\n75;63;44", "1,1,1\n75,63,44"])
+@pytest.mark.parametrize(
+    "text", ["75,63,44\n75,63,44\n", "75;63;44\n75;63;44", "75|63|44\n75|63|44\n", "1,1,1\n75,63,44"]
+)
 def test_a_csv_without_a_header(run: str, text: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "in.csv").write_text(text)
     assert main(["predict", run, "--table", "in.csv"]) == 0

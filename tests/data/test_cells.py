@@ -91,3 +91,10 @@ def test_a_column_of_categories_named_twice_is_refused(source: str) -> None:
         loaded(source, "t.csv", one_hot=["c", "c"])
     with pytest.raises(UserError, match=r"data\.one_hot and data\.targets both name y"):
         loaded(source, "t.csv", one_hot=["y"])
+
+
+@pytest.mark.parametrize("source", ["table", "stream"])
+def test_an_infinite_cell_is_named_and_not_the_missing_one_before_it(source: str) -> None:
+    pl.DataFrame({"a": [1.0, None, 3.0, float("inf")], "y": [1.0, 2, 3, 4]}).write_parquet("t.parquet")
+    with pytest.raises(UserError, match=r"row 4, column a is inf: infinite"):
+        loaded(source, "t.parquet", missing="mean")

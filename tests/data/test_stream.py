@@ -130,6 +130,16 @@ def test_levels_that_widen_the_rows_make_the_blocks_smaller_again(tmp_path, monk
     assert sorted(torch.cat(epoch(data.batches(8, True)))[:, 0].tolist()) == [i for i in range(95) if i % 5]
 
 
+def test_rows_dropped_are_told_once_where_levels_make_the_blocks_smaller(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(order, "BLOCK_NUMBERS", 100)
+    x = [None if i % 5 == 0 else float(i) for i in range(90)]
+    pl.DataFrame({"x": x, "c": [f"l{i % 9}" for i in range(90)], "y": x}).write_parquet(tmp_path / "t.parquet")
+    with caplog.at_level("INFO", "experiments"):
+        data = streamed(str(tmp_path / "t.parquet"), one_hot=["c"], missing="drop")
+    assert {block.rows for block in data.training.reader.blocks} == {10} and data.rows == 72
+    assert [record.message for record in caplog.records] == ["18 of 90 rows dropped for missing cells"]
+
+
 def test_a_folder_is_its_files_one_after_the_other(rows):
     found = torch.cat(epoch(streamed("folder").batches(32, False)))
     np.testing.assert_array_equal(found.numpy(), rows)

@@ -85,7 +85,7 @@ class Stream:
         if narrow == rows.reader.block_rows:
             return training, held
         rows.reader.cut(narrow)  # levels have made the rows wider
-        return learned(rows, self.one_hot or (), self.missing == "mean")
+        return learned(rows, self.one_hot or (), self.missing == "mean", again=True)
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ class Mean:
     value: float = 0.0
 
     def add(self, column: pl.Series) -> None:
-        """Take in the cells of a column of floats that are not missing."""
-        there = column.cast(pl.Float64).fill_nan(None).drop_nulls()
+        """Take in the finite cells of a column of floats: an infinite one is refused later, by its row."""
+        there = column.cast(pl.Float64)
+        there = there.filter(there.is_finite())
         mean = there.mean()
         if isinstance(mean, float):  # None: there is no number in the column
             self.count += len(there)
@@ -108,17 +109,18 @@ class Survey:
             counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
 
 
-def learned(rows: Rows, one_hot: Sequence[str] = (), fill: bool = False) -> tuple[Rows, Rows]:
+def learned(rows: Rows, one_hot: Sequence[str] = (), fill: bool = False, again: bool = False) -> tuple[Rows, Rows]:
     """The rows to train on and those held out, with what had to be learned of the file. Raises UserError.
 
     `one_hot` are the inputs to take as categories; `fill` puts the training rows' means in missing cells of the others.
+    With `again` nothing is told of the rows dropped: it has been.
     """
     inputs = rows.encoding.inputs
     survey = Survey(rows, one_hot, [name for name in inputs if name not in one_hot] if fill else ())
     survey.look()
     levels = {name: checked_levels(name, found, survey.kinds[name]) for name, found in survey.levels.items()}
     trained, held = sum(survey.trained.values()), sum(survey.held.values())
-    if rows.drop:
+    if rows.drop and not again:
         checked_drop(survey.cells, trained + held, rows.reader.rows)
     if rows.column:
         checked_held(rows.column, held, trained + held)

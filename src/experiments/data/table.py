@@ -106,8 +106,8 @@ class Table:
         means = {}
         for name in inputs:
             if name not in levels:
-                values = numbers(part.frame[name], where, part.rows).cast(pl.Float64).fill_nan(None)
-                mean = values.mean()
+                values = numbers(part.frame[name], where, part.rows).cast(pl.Float64)
+                mean = values.filter(values.is_finite()).mean()  # an infinite cell is refused later, by its row
                 if isinstance(mean, float):  # None: there is no number in the column
                     means[name] = mean
         return means

@@ -102,10 +102,9 @@ def read_table(path: str) -> pl.DataFrame:
         if file.suffix.lower() in (".csv", ".tsv"):
             with file.open(encoding="utf-8-sig", errors="replace") as lines:
                 first = lines.readline(2**20).strip()
-            separator = next((mark for mark in "\t,;" if mark in first), ",")
-            if all(_is_number(cell) for cell in first.split(separator)):
-                numbers = {"separator": separator, "has_header": False, "new_columns": None}
-                return pl.read_csv(file, **{**dialect.csv_options(file, headed=False), **numbers})
+            options = dialect.csv_options(file, headed=False)
+            if all(_is_number(cell) for cell in first.split(options["separator"])):
+                return pl.read_csv(file, **{**options, "has_header": False, "new_columns": None})
         return reading.read(file)
     except (UserError, Failure) as error:  # the reader speaks of the table that a run is trained on
         raise type(error)(str(error).replace("data.path=", "", 1)) from None
