@@ -21,6 +21,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -47,7 +48,7 @@ def read(x: torch.Tensor, threads: int) -> None:
     torch.set_num_threads(own)
 
 
-def ours(kind: str, batches: object, features: int, batch_size: int = BATCH) -> Callable[[], None]:
+def ours(kind: str, batches: Any, features: int, batch_size: int = BATCH) -> Callable[[], None]:
     """One epoch of `fit` without looks at the losses (a look costs another pass over the rows)."""
 
     def epoch() -> None:
@@ -65,7 +66,7 @@ def ours(kind: str, batches: object, features: int, batch_size: int = BATCH) -> 
             model = torch.nn.Linear(features, 1)
             optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
         steps = fit(
-            model, optimizer, MSE(), lambda epoch: 1.0, 1e-4, batches, lambda: (0.0, None),  # type: ignore[arg-type]
+            model, optimizer, MSE(), lambda epoch: 1.0, 1e-4, batches, lambda: (0.0, None),
             Generator().manual_seed(0), Progress(), epochs=1,
         )  # fmt: skip
         for _ in steps:
@@ -88,7 +89,7 @@ def by_hand(x: torch.Tensor, y: torch.Tensor) -> None:
 def sklearn_epoch(x: np.ndarray, y: np.ndarray, shuffle: bool) -> None:
     from sklearn.linear_model import SGDRegressor
 
-    peer = SGDRegressor(max_iter=1, tol=None, learning_rate="constant", eta0=1e-4, alpha=0.0, shuffle=shuffle)  # type: ignore[arg-type]
+    peer = SGDRegressor(max_iter=1, tol=None, learning_rate="constant", eta0=1e-4, alpha=0.0, shuffle=shuffle)  # type: ignore[arg-type]  # tol may be None
     peer.fit(x, y)
 
 

@@ -174,7 +174,7 @@ def scalars(folder: Path) -> list[tuple[int, str, str]]:
     assert len(files) == 1, files
     read = []
     for record in RawEventFileLoader(str(files[0])).Load():
-        event = event_pb2.Event.FromString(record)  # type: ignore[attr-defined]
+        event = event_pb2.Event.FromString(record)  # type: ignore[attr-defined]  # made at run time
         for value in event.summary.value:
             if value.HasField("simple_value"):
                 read.append((event.step, value.tag, repr(value.simple_value)))

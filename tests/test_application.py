@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 import pytest
@@ -119,8 +120,8 @@ def test_a_failing_run_is_status_1(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 def test_ctrl_c_is_status_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     original = runner.fit
 
-    def interrupted(*arguments: object, **keys: object) -> object:
-        for look in original(*arguments, **keys):  # type: ignore[arg-type]
+    def interrupted(*arguments: Any, **keys: Any) -> object:
+        for look in original(*arguments, **keys):
             yield look
             os.kill(os.getpid(), signal.SIGINT)
 

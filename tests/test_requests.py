@@ -23,7 +23,7 @@ LOOP = settings(
 
 @LOOP
 @given(dice=st.randoms(use_true_random=True))
-def test_command_lines(dice, tmp_path_factory: pytest.TempPathFactory) -> None:  # type: ignore[no-untyped-def]
+def test_command_lines(dice, tmp_path_factory: pytest.TempPathFactory) -> None:
     words = command_line(dice)
     if words[0] not in COMMANDS:
         assert not broken(*run_command(words, tmp_path_factory.mktemp("case") / "run"), seconds=0), words
@@ -31,7 +31,7 @@ def test_command_lines(dice, tmp_path_factory: pytest.TempPathFactory) -> None: 
 
 @LOOP
 @given(dice=st.randoms(use_true_random=True), make=st.sampled_from([odd_command, odd_sweep]))
-def test_commands_on_stored_runs_and_sweeps(dice, make, tmp_path_factory: pytest.TempPathFactory) -> None:  # type: ignore[no-untyped-def]
+def test_commands_on_stored_runs_and_sweeps(dice, make, tmp_path_factory: pytest.TempPathFactory) -> None:
     words = make(dice)
     if "--html" not in words and "--png" not in words:  # they take seconds
         folder = tmp_path_factory.getbasetemp() / "odd" / "run"
@@ -43,7 +43,7 @@ def test_commands_on_stored_runs_and_sweeps(dice, make, tmp_path_factory: pytest
 
 @LOOP
 @given(dice=st.randoms(use_true_random=True))
-def test_broken_tables(dice, tmp_path_factory: pytest.TempPathFactory) -> None:  # type: ignore[no-untyped-def]
+def test_broken_tables(dice, tmp_path_factory: pytest.TempPathFactory) -> None:
     place = tmp_path_factory.mktemp("case")
     with contextlib.chdir(place):
         words = write(odd_table(dice), place)
@@ -52,7 +52,7 @@ def test_broken_tables(dice, tmp_path_factory: pytest.TempPathFactory) -> None: 
 
 @LOOP
 @given(dice=st.randoms(use_true_random=True), make=st.sampled_from([plain_config, table_request]))
-def test_configs_and_tables(dice, make, tmp_path_factory: pytest.TempPathFactory) -> None:  # type: ignore[no-untyped-def]
+def test_configs_and_tables(dice, make, tmp_path_factory: pytest.TempPathFactory) -> None:
     config = make(dice)
     assert not broken(*from_config(config, Path(tmp_path_factory.mktemp("case")) / "run"), seconds=0), config
 

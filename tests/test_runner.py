@@ -327,14 +327,14 @@ def test_a_diverged_run_is_a_result_with_nulls_and_a_rate_that_holds(configured:
     assert sessions(events(tmp_path / "wild"))["session_end_info"].session_end_info.status == 1
     log = (tmp_path / "wild/run.log").read_text()
     assert result.message is not None and result.message in log
-    tried = float(re.search(r"optimizer\.lr=(\S+) was tried and holds", log)[1])  # type: ignore[index]
+    tried = float(re.search(r"optimizer\.lr=(\S+) was tried and holds", log)[1])  # type: ignore[index]  # None fails, rightly
     again = runner.run(configured(epochs=50, lr=tried), tmp_path / "tame")
     assert again.status == "completed" and again.metrics["train_loss"] < 13577
 
 
 def test_automatic_rate_is_certainly_stable_and_written(configured: Configured, tmp_path: Path) -> None:
     result = runner.run(configured(epochs=30, lr="auto"), tmp_path)
-    x = np.hstack([result.table.x.numpy(), np.ones((15, 1))])  # type: ignore[union-attr]
+    x = np.hstack([result.table.x.numpy(), np.ones((15, 1))])  # type: ignore[union-attr]  # None fails, rightly
     steepest = max(  # of all batches of five that hold the longest rows
         np.linalg.eigvalsh(batch.T @ batch / 5)[-1] for batch in (x[np.argsort(-(x**2).sum(1))[:5]], x[:5], x[5:10])
     )

@@ -55,7 +55,6 @@ class Analytic:
             yield self.bias
 
 
-LinearModel = Manual | Analytic | nn.Linear
 Model = Manual | Analytic | nn.Module
 BASES = (Manual, Analytic, nn.Module)
 """What `model._target_` may name a subclass of."""

@@ -42,7 +42,7 @@ def write(ending, columns, name="t"):
     elif ending == "npy":
         np.save(path, frame.to_numpy())
     elif ending == "npz":
-        np.savez(path, **{name: frame[name].to_numpy() for name in frame.columns})  # type: ignore[arg-type]
+        np.savez(path, **{name: frame[name].to_numpy() for name in frame.columns})  # type: ignore[arg-type]  # for all it knows, allow_pickle
     else:
         frame.write_ipc(path)
     return path

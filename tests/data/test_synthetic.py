@@ -57,4 +57,4 @@ def test_fewer_rows_than_features_is_a_table_too(rows: int) -> None:
 
 def test_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Synthetic().seed = 3  # type: ignore[misc]
+        Synthetic().seed = 3  # type: ignore[misc]  # it is frozen: that is the test

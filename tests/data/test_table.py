@@ -53,7 +53,7 @@ def test_every_format_gives_the_same_table(tmp_path, ending):
         np.save(path, frame.to_numpy())
         targets = ["c3"]
     elif ending == "npz":
-        np.savez(path, **{"x": frame.to_numpy()[:, :2], "yield": frame["yield"].to_numpy()})  # type: ignore[arg-type]
+        np.savez(path, **{"x": frame.to_numpy()[:, :2], "yield": frame["yield"].to_numpy()})
     else:
         frame.write_ipc(path)
     found = Table(path=str(path), targets=targets).load()

@@ -1,6 +1,7 @@
 """Hand-laid event bytes against TensorBoard's own reader, and against the writer of single runs."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -12,14 +13,14 @@ from experiments.sweeps import event_bytes
 from experiments.tracking.events import EventFile
 
 
-def read(path: Path) -> list[event_pb2.Event]:  # type: ignore[name-defined]
-    """Every record of a file; the reader checks both checksums of each."""
-    return [event_pb2.Event.FromString(raw) for raw in RawEventFileLoader(str(path)).Load()]  # type: ignore[attr-defined]
+def read(path: Path) -> list[Any]:
+    """Every record of a file, as an Event; the reader checks both checksums of each."""
+    return [event_pb2.Event.FromString(raw) for raw in RawEventFileLoader(str(path)).Load()]  # type: ignore[attr-defined]  # made at run time
 
 
 @given(st.integers(0, 2**40))
 def test_varint_is_protobufs(value: int) -> None:
-    assert event_pb2.Event.FromString(b"\x10" + event_bytes.varint(value)).step == value  # type: ignore[attr-defined]
+    assert event_pb2.Event.FromString(b"\x10" + event_bytes.varint(value)).step == value  # type: ignore[attr-defined]  # made at run time
 
 
 def test_scalars_are_read_back_with_every_checksum_right(tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_the_session_is_the_one_that_single_runs_write(tmp_path: Path) -> None:
     for own, single in zip(ours, theirs, strict=True):
         mine, other = own.value[0], single.value[0]
         assert (mine.tag, mine.tensor, mine.metadata.data_class) == (other.tag, other.tensor, other.metadata.data_class)
-        read_as = plugin_data_pb2.HParamsPluginData.FromString  # type: ignore[attr-defined]
+        read_as = plugin_data_pb2.HParamsPluginData.FromString  # type: ignore[attr-defined]  # made at run time
         left, right = (read_as(v.metadata.plugin_data.content) for v in (mine, other))
         assert left.session_start_info.hparams == right.session_start_info.hparams
         assert left.session_end_info.status == right.session_end_info.status

@@ -49,7 +49,7 @@ class AskingConf:
 @pytest.fixture
 def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     module = ModuleType("hydra_plugins.asking")
-    module.AskingSweeper = AskingSweeper  # type: ignore[attr-defined]
+    module.AskingSweeper = AskingSweeper  # type: ignore[attr-defined]  # a module may be given anything
     monkeypatch.setitem(sys.modules, "hydra_plugins.asking", module)
     monkeypatch.setattr(AskingSweeper, "__module__", "hydra_plugins.asking")
     ASKED.clear()

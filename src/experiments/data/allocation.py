@@ -40,8 +40,9 @@ def aligned(shape: tuple[int, ...], dtype: type | np.dtype) -> np.ndarray:
 
 
 def reused(spare: np.ndarray | None, shape: tuple[int, int], dtype: type | np.dtype) -> np.ndarray:
-    """The first rows of a table that nobody needs any more, where it is large enough: new memory costs as much as
-    reading into it. Else `aligned`.
+    """The first rows of `spare`, a table that nobody needs any more, where it fits; else `aligned`.
+
+    New memory costs as much as reading into it.
     """
     if spare is not None and spare.dtype == dtype and spare.shape[1] == shape[1] and len(spare) >= shape[0]:
         return spare[: shape[0]]

@@ -20,6 +20,11 @@ class Scaling:
     y_shift: Tensor
     y_scale: Tensor
 
+    @property
+    def of_rows(self) -> tuple[Tensor, Tensor]:
+        """Shift and scale of inputs and targets side by side, (features + targets,) each."""
+        return torch.cat([self.x_shift, self.y_shift]), torch.cat([self.x_scale, self.y_scale])
+
     def inputs(self, x: Tensor) -> Tensor:
         """x (n, features) as the model trains on it."""
         return (x - self.x_shift) / self.x_scale

@@ -130,9 +130,7 @@ class Streamed(Prepared):
         if not self.standardized:
             out.copy_(table)
             return
-        scaling = self.scaling
-        shift, scale = torch.cat([scaling.x_shift, scaling.y_shift]), torch.cat([scaling.x_scale, scaling.y_scale])
-        scaled(table, shift, scale, out)
+        scaled(table, *self.scaling.of_rows, out)
 
     def squares(self, bias: bool) -> LeastSquares:
         assert bias == self.passed.bias
@@ -141,11 +139,9 @@ class Streamed(Prepared):
     def squares_as_trained(self, bias: bool) -> LeastSquares:
         if not self.standardized:
             return self.squares(bias)
-        scaling = self.scaling
-        found = self.squares(bias).rescaled(
-            torch.cat([scaling.x_shift, scaling.y_shift]).numpy(), torch.cat([scaling.x_scale, scaling.y_scale]).numpy()
-        )
-        found.largest_row = float((self.largest / scaling.x_scale).square().sum())
+        shift, scale = self.scaling.of_rows
+        found = self.squares(bias).rescaled(shift.numpy(), scale.numpy())
+        found.largest_row = float((self.largest / self.scaling.x_scale).square().sum())
         return found
 
     def optimum(self, bias: bool) -> Optimum:
