@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.commands.board import settings
-from experiments.runs.folders import find
+from experiments.cli.commands.board import settings
+from experiments.stored.folders import find
 
 PATIENCE = 300.0
 """Seconds until a server is given up."""

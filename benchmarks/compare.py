@@ -27,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         write_runs(Path(place), runs)
         page = Path(place) / "page.html"
-        start = seconds("-c", "import polars, experiments.runs.table, experiments.commands.compare")
+        start = seconds("-c", "import polars, experiments.comparison.runs_table, experiments.cli.commands.compare")
         table = seconds("-m", "experiments", "compare", place)
         html = seconds("-m", "experiments", "compare", place, "--html", str(page))
         print(f"start-up {start:.2f} s; table of {runs} runs {table:.2f} s; page {html:.2f} s")

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from sklearn.linear_model import LinearRegression
 
-from experiments.data.stream import Stream, prepare_stream
-from experiments.optimum import Optimum, solve
+from experiments.data.sources.stream import Stream, prepare_stream
+from experiments.exact.optimum import Optimum, solve
 
-NIST = Path(__file__).parents[1] / "tests" / "nist"
+NIST = Path(__file__).parents[1] / "tests" / "exact" / "nist"
 BLOCK_ROWS = 4096
 COLUMNS = ("memory", "stream", "numpy", "gelsy", "gelsd", "gels", "sklearn")
 

@@ -30,10 +30,10 @@ sys.path[:0] = [str(ROOT / part) for part in ("src", "")]
 
 import torch
 
-from experiments.config import GROUPS, SECTIONS
-from tests.odd_commands import half_written, odd_command, odd_sweep, run_odd
-from tests.odd_tables import odd_table, write
-from tests.requests import (
+from experiments.config.schema import GROUPS, SECTIONS
+from tests.support.odd_commands import half_written, odd_command, odd_sweep, run_odd
+from tests.support.odd_tables import odd_table, write
+from tests.support.requests import (
     BASE,
     PLAIN,
     SECONDS,

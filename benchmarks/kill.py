@@ -16,8 +16,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("sr
 import numpy as np
 from campaign import Trial, campaign
 
-from experiments.config import Config
-from tests.killing import counted, ended, forked, make_config, session, trial
+from experiments.config.schema import Config
+from tests.support.killing import counted, ended, forked, make_config, session, trial
 
 CASES = {
     "tutorial": {"training": {"epochs": 40, "checkpoint_every": 3}},

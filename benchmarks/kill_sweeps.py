@@ -15,8 +15,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("sr
 
 from campaign import Trial, campaign
 
-from tests.killing_sweeps import trial
-from tests.killing_sweeps import undisturbed as sweep_whole
+from tests.support.killing_sweeps import trial
+from tests.support.killing_sweeps import undisturbed as sweep_whole
 
 TWO = "hydra.launcher.workers=2"
 CASES = {

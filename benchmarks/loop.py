@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, nn
 
-from experiments import models
 from experiments.data.batches import Batches
 from experiments.data.order import epoch_order
-from experiments.losses import MSE
-from experiments.optimizers import SGD, ManualOptimizer
-from experiments.training import Progress, evaluation, fit
+from experiments.learning import models
+from experiments.learning.losses import MSE
+from experiments.learning.optimizers import SGD, ManualOptimizer
+from experiments.learning.training import Progress, evaluation, fit
 
 ROWS, FEATURES, TARGETS, BATCH, LR, EPOCHS = 20_000, 3, 2, 50, 1e-3, 3
 

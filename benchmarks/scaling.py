@@ -19,11 +19,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Generator, Tensor
 
-from experiments import models
 from experiments.data.batches import Batches
-from experiments.losses import MSE
-from experiments.optimizers import SGD, ManualOptimizer
-from experiments.training import Progress, fit
+from experiments.learning import models
+from experiments.learning.losses import MSE
+from experiments.learning.optimizers import SGD, ManualOptimizer
+from experiments.learning.training import Progress, fit
 
 BATCH, FEATURES, ROWS = 1024, (10, 100, 1000), (100_000, 1_000_000, 10_000_000)
 WAYS = {"in order": False, "shuffled": True}

@@ -7,16 +7,16 @@ from typing import Any
 
 import orjson
 
-from experiments.validation import config_hash, plain_config, validate
+from experiments.config.validation import config_hash, plain_config, validate
 
 CONFIG: dict[str, Any] = {
     "model": {"_target_": "torch.nn.Linear", "init": "uniform", "bias": True},
     "optimizer": {"_target_": "torch.optim.SGD", "lr": 1e-5, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0,
                   "nesterov": False},
-    "schedule": {"_target_": "experiments.schedules.Constant"},
-    "loss": {"_target_": "experiments.losses.MSE"},
+    "schedule": {"_target_": "experiments.learning.schedules.Constant"},
+    "loss": {"_target_": "experiments.learning.losses.MSE"},
     "data": {"inputs": None, "targets": None, "validation": 0.0, "split_seed": 0, "standardize": False,
-             "loader": "tensor", "block_rows": 65536, "_target_": "experiments.data.crops.Crops"},
+             "loader": "tensor", "block_rows": 65536, "_target_": "experiments.data.sources.crops.Crops"},
     "device": {"name": "auto", "dtype": "float32", "threads": None},
     "seed": 0,
     "training": {"epochs": 100, "batch_size": 5, "log_every": 1, "shuffle": True, "patience": None,

@@ -17,7 +17,8 @@ from typing import Any
 from sweep import files_only
 
 import experiments
-from experiments.sweeps import launching, outcomes, packs, sweeping
+from experiments.sweeps import launching, outcomes, sweeping
+from experiments.sweeps.stacked import packs
 
 PARTS = {
     "overrides of every job": (sweeping, "jobs_of"),

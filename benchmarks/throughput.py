@@ -28,14 +28,14 @@ import polars as pl
 import torch
 from torch import Generator
 
-from experiments import devices, models
-from experiments.data.ahead import DEPTH, ahead
 from experiments.data.batches import Batches
-from experiments.data.stream import Stream, Streamed, prepare_stream
-from experiments.losses import MSE
-from experiments.optimizers import SGD, ManualOptimizer
-from experiments.training import Progress, fit
-from experiments.tsqr import blas
+from experiments.data.prefetch import DEPTH, ahead
+from experiments.data.sources.stream import Stream, Streamed, prepare_stream
+from experiments.exact.tsqr import blas
+from experiments.learning import devices, models
+from experiments.learning.losses import MSE
+from experiments.learning.optimizers import SGD, ManualOptimizer
+from experiments.learning.training import Progress, fit
 
 BATCH, FEW = 1024, 20_000
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from experiments import config as schema
-from experiments.config import Config
-from tests.browsing import CHROMIUM, DRIVER, Browser, chromium
+from experiments.config import schema as schema
+from experiments.config.schema import Config
+from tests.support.browsing import CHROMIUM, DRIVER, Browser, chromium
 
 Configured = Callable[..., Config]
 

@@ -9,18 +9,18 @@ Importing this imports neither torch nor Hydra; `run` does when it is called.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.application import run as run
-    from experiments.application import sweep as sweep
-    from experiments.runs.load import load_run as load_run
-    from experiments.runs.table import compare as compare
+    from experiments.cli.application import run as run
+    from experiments.cli.application import sweep as sweep
+    from experiments.comparison.runs_table import compare as compare
+    from experiments.stored.load import load_run as load_run
 
 __version__ = "0.1.0"
 __all__ = ["compare", "load_run", "run", "sweep"]
 _HOMES = {
-    "run": "experiments.application",
-    "sweep": "experiments.application",
-    "load_run": "experiments.runs.load",
-    "compare": "experiments.runs.table",
+    "run": "experiments.cli.application",
+    "sweep": "experiments.cli.application",
+    "load_run": "experiments.stored.load",
+    "compare": "experiments.comparison.runs_table",
 }
 
 

@@ -5,8 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from experiments.cli.faults import explain_fault
 from experiments.errors import Failure, UserError, nearest, one_line
-from experiments.faults import explain_fault
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board")
@@ -63,18 +63,18 @@ def _answer(arguments: list[str]) -> int:
         from importlib import import_module
 
         gc.enable()
-        return import_module(f"experiments.commands.{word}").main(arguments[1:])
+        return import_module(f"experiments.cli.commands.{word}").main(arguments[1:])
     if "--version" in arguments:
         from experiments import __version__
 
         print(f"experiments {__version__}")
         return DONE
     if "--help" in arguments or "-h" in arguments:
-        from experiments.help import text
+        from experiments.cli.help import text
 
         print(text())
         return DONE
-    from experiments.application import main as application
+    from experiments.cli.application import main as application
 
     return application(arguments)
 

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 import torch
 
-from experiments.data import reading
-from experiments.data.reader import Reader
-from experiments.data.stream import Stream
-from experiments.data.table import Table
+from experiments.data.files import reading
+from experiments.data.sources.stream import Stream
+from experiments.data.sources.table import Table
+from experiments.data.streaming.reader import Reader
 from experiments.errors import DataChanged, UserError
-from tests.requests import answered
+from tests.support.requests import answered
 
 QUICK = ("tracking.figures=false", "tracking.tensorboard=false", "training.epochs=1", "optimizer.lr=1e-3")
 IN_MEMORY = ("csv", "tsv", "parquet", "arrow", "feather", "npy", "npz")

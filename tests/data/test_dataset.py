@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from experiments.data.crops import crops
 from experiments.data.dataset import Dataset, select
-from experiments.data.synthetic import Synthetic
+from experiments.data.sources.crops import crops
+from experiments.data.sources.synthetic import Synthetic
 from experiments.errors import UserError
 
 

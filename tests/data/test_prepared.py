@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from experiments.data.crops import crops
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import data_hash, prepare, split
+from experiments.data.sources.crops import crops
 from experiments.errors import UserError
 
 

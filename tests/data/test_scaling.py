@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from experiments.data.crops import crops
 from experiments.data.scaling import identity, standardization
+from experiments.data.sources.crops import crops
 
 
 def test_columns_are_scaled_as_scikit_learn_does() -> None:

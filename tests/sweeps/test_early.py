@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.early import EarlyFolders
-from experiments.sweeps.jobs import Job
 
 
 def jobs(count: int) -> list[Job]:

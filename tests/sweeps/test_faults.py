@@ -15,9 +15,9 @@ import torch
 
 from experiments import load_run
 from experiments.__main__ import main
-from experiments.runs.table import collect
-from experiments.sweeps import packs
-from tests.killing import ended, forked
+from experiments.comparison.runs_table import collect
+from experiments.sweeps.stacked import packs
+from tests.support.killing import ended, forked
 
 SWEPT = ["seed=range(0,4)", "training.batch_size=5,3", "training.epochs=3", "hydra.launcher.workers=2"]
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.folders import Folders
-from experiments.sweeps.jobs import Job
 
 
 def test_only_what_an_attempt_left_is_cleared(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.killing_sweeps import trial, undisturbed
+from tests.support.killing_sweeps import trial, undisturbed
 
 MIXED = [
     "seed=1,2,3",

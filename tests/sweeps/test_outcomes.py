@@ -9,7 +9,7 @@ import pytest
 from hydra.core.utils import JobStatus
 
 from experiments.errors import Failure
-from experiments.sweeps.jobs import Job
+from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.outcomes import Outcomes
 from experiments.tracking.result import Result, failure
 

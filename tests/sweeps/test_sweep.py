@@ -16,11 +16,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from experiments import sweep
 from experiments.__main__ import main
+from experiments.config.validation import config_hash
 from experiments.errors import Failure
-from experiments.sweeps import packs
 from experiments.sweeps.outcomes import Outcomes
 from experiments.sweeps.resuming import held
-from experiments.validation import config_hash
+from experiments.sweeps.stacked import packs
 
 SHORT = "training.epochs=3"
 

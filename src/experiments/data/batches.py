@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from experiments.data.ahead import ahead
 from experiments.data.order import block_order, epoch_order, rows_of_a_block
+from experiments.data.prefetch import ahead
 
 Pair = tuple[Tensor, Tensor]
 """x (n, features) and y (n, targets)."""

@@ -15,8 +15,8 @@ from experiments.data.dataset import Dataset, finite, select
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
 from experiments.data.splitting import held_out_rows
 from experiments.errors import UserError
-from experiments.optimum import Conditioning, LeastSquares, Optimum, conditioning, solve
-from experiments.spectrum import BatchStability, batch_stability
+from experiments.exact.optimum import Conditioning, LeastSquares, Optimum, conditioning, solve
+from experiments.exact.spectrum import BatchStability, batch_stability
 
 
 @dataclass(frozen=True)

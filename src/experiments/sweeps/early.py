@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.sweeps.workers import die_with, fork_quietly
 
 if TYPE_CHECKING:
-    from experiments.sweeps.jobs import Job
+    from experiments.sweeps.compose.jobs import Job
 
 
 class EarlyFolders:

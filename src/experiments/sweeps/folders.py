@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from experiments.sweeps.jobs import Job
+from experiments.sweeps.compose.jobs import Job
 
 
 class Folders:
@@ -27,7 +27,7 @@ class Folders:
 
     def make(self, job: Job) -> None:
         """Make the folder of a job, with what stands in it before training."""
-        from experiments.sweeps import writing
+        from experiments.sweeps.stacked import writing
 
         writing.begin(job, str(self.cleared(job)))
 

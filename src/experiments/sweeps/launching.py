@@ -14,24 +14,24 @@ from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from experiments.composition import register_resolvers
+from experiments.config.composition import register_resolvers
+from experiments.config.validation import validate_leaf
 from experiments.errors import DataChanged, Failure, UserError, one_line
-from experiments.sweeps.composing import Composer
+from experiments.sweeps.compose.composer import Composer
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.overrides import job_name, varied_keys
+from experiments.sweeps.compose.packing import Plan, plan
 from experiments.sweeps.early import EarlyFolders
+from experiments.sweeps.failed_jobs import refused
 from experiments.sweeps.folders import Folders
-from experiments.sweeps.jobs import Job
 from experiments.sweeps.outcomes import Outcomes
-from experiments.sweeps.overrides import job_name, varied_keys
-from experiments.sweeps.packing import Plan, plan
 from experiments.sweeps.progress import Bar
-from experiments.sweeps.refusals import refused
 from experiments.sweeps.workers import WorkerKilled, most_workers, run_packs
 from experiments.tracking.result import Result, read_result
 from experiments.tracking.run_log import RunLog
-from experiments.validation import validate_leaf
 
 if TYPE_CHECKING:
-    from experiments.sweeps.packs import Pack
+    from experiments.sweeps.stacked.packs import Pack
 
 log = logging.getLogger("experiments")
 
@@ -150,8 +150,8 @@ class Sweep:
         early: EarlyFolders | None,
     ) -> Iterator["Pack"]:  # fmt: skip
         """The packs of a plan, with their tables; jobs whose table can't be had are refused."""
-        from experiments.sweeps.packs import TooLarge, packs
-        from experiments.sweeps.shelf import Shelf
+        from experiments.sweeps.stacked.packs import TooLarge, packs
+        from experiments.sweeps.stacked.table_cache import Shelf
 
         gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
         gc.enable()
@@ -240,6 +240,6 @@ class Sweep:
         """Tell, for each setting that diverged, a rate that holds; tried once a setting, for a few settings."""
         diverged = [job for job in jobs if self.outcomes.results[job.number].status == "diverged"]
         if diverged:
-            from experiments.sweeps.advice import advise
+            from experiments.sweeps.rate_suggestion import advise
 
             advise(diverged)

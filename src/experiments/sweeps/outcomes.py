@@ -7,8 +7,8 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from experiments.errors import Failure
 from experiments.sweeps import results
-from experiments.sweeps.jobs import Job
-from experiments.sweeps.overrides import key_of
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.overrides import key_of
 from experiments.tracking.result import Result
 
 SECONDS_BETWEEN_TABLES = 5.0

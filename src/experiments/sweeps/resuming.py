@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from experiments.errors import UserError
-from experiments.sweeps.jobs import Job
+from experiments.sweeps.compose.jobs import Job
 from experiments.tracking.files import json_bytes, read_json, remove_leftovers, write_atomically
 from experiments.tracking.hparams import flat
 from experiments.tracking.lock import SWEEP, hold, let_go
@@ -75,15 +75,6 @@ def stored_arguments(folder: Path) -> list[str]:
                 f"experiments -m {argument} ... sweep.resume={folder}"
             )
     return arguments
-
-
-def resume(folder: Path) -> int:
-    """Run whatever of a stored sweep has not ended; the exit status of that sweep. Raises UserError."""
-    from experiments.application import main
-
-    arguments = stored_arguments(folder)
-    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    return main(["--multirun", *arguments, f"sweep.resume='{quoted}'"])
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from experiments.errors import one_line
 from experiments.sweeps import results
-from experiments.sweeps.jobs import Job
+from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.outcomes import Outcomes
 
 BEST = 10

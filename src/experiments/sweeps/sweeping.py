@@ -7,13 +7,13 @@ from typing import Any
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
+from experiments.config.explain import explain
 from experiments.errors import Failure, UserError
-from experiments.explain import explain
-from experiments.interruption import ended_by_sigterm
+from experiments.running.interruption import ended_by_sigterm
 from experiments.sweeps import resuming, summary
-from experiments.sweeps.jobs import Job
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.overrides import OWN, job_name, jobs_of, key_of, varied_keys
 from experiments.sweeps.launching import Sweep
-from experiments.sweeps.overrides import OWN, job_name, jobs_of, key_of, varied_keys
 
 
 def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None, launcher: Any,
@@ -32,7 +32,7 @@ def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, s
             config.hydra.sweep.dir = str(session.folder)
     jobs = session.composed(batches, range(len(batches)))
     if config.sweep.dry_run:
-        from experiments.sweeps.rehearsal import rehearse
+        from experiments.sweeps.dry_run import rehearse
 
         rehearse(jobs, str(session.folder), session.workers)
         return []

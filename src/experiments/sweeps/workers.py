@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import UserError
 
 if TYPE_CHECKING:
-    from experiments.sweeps.packs import Begin, Done, Folder, Pack
+    from experiments.sweeps.stacked.packs import Begin, Done, Folder, Pack
 
     Crashed = Callable[[Pack, Exception], list[Pack]]
     """What to train again in place of a pack that could not be finished."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.config import GROUPS, UNHASHED
-from experiments.validation import choice_of
+from experiments.config.schema import GROUPS, UNHASHED
+from experiments.config.validation import choice_of
 
 Hparam = bool | float | str
 

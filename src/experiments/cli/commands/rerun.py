@@ -1,0 +1,128 @@
+"""`experiments rerun RUN [OVERRIDES]`: the stored config again, with changes, and whether the bits are the same."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.cli.commands.arguments import Parser
+from experiments.config.validation import validate
+from experiments.errors import UserError, one_line
+from experiments.stored import differences, run_files
+from experiments.stored.cells import cell
+from experiments.stored.differences import Pair
+from experiments.stored.folders import OUTPUTS, resolve
+from experiments.stored.load import open_run
+from experiments.stored.stored_run import Stored, records
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train the stored config into a new folder below outputs/runs; exit status as for a single run."""
+    parser = Parser("rerun", description="Train a stored run's config again.")
+    parser.add_argument("run", metavar="RUN", help="a run's folder, a unique prefix of its name, or last")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="changes to the stored config")
+    asked = parser.read(arguments)
+    folder = resolve(asked.run)
+    before = open_run(folder)
+    if asked.overrides:
+        from experiments.stored.changes import changed
+
+        plain = changed(before.config, asked.overrides)
+    else:
+        plain = dict(before.config)
+    plain.pop("config_hash", None)
+    config = validate(plain)
+
+    from experiments.cli.report import Display
+    from experiments.config import folder_names
+    from experiments.running import runner
+    from experiments.sweeps.stacked import single
+
+    new = Path(OUTPUTS) / "runs" / folder_names.run_name(asked.overrides)
+    stacked = before.result is not None and before.result.get("executed") == "stacked"
+    with Display() as display:
+        if stacked and single.stackable(config):
+            result = single.run_alone(config, new.absolute())
+        else:
+            display.begin(config)
+            result = runner.run(config, new.absolute(), watch=display.watch)
+    _as_hydra_writes(new, plain, asked.overrides)
+    display.summary(result)
+    for line in verdict(before, open_run(new), changed=bool(asked.overrides)):
+        print(line)
+    return 1 if result.status == "diverged" and config.training.fail_on_divergence else 0
+
+
+def verdict(before: Stored, after: Stored, *, changed: bool) -> list[str]:
+    """Whether weights and losses are the same bits, and what differs in what they depend on."""
+    said = [f"against {one_line(before.folder)}:", f"  weights: {weights(before.folder, after.folder)}"]
+    said.append(f"  logged losses: {losses(before.folder, after.folder)}")
+    if not differences.untouched(before):
+        said.append("  its config.json was changed after it began (the config_hash differs)")
+    if before.result is None:
+        said.append("  that run has no result, so its environment is not known")
+    else:
+        pairs = [p for p in differences.environments(before, after) if p.differs]
+        said += [f"  {line(pair)}" for pair in pairs] or ["  versions, commit, device and data: the same"]
+        if not changed and after.result is not None and before.result.get("executed") != after.result.get("executed"):
+            said.append("  one of the two was trained in a stack: equal up to rounding, not to the bit")
+    if changed:
+        said += [f"  {line(pair)}" for pair in differences.configs(before, after) if pair.differs]
+    return said
+
+
+def line(pair: Pair) -> str:
+    """`seed: 0 then, 1 now`."""
+    left, right = pair.words()
+    return f"{cell(pair.key)}: {left or 'null'} then, {right or 'null'} now"
+
+
+def weights(before: str, after: str) -> str:
+    """The two model.safetensors compared, byte by byte, else by their largest difference."""
+    try:
+        old, new = (run_files.read(folder, "model.safetensors") for folder in (before, after))
+    except (OSError, ValueError) as error:
+        return f"can't be compared ({one_line(getattr(error, 'strerror', None) or error)})"
+    if old == new:
+        return "the same bits"
+    return "other bits" + _largest(old, new)
+
+
+def losses(before: str, after: str) -> str:
+    """The two metrics.jsonl compared, byte by byte, else the first epoch at which they part."""
+    try:
+        old, new = (run_files.read(folder, "metrics.jsonl") for folder in (before, after))
+        if old == new:
+            return "the same bits"
+        for then, now in zip(records(before), records(after), strict=False):
+            if then != now:
+                return f"other ones from epoch {now['epoch']} on"
+    except (OSError, ValueError) as error:
+        return f"can't be compared ({one_line(getattr(error, 'strerror', None) or error)})"
+    return "the same bits as far as both go"
+
+
+def _largest(old: bytes, new: bytes) -> str:
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        left, right = load(old), load(new)
+    except (SafetensorError, ValueError, KeyError):
+        return ""
+    if {k: v.shape for k, v in left.items()} != {k: v.shape for k, v in right.items()}:
+        return ", and other shapes"
+    largest = max((float(np.abs(left[k].astype(float) - right[k]).max(initial=0.0)) for k in left), default=0.0)
+    return f", the largest difference is {largest:.3g}"
+
+
+def _as_hydra_writes(folder: Path, plain: dict[str, Any], overrides: Sequence[str]) -> None:
+    """.hydra/config.yaml and overrides.yaml, which a run's folder has."""
+    from omegaconf import OmegaConf
+
+    try:
+        (folder / ".hydra").mkdir()
+        OmegaConf.save(OmegaConf.create(plain), folder / ".hydra" / "config.yaml")
+        OmegaConf.save(OmegaConf.create(list(overrides)), folder / ".hydra" / "overrides.yaml")
+    except OSError as error:
+        raise UserError(f"{folder / '.hydra'}: can't be written ({error.strerror})") from None

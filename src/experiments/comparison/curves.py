@@ -1,0 +1,103 @@
+"""What the picture and the page draw: loss curves, the gap against what was swept, the best run's predictions."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from experiments.comparison.runs_table import Runs
+from experiments.comparison.swept import Swept, sweep_of
+from experiments.errors import UserError, one_line
+from experiments.stored import stored_run
+from experiments.stored.predictions import Best, best_of
+
+Array = np.ndarray
+MOST_POINTS = 150_000
+"""Points of all curves together; longer curves keep the least and the largest loss of every stretch."""
+FEWEST = 40
+"""Points that a curve keeps however many runs there are."""
+HEADROOM = 100.0
+"""How far above the usual start a curve is followed; what explodes leaves the picture at the top."""
+
+
+@dataclass
+class Material:
+    """`table`: the chosen runs, best first, with a curve each: epochs (k,) and training losses (k,).
+
+    `optimum`: the smallest possible loss, None where the runs have several. `limits`: least and largest loss to show.
+    """
+
+    table: pl.DataFrame
+    varied: list[str]
+    curves: list[tuple[Array, Array]]
+    optimum: float | None
+    limits: tuple[float, float]
+    swept: Swept | None
+    best: Best | None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def leaving(self) -> int:
+        """How many curves leave the picture at the top."""
+        return sum(bool(len(losses)) and losses.max() > self.limits[1] for _, losses in self.curves)
+
+
+def gather(runs: Runs, table: pl.DataFrame) -> Material:
+    """Read the curves of the chosen runs, and predict with the first."""
+    notes: list[str] = []
+    curves = []
+    longest = max(FEWEST, MOST_POINTS // max(1, table.height))
+    for folder in table["folder"]:
+        try:
+            curves.append(thinned(*_curve(folder), longest))
+        except (OSError, ValueError) as error:
+            notes.append(f"{one_line(folder)}: metrics.jsonl: {one_line(error)}; no curve")
+            curves.append((np.zeros(0), np.zeros(0)))
+    optima = table["optimum_loss"].drop_nulls().unique().to_list()
+    same = bool(optima) and max(optima) - min(optima) <= 1e-6 * abs(max(optima))
+    optimum = optima[0] if same else None
+    best = None
+    if table.height and table["status"][0] in ("completed", "stopped_early"):
+        try:
+            best = best_of(table["folder"][0], table["data_hash"][0])
+        except (UserError, ValueError, OSError) as error:
+            notes.append(f"the best run's predictions are not drawn: {one_line(error)}")
+    shown = limits(curves, table["status"].to_list(), optimum)
+    return Material(table, runs.varied, curves, optimum, shown, sweep_of(table, runs.varied), best, notes)
+
+
+def _curve(folder: str) -> tuple[Array, Array]:
+    records = stored_run.records(folder)
+    pairs = [(stored_run.finite(r["epoch"]), stored_run.finite(r.get("loss/train"))) for r in records]
+    kept = [(epoch, loss) for epoch, loss in pairs if loss is not None and epoch is not None]
+    epochs, losses = zip(*kept, strict=True) if kept else ((), ())
+    return np.array(epochs, dtype=np.float64), np.array(losses, dtype=np.float64)
+
+
+def thinned(epochs: Array, losses: Array, longest: int) -> tuple[Array, Array]:
+    """At most `longest` points: the first, the last, and of every stretch between the least and the largest loss."""
+    if len(losses) <= longest:
+        return epochs, losses
+    stretches = np.array_split(np.arange(1, len(losses) - 1), max(1, (longest - 2) // 2))
+    kept = {0, len(losses) - 1}
+    for part in stretches:
+        kept |= {int(part[losses[part].argmin()]), int(part[losses[part].argmax()])}
+    order = sorted(kept)
+    return epochs[order], losses[order]
+
+
+def limits(curves: list[tuple[Array, Array]], statuses: list[str], optimum: float | None) -> tuple[float, float]:
+    """Least and largest loss that a logarithmic axis shows, both positive, with a margin.
+
+    The largest is that of the runs that did not diverge, and at most HEADROOM times their usual first loss.
+    """
+    positive = [losses[losses > 0] for _, losses in curves]
+    stable = [y for y, status in zip(positive, statuses, strict=True) if status != "diverged" and len(y)]
+    used = stable or [y for y in positive if len(y)]
+    if not used:
+        return 0.1, 10.0
+    low, high = float(min(y.min() for y in used)), float(max(y.max() for y in used))
+    high = min(high, HEADROOM * float(np.median([y[0] for y in used])))
+    if optimum is not None and optimum > 1e-6 * low:  # an optimum of nearly zero would press the curves together
+        low = min(low, optimum)
+    return low / 1.4, max(high, low) * 1.4

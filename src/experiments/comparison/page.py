@@ -1,0 +1,54 @@
+"""The comparison as one HTML file that needs no network: a table to sort, filter and select in, and the curves.
+
+Bokeh carries its own script into the page (2 MB, where plotly needs 4.8) and draws on a canvas, so that a thousand
+curves move without delay. `page.js` shows in the curves what the table has after filtering and selecting.
+"""
+
+# bokeh makes its models' arguments from properties, which pyright cannot see
+# pyright: reportArgumentType=false, reportCallIssue=false
+
+from importlib import resources
+from typing import Any
+
+from bokeh.document import Document
+from bokeh.embed import file_html
+from bokeh.layouts import column, row
+from bokeh.models import BooleanFilter, Button, CDSView, CustomJS, Div, TextInput
+from bokeh.resources import INLINE
+
+from experiments.comparison.curves import Material
+from experiments.comparison.page_curves import curves
+from experiments.comparison.page_swept import panels
+from experiments.comparison.page_table import FEW, data_table, names, ranks, table_source
+
+HINT = "Click a row to show its curve alone (Ctrl, Shift: several), or click a curve; click a heading to sort."
+ASK = "filter: words, or conditions such as lr<0.01 status=completed"
+CLEAR = "input.value = ''; input.value_input = ''; rows.selected.indices = [];"
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+
+
+def page(material: Material) -> bytes:
+    """The page's bytes, UTF-8."""
+    count = material.table.height
+    rows, chosen = table_source(material), BooleanFilter()
+    drawn = curves(material, rows)
+    field = TextInput(placeholder=ASK, **WIDE)
+    said = Div(text=f"{count} runs", width=170, styles={"padding-top": "8px"})
+    clear = Button(label="show all", width=80)
+    texts = [name for name in names(material) if not material.table.schema[name].is_numeric()]
+    shared = {
+        "rows": rows, "chosen": chosen, "input": field, "count": said, "lines": drawn.lines, "all": drawn.all,
+        "some": drawn.some, "glyph": drawn.glyph, "mark": drawn.mark, "names": names(material), "texts": texts,
+        "ranks": ranks(count), "few": FEW,
+    }  # fmt: skip
+    code = (resources.files("experiments.comparison") / "page.js").read_text(encoding="utf-8")
+    update = CustomJS(args={**shared, "hash": False}, code=code)
+    field.js_on_change("value_input", update)
+    rows.selected.js_on_change("indices", update)
+    clear.js_on_event("button_click", CustomJS(args={"rows": rows, "input": field}, code=CLEAR))
+    table = data_table(material, rows, CDSView(filter=chosen))
+    left = column(row(field, clear, said, **WIDE), table, Div(text=HINT), **WIDE)
+    document = Document()
+    document.add_root(column(row(left, drawn.plot, **WIDE), row(*panels(material), **WIDE), **WIDE))
+    document.js_on_event("document_ready", CustomJS(args={**shared, "hash": True}, code=code))
+    return file_html(document, INLINE, title=f"{count} runs").encode()

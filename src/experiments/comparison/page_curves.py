@@ -1,0 +1,123 @@
+"""The page's loss curves: all of them, those of a choice, and the one under the pointer on a layer of its own.
+
+Painting a thousand curves takes tens of milliseconds, so moving the pointer must not do it: bokeh paints the level
+"overlay" alone when nothing else has changed.
+"""
+
+# bokeh makes its models' arguments from properties, which pyright cannot see
+# pyright: reportArgumentType=false, reportCallIssue=false
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, CustomJS, GlyphRenderer, HoverTool, Range1d, Span, TapTool
+from bokeh.plotting import figure
+
+from experiments.comparison.curves import Material
+from experiments.comparison.page_table import FEW, names, ranks
+from experiments.comparison.printing import headings
+from experiments.comparison.runs_table import SHOWN
+
+TAPPED = """
+    const places = cb_obj.indices.map(i => source.data._order[i]);
+    if (places.length) rows.selected.indices = [rows.get_length() - 1 - Math.max(...places)];
+"""
+"""A tap selects the topmost curve under it in the table."""
+UNDER = """
+    if (!cb_data.renderer.visible || !cb_data.renderer.data_source.data.run.length) return;
+    const hits = cb_data.index.indices, data = cb_data.renderer.data_source.data;
+    const name = hits.length ? data.run[Math.max(...hits)] : null;
+    if (name === null) { if (mark.data.x.length) mark.data = { x: [], y: [] }; mark.name = null; }
+    else if (mark.name !== name) {
+        const at = data.run.indexOf(name);
+        mark.name = name;
+        mark.data = { x: Array.from(data._epochs[at]), y: Array.from(data._losses[at]) };
+    }
+"""
+"""The topmost curve under the pointer, which is also the nearest, is drawn once more, on top and in red."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """`plot`: the figure. `lines`, `all`: every curve and what draws it. `some`, `glyph`: a choice of them."""
+
+    plot: Any
+    lines: ColumnDataSource
+    all: GlyphRenderer
+    some: ColumnDataSource
+    glyph: Any
+    mark: ColumnDataSource
+
+
+def curves(material: Material, rows: ColumnDataSource) -> Curves:
+    """The figure; `rows` is the table's source, whose texts and numbers stand under the pointer."""
+    plot = figure(
+        height=600, sizing_mode="stretch_width", y_axis_type="log", tools="pan,wheel_zoom,box_zoom,reset,save",
+        active_scroll="wheel_zoom", x_axis_label="epoch", y_axis_label="loss over all training rows",
+        y_range=Range1d(*material.limits), title=_title(material),
+    )  # fmt: skip
+    lines = _source(material, rows)
+    some = ColumnDataSource({name: [] for name in lines.data})
+    drawn = []
+    for source, width, alpha in ((lines, 1, 0.7), (some, 2, 1.0)):
+        made = plot.multi_line(
+            "_epochs", "_losses", source=source, line_color="_colour", line_width=width, line_alpha=alpha
+        )
+        made.selection_glyph, made.nonselection_glyph = None, None
+        tapped = CustomJS(args={"rows": rows, "source": source}, code=TAPPED)
+        source.selected.js_on_change("indices", tapped)
+        drawn.append(made)
+    mark = ColumnDataSource({"x": [], "y": []})
+    plot.line("x", "y", source=mark, line_color="crimson", line_width=3, level="overlay")
+    shown = _told(material)
+    tips = [(heading, "@{" + name + "}") for heading, name in zip(headings(shown), shown, strict=True)]
+    tips += [("epoch", "$snap_x{0}"), ("loss", "$snap_y")]
+    plot.add_tools(
+        TapTool(renderers=drawn),
+        HoverTool(
+            renderers=drawn, tooltips=tips, line_policy="nearest", show_arrow=False, limit=1,
+            sort_by=[("_order", "descending")], callback=CustomJS(args={"mark": mark}, code=UNDER),
+        ),
+    )  # fmt: skip
+    if _optimum_shown(material):
+        line = Span(location=material.optimum, dimension="width", line_color="crimson", line_dash="dashed")
+        plot.add_layout(line)
+    return Curves(plot, lines, drawn[0], some, drawn[1].glyph, mark)
+
+
+def _source(material: Material, rows: ColumnDataSource) -> ColumnDataSource:
+    """A curve per run, the best last, so that it is drawn on top; `_order` is its place."""
+    count = material.table.height
+    data: dict[str, Any] = {name: list(rows.data[name])[::-1] for name in _told(material)}
+    data["_epochs"] = [epochs.astype(np.float32) for epochs, _ in reversed(material.curves)]
+    data["_losses"] = [_positive(losses) for _, losses in reversed(material.curves)]
+    data["_colour"] = ranks(count)[::-1]
+    data["_order"] = list(range(count))
+    return ColumnDataSource(data)
+
+
+def _positive(losses: np.ndarray) -> np.ndarray:
+    """Losses for a logarithmic axis: NaN for zero; float32, which ends where nobody looks (3e38)."""
+    most = float(np.finfo(np.float32).max)
+    return np.where(losses > 0, np.minimum(losses, most), np.nan).astype(np.float32)
+
+
+def _told(material: Material) -> list[str]:
+    """What stands under the pointer."""
+    shown = names(material)
+    keys = [name for name in shown if name in material.varied][:8]
+    return ["run", *keys, *(name for name in SHOWN[:4] if name in shown)]
+
+
+def _optimum_shown(material: Material) -> bool:
+    return material.optimum is not None and material.optimum > material.limits[0]
+
+
+def _title(material: Material) -> str:
+    said = ["training loss" + (", darkest the best" if material.table.height > len(FEW) else "")]
+    if _optimum_shown(material):
+        said.append(f"dashed: smallest possible {material.optimum:.6g}")
+    if material.leaving:
+        said.append(f"{material.leaving} leave at the top")
+    return "; ".join(said)

@@ -1,0 +1,164 @@
+"""Many runs as one table: a row per run, the config keys, the final metrics. `compare(folders)` for notebooks."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from experiments.errors import UserError, one_line
+from experiments.stored import stored_run
+from experiments.stored.cells import cell
+from experiments.stored.folders import NOTHING, OUTPUTS, find
+from experiments.stored.stored_run import Stored, finite
+from experiments.tracking.hparams import flat
+
+METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
+LOGGED = {"train_loss": "loss/train", "validation_loss": "loss/validation", "gap": "loss/gap"}
+"""Where an unfinished run's last values are."""
+SHOWN = ("status", "train_loss", "validation_loss", "gap", "gap_relative", "seconds")
+"""What is shown after the keys that differ."""
+
+
+@dataclass
+class Runs:
+    """`table`: run, every config key, then status, epochs, metrics, seconds, data_hash, folder.
+
+    `varied`: the keys with more than one value. `notes`: what could not be compared, a line each.
+    """
+
+    table: pl.DataFrame
+    varied: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = OUTPUTS) -> pl.DataFrame:
+    """The runs below a folder or several as a DataFrame: run, the keys that differ, status, metrics, seconds, folder.
+
+    What can't be compared is left out with a warning. Raises UserError for a missing folder, or one without runs.
+    """
+    import warnings
+
+    roots = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
+    runs = collect([Path(root) for root in roots])
+    for note in runs.notes:
+        warnings.warn(note, stacklevel=2)
+    metrics = [c for c in runs.table.columns if c not in runs.varied and c != "run" and "." not in c]
+    kept = {"status", "epochs", "lr", *METRICS, "seconds", "folder"}
+    rest = [c for c in metrics if c in kept] + [c for c in runs.table.columns if c.startswith(("r2.", "rmse."))]
+    return runs.table.select(["run", *runs.varied, *rest])
+
+
+def collect(roots: Sequence[str | Path]) -> Runs:
+    """Read every run below `roots`. Raises UserError when there is none."""
+    notes: list[str] = []
+    rows: list[Stored] = []
+    for folder in find(roots, notes):
+        try:
+            rows.append(stored_run.read(folder))
+        except ValueError as error:
+            notes.append(f"{one_line(folder)}: {one_line(error)}; left out")
+    if not rows:
+        said = [note for note in notes if not note.endswith(NOTHING)]
+        why = f" ({said[0]}{f'; and {len(said) - 1} more' if len(said) > 1 else ''})" if said else ""
+        raise UserError(f"{one_line(', '.join(map(str, roots)))}: no runs to compare{why}")
+    return tabulate(rows, remarks(rows) + notes)
+
+
+def remarks(rows: Sequence[Stored]) -> list[str]:
+    """What a reader of the table has to know: unfinished runs, several data sets."""
+    said = []
+    if unfinished := sum(row.result is None for row in rows):
+        words = "1 run has" if unfinished == 1 else f"{unfinished} runs have"
+        said.append(f"{words} no result yet (under way or interrupted); the last logged values are shown")
+    hashes = Counter(h for row in rows if (h := _data_hash(row)) is not None)
+    if len(hashes) > 1:
+        counts = ", ".join(f"{one_line(h[:8])} {n} times" for h, n in hashes.most_common(4))
+        said.append(f"{len(hashes)} data sets are mixed, whose losses do not compare (data_hash {counts})")
+    return said
+
+
+def _data_hash(run: Stored) -> str | None:
+    found = run.result["environment"].get("data_hash") if run.result is not None else None
+    return found if isinstance(found, str) else None
+
+
+def tabulate(rows: Sequence[Stored], notes: list[str]) -> Runs:
+    """One DataFrame of all rows. A config key whose values are of several kinds becomes text."""
+    configs = [flat(row.config) for row in rows]
+    results = [_result(row) for row in rows]
+    outcomes = list(dict.fromkeys(key for result in results for key in result))
+    taken = {"run", "folder", "config_hash", *outcomes}
+    found = dict.fromkeys(key for config in configs for key in config)
+    keys = {name: key for key in found if (name := one_line(key)) not in taken}
+    columns = {"run": pl.Series("run", names([row.folder for row in rows]))}
+    columns |= {name: _column(name, [config.get(key) for config in configs]) for name, key in keys.items()}
+    columns |= {key: _column(key, [result.get(key) for result in results]) for key in outcomes}
+    columns["folder"] = pl.Series("folder", [row.folder for row in rows])
+    return Runs(pl.DataFrame(columns), [name for name, key in keys.items() if differs(key, configs)], notes)
+
+
+def differs(key: str, configs: Sequence[dict[str, Any]]) -> bool:
+    """Whether a key tells some of the flat configs apart.
+
+    One that only some configs have does not where their group's choice says as much: `optimizer.betas` of adam
+    alone, beside `optimizer`. How a sweep was run (`sweep.`) is no difference between its runs.
+    """
+    group = key.partition(".")[0]
+    if group == "sweep":
+        return False
+    having = [config for config in configs if key in config]
+    if any(config[key] != having[0][key] for config in having):
+        return True
+    if len(having) == len(configs):
+        return False
+    return not {str(c.get(group)) for c in having}.isdisjoint(str(c.get(group)) for c in configs if key not in c)
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} and kinds:
+        return pl.Series(
+            name, values, dtype=pl.Int64 if kinds == {int} and _small(values) else pl.Float64, strict=False
+        )
+    if kinds == {bool}:
+        return pl.Series(name, values, dtype=pl.Boolean)
+    return pl.Series(name, [None if v is None else cell(v, longest=200) for v in values], dtype=pl.String)
+
+
+def _small(values: list[Any]) -> bool:
+    return all(value is None or abs(value) < 2**63 for value in values)
+
+
+def _result(run: Stored) -> dict[str, Any]:
+    if run.result is None:
+        row: dict[str, Any] = {
+            "status": run.status,
+            "epochs": run.last.get("epoch"),
+            "lr": finite(run.last.get("optimizer/lr")),
+        }
+        row |= {name: finite(run.last.get(LOGGED[name])) if name in LOGGED else None for name in METRICS}
+        return row | {"seconds": None, "data_hash": None}
+    result = run.result
+    row = {"status": result["status"], "epochs": result.get("epochs"), "lr": finite(result.get("lr"))}
+    row |= {name: finite(result["metrics"].get(name)) for name in METRICS}
+    row |= {"seconds": finite(result["timing"].get("total_seconds")), "data_hash": _data_hash(run)}
+    for name in ("r2", "rmse"):
+        per_target = result["metrics"].get(name)
+        if isinstance(per_target, list) and len(per_target) <= 16:
+            pairs = zip(result["targets"], per_target, strict=False)
+            row |= {f"{name}.{one_line(target)}": finite(value) for target, value in pairs}
+    return row
+
+
+def names(folders: Sequence[str]) -> list[str]:
+    """The shortest tails of the paths that tell all runs apart: the folder's name, or with its parents'."""
+    parts = [Path(os.path.abspath(folder)).parts for folder in folders]
+    for length in range(1, 9):
+        tails = ["/".join(part[-length:]) for part in parts]
+        if len(set(tails)) == len(tails):
+            return [one_line(tail) for tail in tails]
+    return [one_line(folder) for folder in folders]

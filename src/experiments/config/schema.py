@@ -1,0 +1,331 @@
+"""The typed schema: every group, its choices, its keys, with a line of help and the range of each.
+
+This file imports neither torch nor Hydra, and nothing of ours: it is what `--help` prints and what
+`validation.py` checks a composed config against. The values people edit stand in `conf/`; a test holds
+that the defaults there and here are the same.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def key(default: Any, help: str, **rules: Any) -> Any:
+    """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`, `path`."""
+    metadata = {"help": help, **rules}
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A node whose `_target_` is the user's own class: its other keys are passed on as they are."""
+
+    _target_: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+# ---------------------------------------------------------------------------------------------- model
+@dataclass(frozen=True)
+class Model:
+    _target_: str = key("torch.nn.Linear", "the class of the model")
+    init: str = key("uniform", "start weights: as nn.Linear's, standard normal, or zero",
+                    choices=("uniform", "normal", "zeros"))  # fmt: skip
+    bias: bool = key(True, "whether each target has an intercept")
+
+
+@dataclass(frozen=True)
+class ManualModel(Model):
+    _target_: str = key("experiments.learning.models.Manual", "the class of the model")
+
+
+@dataclass(frozen=True)
+class AnalyticModel(Model):
+    _target_: str = key("experiments.learning.models.Analytic", "the class of the model")
+
+
+# ------------------------------------------------------------------------------------------ optimizer
+LR = "learning rate, or auto: a stable one from the data (plain gradient descent only)"
+LARGEST = 1e38
+"""What float32 can hold, about."""
+DECAY = "weight decay (L2), added to the gradient"
+
+
+@dataclass(frozen=True)
+class SGD:
+    _target_: str = key("torch.optim.SGD", "the class of the optimizer")
+    lr: Any = key(1e-5, LR, above=0, high=LARGEST, special=("auto",))
+    momentum: float = key(0.0, "share of the last update that goes on", low=0, high=LARGEST)
+    dampening: float = key(0.0, "share of the gradient kept out of the momentum", high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
+    nesterov: bool = key(False, "look ahead along the momentum (needs momentum, no dampening)")
+
+
+@dataclass(frozen=True)
+class Adam:
+    _target_: str = key("torch.optim.Adam", "the class of the optimizer")
+    lr: Any = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
+    betas: list[float] = key([0.9, 0.999], "decay of the two running means", low=0, below=1, length=2)
+    eps: float = key(1e-8, "added to the denominator", low=0, high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
+    amsgrad: bool = key(False, "keep the largest second moment")
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    _target_: str = key("torch.optim.AdamW", "the class of the optimizer")
+    weight_decay: float = key(0.01, "weight decay, applied to the weights themselves", low=0, high=LARGEST)
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    _target_: str = key("torch.optim.RMSprop", "the class of the optimizer")
+    lr: Any = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
+    alpha: float = key(0.99, "decay of the running mean of squares", low=0, below=1)
+    eps: float = key(1e-8, "added to the denominator", low=0, high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
+    momentum: float = key(0.0, "share of the last update that goes on", low=0, high=LARGEST)
+    centered: bool = key(False, "divide by the variance instead of the mean square")
+
+
+@dataclass(frozen=True)
+class Adagrad:
+    _target_: str = key("torch.optim.Adagrad", "the class of the optimizer")
+    lr: Any = key(1.0, LR, above=0, high=LARGEST, special=("auto",))
+    lr_decay: float = key(0.0, "decay of the learning rate with the steps", low=0, high=LARGEST)
+    weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
+    initial_accumulator_value: float = key(0.0, "start of the sum of squares", low=0, high=LARGEST)
+    eps: float = key(1e-10, "added to the denominator", low=0, high=LARGEST)
+
+
+@dataclass(frozen=True)
+class ManualSGD(SGD):
+    _target_: str = key("experiments.learning.optimizers.SGD", "the class of the optimizer")
+
+
+@dataclass(frozen=True)
+class ManualAdam(Adam):
+    _target_: str = key("experiments.learning.optimizers.Adam", "the class of the optimizer")
+
+
+@dataclass(frozen=True)
+class ManualAdamW(AdamW):
+    _target_: str = key("experiments.learning.optimizers.AdamW", "the class of the optimizer")
+
+
+@dataclass(frozen=True)
+class ManualRMSprop(RMSprop):
+    _target_: str = key("experiments.learning.optimizers.RMSprop", "the class of the optimizer")
+
+
+@dataclass(frozen=True)
+class ManualAdagrad(Adagrad):
+    _target_: str = key("experiments.learning.optimizers.Adagrad", "the class of the optimizer")
+
+
+# ------------------------------------------------------------------------------------------- schedule
+@dataclass(frozen=True)
+class Constant:
+    _target_: str = key("experiments.learning.schedules.Constant", "the class of the schedule")
+
+
+@dataclass(frozen=True)
+class Step:
+    _target_: str = key("experiments.learning.schedules.Step", "the class of the schedule")
+    step_size: int = key(30, "epochs between two steps", low=1)
+    gamma: float = key(0.1, "factor of each step", above=0)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    _target_: str = key("experiments.learning.schedules.Cosine", "the class of the schedule")
+    epochs: int | None = key(None, "epochs down to the minimum (null: training.epochs)", low=1)
+    minimum: float = key(0.0, "lowest share of the learning rate", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class InverseTime:
+    _target_: str = key("experiments.learning.schedules.InverseTime", "the class of the schedule")
+    decay: float = key(0.01, "lr / (1 + decay * epoch)", low=0)
+
+
+@dataclass(frozen=True)
+class Warmup:
+    _target_: str = key("experiments.learning.schedules.Warmup", "the class of the schedule")
+    epochs: int = key(10, "epochs up to the full rate", low=1)
+    start: float = key(0.1, "share of the learning rate in the first epoch", above=0, high=1)
+
+
+# ----------------------------------------------------------------------------------------------- loss
+@dataclass(frozen=True)
+class MSE:
+    _target_: str = key("experiments.learning.losses.MSE", "the class of the loss")
+
+
+@dataclass(frozen=True)
+class ManualMSE:
+    _target_: str = key("experiments.learning.losses.ManualMSE", "the class of the loss")
+
+
+@dataclass(frozen=True)
+class L1:
+    _target_: str = key("experiments.learning.losses.L1", "the class of the loss")
+
+
+@dataclass(frozen=True)
+class Huber:
+    _target_: str = key("experiments.learning.losses.Huber", "the class of the loss")
+    delta: float = key(1.0, "residual at which the square becomes a line", above=0)
+
+
+# ----------------------------------------------------------------------------------------------- data
+@dataclass(frozen=True)
+class Data:
+    """Keys that every data set has."""
+
+    inputs: list[str] | None = key(None, "columns to predict from (null: all that are not targets)")
+    targets: list[str] | None = key(None, "columns to predict (null: the data set's own)")
+    validation: float = key(0.0, "share of the rows held out for validation", low=0, below=1)
+    split_seed: int = key(0, "which rows are held out, apart from the run's seed", low=0, high=2**63 - 1)
+    standardize: bool = key(False, "train on inputs and targets of mean 0 and standard deviation 1")
+    loader: str = key("tensor", "batches as views of a tensor, or through torch's DataLoader",
+                      choices=("tensor", "torch"))  # fmt: skip
+    block_rows: int = key(65_536, "rows read or shuffled together, fewer where they are wide", low=1)
+
+
+@dataclass(frozen=True)
+class Crops(Data):
+    _target_: str = key("experiments.data.sources.crops.Crops", "the class of the data")
+
+
+@dataclass(frozen=True)
+class CropsSmall(Data):
+    _target_: str = key("experiments.data.sources.crops.CropsSmall", "the class of the data")
+
+
+@dataclass(frozen=True)
+class Synthetic(Data):
+    _target_: str = key("experiments.data.sources.synthetic.Synthetic", "the class of the data")
+    n_rows: int = key(1000, "rows", low=1)
+    n_features: int = key(3, "features", low=1)
+    n_targets: int = key(1, "targets", low=1)
+    noise: float = key(0.1, "standard deviation of the noise on the targets", low=0)
+    condition: float = key(1.0, "condition number of the loss's Hessian", low=1)
+    correlation: float = key(0.0, "correlation of every two features (instead of a condition number)", low=0, below=1)
+    outliers: float = key(0.0, "share of the rows whose targets are far off", low=0, high=1)
+    outlier_size: float = key(10.0, "how far off an outlier is, in standard deviations of the targets", low=0)
+    seed: int = key(0, "seed of the table, apart from the run's", low=0, high=2**63 - 1)
+
+
+@dataclass(frozen=True)
+class Table(Data):
+    _target_: str = key("experiments.data.sources.table.Table", "the class of the data")
+    path: str | None = key(None, "file: CSV, TSV, Parquet, Arrow, Feather, NPY or NPZ", path=True)
+    one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
+    missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean",
+                       choices=("error", "drop", "mean"))  # fmt: skip
+    units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
+    validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
+    validation_path: str | None = key(None, "second file, all of it for validation", path=True)
+
+
+@dataclass(frozen=True)
+class Diabetes(Data):
+    _target_: str = key("experiments.data.sources.samples.Diabetes", "the class of the data")
+
+
+@dataclass(frozen=True)
+class Linnerud(Data):
+    _target_: str = key("experiments.data.sources.samples.Linnerud", "the class of the data")
+
+
+@dataclass(frozen=True)
+class Stream(Data):
+    _target_: str = key("experiments.data.sources.stream.Stream", "the class of the data")
+    path: str | None = key(None, "Parquet file or folder, NPY or CSV file, of any size", path=True)
+    one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
+    missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean",
+                       choices=("error", "drop", "mean"))  # fmt: skip
+    units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
+    validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
+    validation_path: str | None = key(None, "second file or folder, all of it for validation", path=True)
+
+
+# --------------------------------------------------------------------------------------------- device
+@dataclass(frozen=True)
+class Device:
+    name: str = key("auto", "where to train; auto takes the best that is there",
+                    choices=("auto", "cpu", "cuda", "mps"))  # fmt: skip
+    dtype: str = key("float32", "precision of the training", choices=("float32", "float64"))
+    threads: int | None = key(
+        None, "threads of torch on the CPU (null: one for small batches, else torch's own choice)", low=1, high=1024
+    )
+
+
+# ----------------------------------------------------------------------------------- the plain sections
+@dataclass(frozen=True)
+class Training:
+    epochs: int = key(100, "passes over the rows", low=0)
+    batch_size: int | None = key(5, "rows a step (null: all of them)", low=1)
+    log_every: int = key(1, "epochs between two looks at the losses", low=1)
+    shuffle: Any = key(True, "new order every epoch; blocks: of blocks, and within them",
+                       choices=(True, False, "blocks"))  # fmt: skip
+    patience: int | None = key(None, "looks without a better loss before stopping (null: never)", low=1)
+    checkpoint_every: int | None = key(None, "epochs between two checkpoints (null: none)", low=1)
+    max_seconds: float | None = key(None, "stop training after this time (null: never)", above=0)
+    fail_on_divergence: bool = key(False, "exit with status 1 when the loss is not finite")
+
+
+OBJECTIVES = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "epochs", "steps")
+"""What a sweeper may be told to minimise: numbers of result.json."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    fail_fast: bool = key(False, "stop at the first job that fails")
+    dry_run: bool = key(False, "list the jobs, write nothing")
+    resume: str | None = key(None, "folder of a sweep to go on with")
+    objective: str | None = key(None, "metric handed to a sweeper (null: gap, or validation_loss)",
+                                choices=OBJECTIVES)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tracking:
+    tensorboard: bool = key(True, "write the event file")
+    figures: bool | None = key(None, "draw the figures (null: in single runs)")
+    weights: bool | None = key(None, "log every weight (null: in single runs)")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole experiment. The groups hold one of the dataclasses above, or `Custom`."""
+
+    model: Any
+    optimizer: Any
+    schedule: Any
+    loss: Any
+    data: Any
+    device: Device
+    seed: int = key(0, "of the start weights and the batch order", low=0, high=2**63 - 1)
+    training: Training = field(default_factory=Training)
+    sweep: Sweep = field(default_factory=Sweep)
+    tracking: Tracking = field(default_factory=Tracking)
+
+
+GROUPS: dict[str, dict[str, type]] = {
+    "model": {"linear": Model, "manual": ManualModel, "analytic": AnalyticModel},
+    "optimizer": {
+        "sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "adagrad": Adagrad,
+        "manual_sgd": ManualSGD, "manual_adam": ManualAdam, "manual_adamw": ManualAdamW,
+        "manual_rmsprop": ManualRMSprop, "manual_adagrad": ManualAdagrad,
+    },
+    "schedule": {"constant": Constant, "step": Step, "cosine": Cosine, "inverse_time": InverseTime,
+                 "warmup": Warmup},
+    "loss": {"mse": MSE, "manual_mse": ManualMSE, "l1": L1, "huber": Huber},
+    "data": {"crops": Crops, "crops_small": CropsSmall, "synthetic": Synthetic, "table": Table, "stream": Stream,
+             "diabetes": Diabetes, "linnerud": Linnerud},
+    "device": {"auto": Device, "cpu": Device, "cuda": Device, "mps": Device},
+}  # fmt: skip
+SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "tracking": Tracking}
+UNHASHED = ("tracking", "sweep")
+"""Sections that change what is written or when, but not what is learned."""

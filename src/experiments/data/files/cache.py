@@ -1,0 +1,155 @@
+"""The Parquet copies of CSV files in the user's cache: one for each file, made whole or not at all.
+
+A copy that is in use is locked by its readers; only what nobody reads is removed.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import secrets
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from experiments.data.files.dialect import csv_options, some_cell
+from experiments.data.files.reading import guarded, stamp
+from experiments.errors import Failure
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: nothing is locked there, and nothing removed
+    fcntl = None
+
+FULL = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)}
+"""What the operating system refuses in writing, as polars passes it on: in words, with the number behind."""
+
+
+def converted(path: Path, reader: object = None) -> Path:
+    """The copy of a CSV file as it is now, not removed by other processes as long as `reader` lives.
+
+    Copies of earlier states of the file are removed when a new one is made, and what killed processes left. Raises
+    UserError for a bad file, Failure when the copy can't be written, and DataChanged.
+    """
+    before = stamp(path)
+    root = _root(path)
+    own = f"{path.stem[:80]}-{_digits(str(path.resolve()), 16)}"
+    copy = root / f"{own}-{_digits(repr(before), 12)}.parquet"
+    try:
+        if _kept(copy, reader):
+            return copy
+        root.mkdir(parents=True, exist_ok=True)
+        with _alone(root / f".{own}.lock"):
+            if not _kept(copy, reader):  # made meanwhile by another process
+                _convert(path, before, copy)
+                _remove_others(root, own, copy)
+                _kept(copy, reader)
+    except OSError as error:
+        raise _unwritten(path, root, error.strerror or str(error)) from error
+    return copy
+
+
+def _root(path: Path) -> Path:
+    """The folder of the copies. Raises Failure where the user has no home, as in some containers."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "experiments"
+    except RuntimeError:
+        raise _unwritten(path, Path("~/.cache/experiments"), "there is no home folder") from None
+
+
+def _convert(path: Path, before: tuple[int, int], copy: Path) -> None:
+    unfinished = copy.with_name(f".{copy.stem}.{secrets.token_hex(4)}.tmp")
+    try:
+        with guarded(path, before):
+            options = csv_options(path)
+            rows = pl.scan_csv(path, **options)
+            if len(options["new_columns"]) > 1:
+                rows = rows.filter(some_cell())
+            try:
+                rows.sink_parquet(unfinished, compression="lz4", row_group_size=65_536)
+            except (pl.exceptions.PolarsError, OSError) as error:
+                number = re.search(r"\(os error (\d+)\)", str(error))
+                number = int(number[1]) if number else getattr(error, "errno", None)
+                if number in FULL:
+                    raise _unwritten(path, copy.parent, FULL[number]) from error
+                raise
+        unfinished.replace(copy)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _unwritten(path: Path, root: Path, why: str) -> Failure:
+    return Failure(
+        f"data.path={path}: its copy for reading in blocks can't be written to {root} ({why}); make room there, or set "
+        "the environment variable XDG_CACHE_HOME to another folder"
+    )
+
+
+def _kept(copy: Path, reader: object) -> bool:
+    """Whether the copy is there; if so, `reader` holds it from now on until it is garbage."""
+    try:
+        descriptor = os.open(copy, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # file systems without locks
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+    there = _same(descriptor, copy)
+    if there and reader is not None:
+        weakref.finalize(reader, os.close, descriptor)
+    else:
+        os.close(descriptor)
+    return there
+
+
+def _remove_others(root: Path, own: str, copy: Path) -> None:
+    """Remove what belongs to earlier states of a file and is not in use; by the process that is alone with it."""
+    if fcntl is None:
+        return
+    for other in root.iterdir():
+        if other == copy or not re.fullmatch(
+            re.escape(own) + r"-[0-9a-f]{12}\.(parquet|[0-9a-f]{8}\.tmp)", other.name.lstrip(".")
+        ):
+            continue
+        with contextlib.suppress(OSError):
+            descriptor = os.open(other, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # OSError: somebody reads it
+                other.unlink()
+            finally:
+                os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """No two processes are in here with the same lock file at once; a process that dies leaves."""
+    if fcntl is None:
+        yield
+        return
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        with contextlib.suppress(OSError):  # file systems without locks: each process makes its own copy
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _same(descriptor, lock):
+            break
+        os.close(descriptor)  # the one before removed the file
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    """Whether an open file still goes by this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _digits(text: str, count: int) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:count]

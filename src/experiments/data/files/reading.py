@@ -1,0 +1,200 @@
+"""A file to a polars frame, whatever its format; what is wrong with a file is said in one line, by name."""
+
+import io
+import re
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from experiments.data.files.backtraces import no_backtraces
+from experiments.data.files.dialect import csv_options, filled
+from experiments.errors import DataChanged, UserError, nearest, one_line
+
+FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npy", ".npz")
+LONGEST = 300
+"""Characters that a library's own reason may take: it may quote a cell of any length."""
+DAMAGED = (
+    pl.exceptions.PolarsError, pl.exceptions.PanicException, zipfile.BadZipFile, zlib.error,
+    NotImplementedError,  # zipfile's word for a compression that it lacks
+    tokenize.TokenError, SyntaxError, ValueError, EOFError, OSError, MemoryError,
+)  # fmt: skip
+"""What the libraries raise for a file that is cut off, or is not what its name says."""
+
+
+def read(path: Path) -> pl.DataFrame:
+    """The table in `path`, every column as the file has it. Raises UserError, and DataChanged."""
+    suffix = checked(path)
+    with guarded(path):
+        if suffix in (".csv", ".tsv"):
+            frame = filled(pl.read_csv(path, **csv_options(path)))
+        elif suffix == ".parquet":
+            with no_backtraces():
+                frame = pl.read_parquet(path, glob=False)
+        elif suffix in (".arrow", ".feather"):
+            # by its bytes: polars maps an Arrow file, and a mapped file that is cut off kills the process
+            content = io.BytesIO(path.read_bytes())
+            with no_backtraces():
+                frame = pl.read_ipc(content)
+        else:
+            frame = _arrays(path)
+    if frame.width == 0:
+        raise UserError(f"data.path={path}: the table has no columns")
+    if frame.height == 0:
+        below = " below its header" if suffix in (".csv", ".tsv") else ""
+        raise UserError(f"data.path={path}: the table has no rows{below}")
+    return frame
+
+
+@contextmanager
+def guarded(path: Path, before: tuple[int, int] | None = None, known_as: Path | None = None) -> Iterator[None]:
+    """Reading a file: what a library says of a bad one becomes UserError, a change meanwhile DataChanged.
+
+    `before` is its stamp when it was opened, where that was earlier; `known_as` is the file to speak of.
+    """
+    known_as, before = known_as or path, before or stamp(path)
+    if stamp(path) != before:
+        raise changed(known_as)
+    try:
+        yield
+    except DAMAGED as error:
+        if isinstance(error, UserError):
+            raise
+        if stamp(path) != before:
+            raise changed(known_as) from error
+        raise unreadable(known_as, error) from error
+    if stamp(path) != before:
+        raise changed(known_as)
+
+
+@contextmanager
+def validation_file() -> Iterator[None]:
+    """What is wrong with a file read in here is said of data.validation_path."""
+    try:
+        yield
+    except (UserError, DataChanged) as error:
+        raise type(error)(str(error).replace("data.path=", "data.validation_path=", 1)) from error
+
+
+def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
+    """The format of an existing, non-empty file, as its suffix in lower case. Raises UserError."""
+    require_way(path)
+    if path.is_dir():
+        raise UserError(f"data.path={path}: is a folder; data=table reads one file, data=stream a folder of Parquet")
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"data.path={path}: is a link that leads to no file")
+    if not path.exists():
+        near = nearest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
+        raise UserError(f"data.path={path}: there is no such file{near}")
+    if not path.is_file():  # opening a pipe would wait for whoever writes into it
+        raise UserError(
+            f"data.path={path}: is a pipe or a device; a table is read more than once, so it must be a file"
+        )
+    suffix = path.suffix.lower()
+    if suffix not in formats:
+        raise UserError(f"data.path={path}: its ending must be one of {', '.join(formats)}")
+    if path.stat().st_size == 0:
+        raise UserError(f"data.path={path}: the file is empty")
+    return suffix
+
+
+def require_way(path: Path) -> None:
+    """Raise UserError where a folder above a file may not be entered, so that nothing can be said of the file."""
+    try:
+        path.stat()
+    except PermissionError:
+        raise UserError(f"data.path={path}: no permission for a folder above it; change the permissions") from None
+    except (OSError, ValueError):
+        pass  # `checked` says what is wrong with it
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does: its size and its time in nanoseconds. Raises DataChanged when it has gone."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        raise changed(path) from None
+    return about.st_size, about.st_mtime_ns
+
+
+def changed(path: Path) -> DataChanged:
+    what = "the file changed while it was read; wait until it is written" if path.exists() else "the file has gone"
+    return DataChanged(f"data.path={path}: {what}, and run again")
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """What a library says of a file that it can't read, as one line with what it most likely means."""
+    if isinstance(error, PermissionError):
+        return UserError(f"data.path={path}: no permission to read it; change its permissions")
+    further = r"Consider|You might want|The current offset|If you trust|\(?Error \{"
+    reason = re.split(further, one_line(error))[0][:LONGEST].rstrip(" :;.")
+    if "more fields" in reason:
+        hint = "a line has more cells than the header"
+    elif "utf-8" in reason.lower():
+        hint = "it is not in UTF-8; save it in that encoding"
+    elif "CSV malformed" in reason or 'could not parse `"' in reason:
+        hint = "a quotation mark is not closed, or stands inside a cell; it may be cut off"
+    elif "allow_pickle" in reason or "Python objects" in reason:
+        hint = "it holds Python objects, which are not read; save numbers"
+    elif "pickled" in reason:
+        hint = "its content is something else"
+    else:
+        return UserError(
+            f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}, it may be cut off or damaged: {reason}"
+        )
+    return UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}: {hint}")
+
+
+def array(path: Path, mapped: bool = False) -> np.ndarray:
+    """The array (rows, columns) of an NPY file; structured arrays and other shapes are refused."""
+    found = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    if found.ndim != 2 or found.dtype.kind not in "fiub":
+        raise UserError(
+            f"data.path={path}: holds {found.dtype} of shape {found.shape}; must be numbers of shape (rows, columns)"
+        )
+    return found
+
+
+def plain(values: np.ndarray) -> np.ndarray:
+    """The array in a type that polars has: long doubles as float64, times of other units in microseconds."""
+    kind, unit = values.dtype.kind, np.datetime_data(values.dtype)[0] if values.dtype.kind in "Mm" else ""
+    if kind == "f" and values.dtype.itemsize > 8:
+        return values.astype(np.float64)
+    if (kind == "M" and unit not in ("D", "ms", "us", "ns")) or (kind == "m" and unit not in ("ms", "us", "ns")):
+        return values.astype(f"{kind}8[us]")
+    return values
+
+
+def array_names(columns: int) -> list[str]:
+    """The names of an array's columns: c1, c2, ..."""
+    return [f"c{i + 1}" for i in range(columns)]
+
+
+def _arrays(path: Path) -> pl.DataFrame:
+    """NPY: columns c1, c2, ...; NPZ: one column an array (rows,), `name1`, `name2`, ... for one (rows, columns)."""
+    if path.suffix.lower() == ".npy":
+        values = plain(array(path))
+        return pl.DataFrame(values, schema=array_names(values.shape[1]), orient="row")
+    columns: dict[str, np.ndarray] = {}
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            values = plain(arrays[name])
+            if values.ndim not in (1, 2) or values.dtype.kind not in "fiubUMm":
+                raise UserError(
+                    f"data.path={path}: {name} holds {values.dtype} of shape {values.shape}; must be numbers, texts, "
+                    "dates or durations of shape (rows,) or (rows, columns)"
+                )
+            split = values[:, None] if values.ndim == 1 else values
+            own = [name] if values.ndim == 1 else [f"{name}{i + 1}" for i in range(values.shape[1])]
+            if twice := sorted(columns.keys() & set(own)):
+                raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename an array")
+            columns |= {column: split[:, i] for i, column in enumerate(own)}
+    lengths = {len(v) for v in columns.values()}
+    if len(lengths) > 1:
+        raise UserError(f"data.path={path}: its arrays have different lengths: {sorted(lengths)}")
+    return pl.DataFrame(columns)

@@ -1,0 +1,141 @@
+"""What gradient descent will do, from the eigenvalues of its loss: no step is taken.
+
+On the mean squared error, full-batch descent shrinks the error along each eigenvector of the Hessian by
+(1 - lr * eigenvalue) an epoch, so its loss after any number of epochs has a closed form.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.errors import UserError
+from experiments.exact.optimum import LeastSquares
+from experiments.exact.tsqr import Array, as_table, squared_norms
+
+MAX_EPOCHS = 2**60
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Full-batch gradient descent from one start.
+
+    Loss(k) = optimum_loss + sum_i excess_i (1 - lr lambda_i)^(2k).
+    """
+
+    eigenvalues: Array  # (features + bias,) ascending
+    excess: Array  # (features + bias,) loss above the optimum at the start, along each eigenvector
+    optimum_loss: float
+    lr: float
+
+    @property
+    def converges(self) -> bool:
+        """Whether lr lies strictly below 2 / lambda_max."""
+        return bool(self.lr * self.eigenvalues[-1] < 2)
+
+    def gap(self, epochs: int) -> float:
+        """Loss above the optimum after `epochs` epochs; inf when it overflows."""
+        product = self.lr * self.eigenvalues
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            # log1p keeps the digits of slow directions, where the product is near 0
+            log = np.where(product < 1, np.log1p(-np.minimum(product, 1)), np.log(np.abs(1 - product)))
+            decay = np.exp(2.0 * epochs * log) if epochs else np.ones_like(product)
+            return float(np.sum(np.where(self.excess > 0, self.excess * decay, 0.0)))
+
+    def loss(self, epochs: int) -> float:
+        """Mean squared error over all rows after `epochs` epochs."""
+        return self.optimum_loss + self.gap(epochs)
+
+    def epochs_to(self, factor: float) -> int | None:
+        """The smallest k with loss(k) <= factor * optimum_loss; None if it diverges or the optimum is zero.
+
+        The loss never rises when it converges, so k is found by bisection. Raises UserError unless factor >
+        1.
+        """
+        if not factor > 1:
+            raise UserError(f"factor {factor}: no epoch reaches less than the optimum; give a factor above 1")
+        allowed = (factor - 1) * self.optimum_loss
+        if not self.converges or not allowed > 0:
+            return None
+        if self.gap(0) <= allowed:
+            return 0
+        above, within = 0, 1
+        while self.gap(within) > allowed:
+            if within >= MAX_EPOCHS:
+                return None
+            above, within = within, 2 * within
+        while within - above > 1:
+            middle = (above + within) // 2
+            above, within = (middle, within) if self.gap(middle) > allowed else (above, middle)
+        return within
+
+
+def descent(data: LeastSquares, weight: Any, bias: Any, lr: float, standardized: bool = False) -> Descent:
+    """Full-batch descent on the rows of `data` from weight (targets, features) and bias (targets,) or None.
+
+    With `standardized`, training happens on standardised features and targets (the start too is in those
+    coordinates) and the losses are given in the original units.
+    """
+    columns, goal = data.fitted_columns(standardized)
+    start = as_table(weight, "weight").astype(np.float64).T
+    if data.bias:
+        level = np.zeros(data.targets) if bias is None else as_table(bias, "bias").astype(np.float64)[:, 0]
+        start = np.vstack([start, level])
+    if start.shape != (columns.shape[1], data.targets):
+        raise UserError(f"weight has shape {start.T.shape}: give (targets, features) of the table")
+    deviation = data.std[data.features :] if standardized else np.ones(data.targets)
+    conditioning = data.conditioning(standardized)
+    u, _, _ = np.linalg.svd(columns, full_matrices=False)
+    size = data.rows * data.targets
+    reach = u.T @ ((columns @ start - goal) * deviation)
+    along = np.zeros(len(conditioning.eigenvalues))
+    along[: len(reach)] = np.sum(reach**2, axis=1) / size
+    along[conditioning.rank :] = 0.0  # a null direction moves neither the weights nor the loss
+    return Descent(conditioning.eigenvalues, along[::-1].copy(), data.optimum().loss, lr)
+
+
+@dataclass(frozen=True)
+class BatchStability:
+    """Plain gradient descent on mini-batches.
+
+    Below `max_stable_lr` no batch can lengthen an error of the weights.
+    """
+
+    lambda_max: float  # no batch's Hessian has a larger eigenvalue
+    max_stable_lr: float  # 2 / lambda_max
+    exact: bool  # lambda_max is reached by some batch (batch size 1, or all rows), else it is a proven bound
+
+    def stable(self, lr: float) -> bool:
+        return lr < self.max_stable_lr
+
+
+def batch_stability(x: Any, targets: int, batch_size: int, bias: bool = True) -> BatchStability:
+    """For every batch of `batch_size` rows of x (n, features), however drawn, and the smaller batch that is
+    left over.
+
+    A batch of b rows a_i has the Hessian 2 / (b targets) sum a_i a_i'. Its largest eigenvalue is at most its
+    trace, 2 / (b targets) sum |a_i|^2, hence at most that of the b longest rows, and at most n / b times that
+    of the full batch. Each step multiplies the error by I - lr H, which lengthens nothing when lr *
+    eigenvalue < 2.
+    """
+    x = as_table(x, "x")
+    data = LeastSquares(bias)
+    data.add(x, np.broadcast_to(np.zeros(1), (len(x), targets)))
+    lengths = np.sort(squared_norms(x))[::-1] + int(bias)
+    return bounded(data, batch_size, lambda b: float(np.sum(lengths[:b])))
+
+
+def streamed_batch_stability(data: LeastSquares, batch_size: int) -> BatchStability:
+    """The same from one pass over the rows: the b longest rows are taken to be as long as the longest."""
+    return bounded(data, batch_size, lambda b: b * (data.largest_row + int(data.bias)))
+
+
+def bounded(data: LeastSquares, batch_size: int, longest: Any) -> BatchStability:
+    if batch_size < 1:
+        raise UserError(f"batch_size {batch_size}: give at least 1")
+    b = min(batch_size, data.rows)
+    left_over = data.rows % b or b
+    full = data.conditioning().lambda_max
+    trace = max(2 / (size * data.targets) * longest(size) for size in (b, left_over))
+    bound = full if b == data.rows else min(trace, data.rows / left_over * full)
+    return BatchStability(bound, 2 / bound if bound > 0 else np.inf, left_over in (1, data.rows))

@@ -1,0 +1,133 @@
+"""From a node of the config to the object that it names: model, loss, schedule, optimizer."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from experiments.config.locate import accepted, build, locate, needs_no_argument
+from experiments.config.schema import GROUPS, Config, Custom
+from experiments.data.prepared import Prepared
+from experiments.errors import UserError
+from experiments.learning import losses, models, schedules
+from experiments.learning.optimizers import ManualOptimizer, Rule
+from experiments.running.automatic_rate import automatic_lr
+
+
+def build_custom_model(node: Custom, features: int, targets: int, generator: Generator) -> torch.nn.Module:
+    """A model of the user's own, given the sizes that its class has names for. Raises UserError."""
+    target = locate("model._target_", node._target_, models.BASES)
+    sizes = {"in_features": features, "out_features": targets}
+    options = accepted(target, sizes, anything=True) | own_options("model", target, node)
+    # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
+        return build("model", target, options)
+
+
+def build_model(
+    config: Config, data: Prepared, generator: Generator, device: torch.device, dtype: torch.dtype
+) -> models.Model:
+    """The model with its start weights, on the device."""
+    features, targets = len(data.table.features), len(data.table.targets)
+    if isinstance(config.model, Custom):
+        model = build_custom_model(config.model, features, targets, generator)
+    else:
+        target = locate("model._target_", config.model._target_, models.BASES)
+        sizes = {"in_features": features, "out_features": targets}
+        model = (
+            torch.nn.utils.skip_init(target, **sizes, bias=config.model.bias)
+            if target is torch.nn.Linear
+            else (target(**sizes, bias=config.model.bias))
+        )
+        weight, bias = models.start(config.model.init, features, targets, config.model.bias, generator)
+        models.load_state(model, {"weight": weight} | ({} if bias is None else {"bias": bias}))
+    models.place(model, device, dtype)
+    try:
+        with torch.no_grad(), models.evaluating(model):
+            output = model(data.x[:1])
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"model._target_={config.model._target_}: cannot predict a row of {features} features: {error}"
+        ) from error
+    if not isinstance(output, Tensor) or output.shape != data.y[:1].shape:
+        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise UserError(
+            f"model._target_={config.model._target_}: predicts {shape} for one row; must be (1, {targets}), "
+            "since another shape would broadcast in the loss"
+        )
+    return model
+
+
+def build_loss(config: Config) -> Any:
+    """The loss. Raises UserError for one without a hand-written gradient under the analytic model."""
+    target = locate("loss._target_", config.loss._target_, (*losses.BASES, torch.nn.Module))
+    loss = build("loss", target, options(config.loss))
+    model = locate("model._target_", config.model._target_, models.BASES)
+    if issubclass(model, models.Analytic) and not hasattr(loss, "gradient"):
+        raise UserError(f"loss._target_={config.loss._target_}: has no gradient() for model=analytic; use model=manual")
+    return loss
+
+
+def try_loss(target: str, loss: Any, prediction: Tensor, y: Tensor) -> None:
+    """Raise UserError for a class that gives no number for a prediction and its targets (1, targets)."""
+    try:
+        value = loss(prediction, y)
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise UserError(f"loss._target_={target}: can't be called as loss(prediction, target): {error}") from error
+    if not isinstance(value, Tensor) or value.ndim != 0:
+        raise UserError(f"loss._target_={target}: gives no single number for predictions and targets")
+
+
+def build_schedule(config: Config) -> Callable[[int], float]:
+    """The factor on the learning rate, per epoch."""
+    target = locate("schedule._target_", config.schedule._target_, schedules.BASES)
+    keys = options(config.schedule)
+    if target is schedules.Cosine and keys["epochs"] is None:
+        keys["epochs"] = max(1, config.training.epochs)
+    return build("schedule", target, keys)
+
+
+def build_optimizer(config: Config, model: models.Model, data: Prepared, loss: Any) -> tuple[Any, float]:
+    """The optimizer, torch's or ours, and the learning rate that the schedule starts from."""
+    target = locate("optimizer._target_", config.optimizer._target_, (torch.optim.Optimizer, Rule))
+    keys = own_options("optimizer", target, config.optimizer)
+    if keys.get("lr") == "auto":
+        keys["lr"] = automatic_lr(config, data, loss)
+    if issubclass(target, Rule):
+        lr = keys.pop("lr", None)
+        if not isinstance(lr, int | float):
+            raise UserError(f"optimizer.lr={lr}: an update rule needs a number")
+        return ManualOptimizer(model.parameters(), build("optimizer", target, keys), lr), lr
+    optimizer = build("optimizer", target, {"params": list(model.parameters()), **keys})
+    if target is torch.optim.SparseAdam:
+        raise UserError("optimizer._target_=torch.optim.SparseAdam: is for sparse gradients; use torch.optim.Adam")
+    if "lr" not in optimizer.defaults or not needs_no_argument(optimizer.step):
+        raise UserError(
+            f"optimizer._target_={config.optimizer._target_}: must have a learning rate and a step() without a closure"
+        )
+    return optimizer, float(optimizer.param_groups[0]["lr"])
+
+
+def own_options(group: str, target: type, node: Any) -> dict[str, Any]:
+    """The keys to build `target` with.
+
+    On the command line `model._target_=their.Net` leaves the keys of the choice it replaces in place: those that are
+    at their default and that the user's class has no name for are left out. Any other is the class's to refuse.
+    """
+    keys = options(node)
+    if not isinstance(node, Custom):
+        return keys
+    fields = [f for schema in GROUPS[group].values() for f in dataclasses.fields(schema)]
+    defaults = [(f.name, f.default_factory() if callable(f.default_factory) else f.default) for f in fields]
+    known = accepted(target, keys)
+    return {k: v for k, v in keys.items() if k in known or (k, v) not in defaults}
+
+
+def options(node: Any) -> dict[str, Any]:
+    """The keys of a group's node that are its class's own: all but `_target_`."""
+    if isinstance(node, Custom):
+        return dict(node.options)
+    return {f.name: getattr(node, f.name) for f in dataclasses.fields(node) if f.name != "_target_"}

@@ -1,0 +1,50 @@
+"""How a stored run turns a table's columns into its inputs: encoding.json, checked against result.json.
+
+It is there for runs on tables; without it the inputs are columns of numbers, called as the features are.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.data.files.columns import Encoding
+from experiments.errors import UserError, one_line
+from experiments.stored import run_files
+from experiments.stored.stored_run import finite
+
+
+def encoding(folder: str, features: Sequence[str]) -> Encoding:
+    """The encoding of the run in `folder`, whose inputs are `features`. Raises UserError for one that does not fit."""
+    try:
+        stored = run_files.read_json(folder, "encoding.json")
+        checked(stored)
+    except FileNotFoundError:
+        return Encoding(tuple(features))
+    except (OSError, ValueError) as error:
+        why = one_line(getattr(error, "strerror", None) or error)
+        raise UserError(f"{one_line(Path(folder).name)}: encoding.json can't be used: {why}") from None
+    found = Encoding.from_json(stored)
+    if list(found.features) != list(features):
+        raise UserError(f"{one_line(Path(folder).name)}: encoding.json and result.json name different inputs")
+    return found
+
+
+def checked(stored: dict[str, Any]) -> None:
+    """Raise ValueError unless an encoding has the types that a run writes."""
+    if not names(stored.get("inputs")):
+        raise ValueError("inputs is no list of names")
+    if len(set(stored["inputs"])) < len(stored["inputs"]):
+        raise ValueError("inputs has a name twice")
+    levels, means = stored.get("levels"), stored.get("means")
+    if not isinstance(levels, dict) or not all(names(v) and v for v in levels.values()):
+        raise ValueError("levels is no mapping of names to lists of names")
+    kinds = stored.get("kinds", {})  # runs of before have none
+    if not isinstance(kinds, dict) or not all(isinstance(v, str) for v in kinds.values()):
+        raise ValueError("kinds is no mapping of names to words")
+    if not isinstance(means, dict) or any(finite(v) is None for v in means.values()):
+        raise ValueError("means is no mapping of names to numbers")
+
+
+def names(value: Any) -> bool:
+    """Whether `value` is a list of texts."""
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)

@@ -1,0 +1,151 @@
+"""A stored run's model: from model.safetensors and the names in result.json, in the table's units."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from safetensors import SafetensorError
+
+from experiments.config.validation import schema_of
+from experiments.errors import UserError, one_line
+from experiments.stored import run_files
+from experiments.stored.stored_run import Stored
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from experiments.data.files.columns import Encoding
+
+Array = np.ndarray
+
+
+class Model:
+    """Predicts with a run's saved weights: `model(rows)`, rows (n, features) or (features,) in the table's units.
+
+    `weight` (targets, features) and `bias` (targets,) in the table's units are None for a model of the user's own.
+    """
+
+    def __init__(self, run: Stored) -> None:
+        """Raises UserError when the run has no usable weights."""
+        from safetensors.numpy import load
+
+        name = one_line(Path(run.folder).name)
+        if run.result is None:
+            raise UserError(f"{name}: the run has no result yet, so there is nothing to predict with")
+        self.features: list[str] = run.result["features"]
+        self.targets: list[str] = run.result["targets"]
+        try:
+            self._tensors = load(run_files.read(run.folder, "model.safetensors"))
+        except FileNotFoundError:
+            raise UserError(f"{name}: there is no model.safetensors (status {run.status})") from None
+        except (OSError, ValueError, SafetensorError, KeyError) as error:
+            raise UserError(f"{name}: model.safetensors can't be read: {one_line(error)}") from None
+        self._config, self._folder = run.config, run.folder
+        self._module: nn.Module | None = None
+        self.weight: Array | None = None
+        self.bias: Array | None = None
+        if self.is_linear:
+            self.weight, self.bias = self._parameters(name)
+
+    @property
+    def is_linear(self) -> bool:
+        node = self._config.get("model")
+        target = str(node.get("_target_")) if isinstance(node, dict) else ""
+        return schema_of("model", target) is not None
+
+    def _parameters(self, name: str) -> tuple[Array, Array]:
+        shape = (len(self.targets), len(self.features))
+        weight = self._tensors.get("weight")
+        bias = self._tensors.get("bias", np.zeros(shape[0]))
+        if weight is None or weight.shape != shape or bias.shape != shape[:1]:
+            found = "none" if weight is None else weight.shape
+            raise UserError(
+                f"{name}: model.safetensors holds a weight of shape {found}; result.json names {shape[0]} targets "
+                f"and {shape[1]} features"
+            )
+        return weight.astype(np.float64), bias.astype(np.float64)
+
+    @cached_property
+    def encoding(self) -> "Encoding":
+        """How a table's columns become inputs: the levels of columns of text, the means of missing cells."""
+        from experiments.stored.encoding import encoding
+
+        return encoding(self._folder, self.features)
+
+    def __call__(self, rows: Any) -> Array:
+        """Predictions (n, targets) in the targets' units, float64; of a polars DataFrame by the names of its columns.
+
+        Raises UserError for rows of another width, and for what are no numbers.
+        """
+        if isinstance(rows, pl.DataFrame):
+            from experiments.stored.inputs import from_table
+
+            rows = from_table(rows, self.encoding, "the table")
+        try:
+            x = np.asarray(rows, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"rows: must be numbers (n, {len(self.features)}): {one_line(error)}") from None
+        single = x.ndim == 1
+        x = np.atleast_2d(x)
+        if x.ndim != 2 or x.shape[1] != len(self.features):
+            raise UserError(
+                f"rows of {x.shape[-1]} values; the model takes {len(self.features)}: {', '.join(self.features)}"
+            )
+        if self.weight is not None and self.bias is not None:
+            y = x @ self.weight.T + self.bias
+        else:
+            y = self._through_module(x)
+        return y[0] if single else y
+
+    @property
+    def module(self) -> "nn.Module":
+        """The model as a torch module with its weights.
+
+        A linear one takes and gives the table's units, in float64. A model of the user's own is as it was trained: its
+        module must be trusted by the environment, as for training. Raises UserError.
+        """
+        if self._module is None:
+            self._module = self._build()
+        return self._module
+
+    def _build(self) -> "nn.Module":
+        import torch
+
+        from experiments.config.schema import Custom
+        from experiments.learning import models
+        from experiments.running import factories
+
+        if self.weight is not None and self.bias is not None:
+            linear = torch.nn.Linear(len(self.features), len(self.targets), dtype=torch.float64)
+            models.load_state(linear, {"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)})
+            return linear
+        node = self._config.get("model")
+        if not isinstance(node, dict):
+            raise UserError("config.json names no model")
+        options = {k: v for k, v in node.items() if k != "_target_"}
+        own = Custom(str(node.get("_target_")), options)
+        sizes = len(self.features), len(self.targets)
+        tensors = {k: torch.from_numpy(v) for k, v in self._tensors.items() if not k.startswith("scaling.")}
+        try:
+            if own._target_.startswith("torch."):  # a stranger's config could ask for any size: look before it is made
+                with torch.device("meta"):
+                    factories.build_custom_model(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors)
+            module = factories.build_custom_model(own, *sizes, torch.Generator())
+            module.load_state_dict(tensors)
+        except (RuntimeError, TypeError) as error:
+            raise UserError(f"model.safetensors does not fit model._target_: {one_line(error)}") from None
+        return module.eval()
+
+    def _through_module(self, x: Array) -> Array:
+        import torch
+
+        scaling = {k.removeprefix("scaling."): v for k, v in self._tensors.items() if k.startswith("scaling.")}
+        if scaling:
+            x = (x - scaling["x_shift"]) / scaling["x_scale"]
+        module = self.module
+        dtype = next(module.parameters(), torch.zeros(())).dtype
+        with torch.no_grad():
+            y = module(torch.from_numpy(x).to(dtype)).to(torch.float64).numpy()
+        return y * scaling["y_scale"] + scaling["y_shift"] if scaling else y

@@ -1,0 +1,47 @@
+"""The overrides that sweeps are made of, `key=number` and the like, read without Hydra's parser.
+
+The parser takes a third of a millisecond for each; ten thousand seeds would wait three seconds. Whatever is not
+plainly a literal is left to it. A test holds that both read the same.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from experiments.config.schema import GROUPS
+
+_LITERAL = re.compile(
+    r"(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)="
+    r"(?:(?P<int>[+-]?(?:0|[1-9]\d*))"
+    r"|(?P<float>[+-]?(?:(?:0|[1-9]\d*)\.\d*|\.\d+|(?:0|[1-9]\d*)(?=[eE]))(?:[eE][+-]?\d+)?)"
+    r"|(?P<word>[A-Za-z_]\w*))"
+)
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_NOT_A_WORD = {"inf", "nan", "none"}
+
+
+class Literal(NamedTuple):
+    """An override of one key by one plain value."""
+
+    path: str
+    value: Any
+
+
+@lru_cache(maxsize=100_000)
+def literal(override: str) -> Literal | None:
+    """The literal that an override is, or None: then Hydra has to read it (groups, hydra.*, lists, quotes, +, ~)."""
+    found = _LITERAL.fullmatch(override)
+    if found is None:
+        return None
+    path = found["key"]
+    root = path.partition(".")[0]
+    if root == "hydra" or (path == root and (root in GROUPS or root == "experiment")) or path.endswith("._target_"):
+        return None
+    if found["int"] is not None:
+        return Literal(path, int(found["int"]))
+    if found["float"] is not None:
+        return Literal(path, float(found["float"]))
+    word = found["word"].lower()
+    if word in _NOT_A_WORD:
+        return None
+    return Literal(path, _CONSTANTS.get(word, found["word"]) if word in _CONSTANTS else found["word"])

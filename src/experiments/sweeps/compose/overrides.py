@@ -1,0 +1,59 @@
+"""The overrides of a sweep's jobs: every combination of the swept values, which keys vary, and a name that says so."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.types import HydraContext
+
+from experiments.config import folder_names
+from experiments.errors import UserError, one_line
+
+OWN = ("sweep.resume", "sweep.dry_run")
+"""Keys that speak of the session, not of its jobs."""
+
+
+def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[str]], set[str]]:
+    """The overrides of every job, in the order in which Hydra counts them, and the keys that are swept."""
+    parser = OverridesParser.create(config_loader=context.config_loader)
+    lists: dict[str, list[str]] = {}
+    swept = set()
+    for override in parser.parse_overrides(list(arguments)):
+        name = override.get_key_element()
+        if override.is_sweep_override():
+            swept.add(key_of(name))
+            if not override.is_discrete_sweep():
+                raise UserError(f"{override.input_line}: an interval has no end of values; use range or a list")
+            try:
+                lists[name] = [f"{name}={value}" for value in override.sweep_string_iterator()]
+            except (ValueError, TypeError, ArithmeticError) as error:
+                raise UserError(f"{override.input_line}: {one_line(error)}") from None
+        elif key_of(name) not in OWN:
+            lists[name] = [_single(override, name)]
+    return [list(job) for job in itertools.product(*lists.values())], swept
+
+
+def _single(override: Override, name: str) -> str:
+    if override.is_delete():
+        return override.input_line or name
+    return f"{name}={override.get_value_element_as_str()}"
+
+
+def varied_keys(batches: Sequence[Sequence[str]]) -> list[str]:
+    """The keys of which the jobs have more than one value, in the order of the command line."""
+    values: dict[str, set[str]] = {}
+    for overrides in batches:
+        for override in overrides:
+            values.setdefault(key_of(override), set()).add(override)
+    return [name for name, found in values.items() if len(found) > 1 or name == ""]
+
+
+def key_of(override: str) -> str:
+    """What stands left of an override's equals sign, without + and ~."""
+    return override.lstrip("+~").partition("=")[0]
+
+
+def job_name(number: int, overrides: Iterable[str], varied: Sequence[str]) -> str:
+    """The name of a job's folder: its number and what varied."""
+    return folder_names.job_name(number, (o for o in overrides if key_of(o) in varied))

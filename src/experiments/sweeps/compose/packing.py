@@ -1,0 +1,117 @@
+"""Which jobs train together: the same program on a table of the same shape, within a bound of memory."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.config.schema import UNHASHED, Custom
+from experiments.sweeps.compose.config_template import Form, Whole
+from experiments.sweeps.compose.jobs import Job
+
+MOST_JOBS = 512
+"""Jobs a pack at most: what a killed sweep loses, and enough for the cost of a step to be its arithmetic."""
+
+PER_RUN = frozenset(
+    ["seed", "model.init", "data.standardize", "data.seed", "data.noise", "optimizer.lr", "optimizer.momentum",
+     "optimizer.dampening", "optimizer.weight_decay", "optimizer.betas", "optimizer.eps", "optimizer.alpha",
+     "optimizer.lr_decay", "optimizer.initial_accumulator_value", "training.epochs", "training.patience",
+     "training.log_every", "training.checkpoint_every", "training.fail_on_divergence",
+     "schedule.step_size", "schedule.gamma", "schedule.epochs", "schedule.minimum", "schedule.decay",
+     "schedule.start"]
+)  # fmt: skip
+"""Keys in which the runs of one pack may differ."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The packs, and the jobs that run one by one, each with the reason."""
+
+    packs: tuple[tuple[Job, ...], ...]
+    serial: tuple[tuple[Job, str], ...]
+
+
+def plan(jobs: Iterable[Job]) -> Plan:
+    """Group composed jobs by their program; every pack within MOST_JOBS."""
+    programs: dict[str, list[Job]] = {}
+    serial: list[tuple[Job, str]] = []
+    seen: dict[tuple, tuple[str, str | None]] = {}
+    for job in jobs:
+        assert job.form is not None
+        program, reason = _program(job, seen)
+        if reason is None:
+            programs.setdefault(program, []).append(job)
+        else:
+            serial.append((job, reason))
+    packs = [tuple(chunk) for jobs in programs.values() for chunk in _chunks(jobs, MOST_JOBS)]
+    return Plan(tuple(packs), tuple(serial))
+
+
+def _chunks(jobs: Sequence[Job], size: int) -> Iterable[Sequence[Job]]:
+    """Equal ones: the folders of one are written while the next trains."""
+    count = -(-len(jobs) // size)
+    for k in range(count):
+        yield jobs[len(jobs) * k // count : len(jobs) * (k + 1) // count]
+
+
+def _program(job: Job, seen: dict[tuple, tuple[str, str | None]]) -> tuple[str, str | None]:
+    """A text that jobs of one program share, and why the job can't be stacked, if it can't."""
+    form = job.form
+    assert form is not None
+    varied = tuple((p, v) for p, v in zip(form.paths, job.values, strict=True) if p not in PER_RUN or p in _READ)
+    at = (id(form), varied)
+    if at not in seen:
+        seen[at] = _describe(job, form)
+    return seen[at]
+
+
+SWITCHED = ("optimizer.momentum", "optimizer.weight_decay")
+_READ = frozenset([*SWITCHED, "training.epochs"])
+"""Keys that may differ in a pack but that the plan looks at."""
+
+
+def _describe(job: Job, form: Form | Whole) -> tuple[str, str | None]:
+    if reason := unstackable(job):
+        return "", reason
+    content: dict[str, Any] = {}
+    for name, node in job.plain().items():
+        if name in UNHASHED:
+            continue
+        if isinstance(node, dict):
+            content |= {f"{name}.{k}": v for k, v in node.items() if f"{name}.{k}" not in PER_RUN}
+        elif name not in PER_RUN:
+            content[name] = node
+    content["optimizer._target_"] = content["optimizer._target_"].rpartition(".")[2]  # torch's and ours: one rule
+    content["model._target_"] = content["loss._target_"] = ""  # the same model, the same loss
+    content["data.loader"] = ""  # the same batches
+    for term in SWITCHED:  # on or off for a whole pack: what is off costs nothing
+        if term.partition(".")[2] in form.normal["optimizer"]:
+            content[term] = bool(job.value(term))
+    return json.dumps(content, sort_keys=True), None
+
+
+def unstackable(job: Job) -> str | None:
+    """Why a job has to run by itself; None when it can be stacked."""
+    form, config = job.form, job.config
+    assert form is not None
+    assert config is not None
+    if form.special:
+        return form.special
+    for group in ("model", "optimizer", "schedule", "data"):
+        if isinstance(getattr(config, group), Custom):
+            return f"{group}._target_ is a class of your own"
+    if config.loss._target_ not in ("experiments.learning.losses.MSE", "experiments.learning.losses.ManualMSE"):
+        return "the loss is not the mean squared error"
+    if config.data._target_ == "experiments.data.sources.stream.Stream":
+        return "data=stream is read block by block"
+    for key, refused in _ALONE.items():
+        if job.value(key) in refused or (refused == () and job.value(key) is not None):
+            return f"{key}={str(job.value(key)).lower()}"
+    return None
+
+
+_ALONE: dict[str, tuple[Any, ...]] = {
+    "training.shuffle": ("blocks",), "training.max_seconds": (), "training.epochs": (0,),
+    "tracking.figures": (True,), "tracking.weights": (True,),
+}  # fmt: skip
+"""Keys and values that need the serial loop; () is any value at all."""

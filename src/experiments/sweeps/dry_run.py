@@ -1,0 +1,51 @@
+"""`sweep.dry_run=true`: which jobs, in which packs, how long, how much disk. Nothing is trained or written."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from experiments.errors import one_line
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.packing import plan
+
+LISTED = 20
+FILES = 8
+BYTES_A_LOOK = 140 + 100
+"""An event record and a line of metrics.jsonl."""
+BYTES_A_JOB = 4096 * (FILES + 2) + 14_000
+SECONDS_A_STACKED_JOB, SECONDS_A_STACKED_EPOCH = 1e-3, 3e-6
+SECONDS_A_SERIAL_JOB, SECONDS_A_SERIAL_EPOCH = 0.1, 1e-3
+"""Of a slow machine of 2026; an estimate to tell minutes from hours."""
+
+
+def rehearse(jobs: Sequence[Job], folder: str, workers: int) -> None:
+    """Print the plan of a sweep whose packs train `workers` at a time."""
+    console = Console(highlight=False, soft_wrap=True)
+    sound = [job for job in jobs if job.error is None]
+    planned = plan(sound)
+    for job in jobs[:LISTED]:
+        refused = f"  refused: {job.error}" if job.error else ""
+        console.print(one_line(f"job {job.number}: {' '.join(job.overrides)}{refused}"), markup=False)
+    if len(jobs) > LISTED:
+        console.print(f"... and {len(jobs) - LISTED} more")
+    for pack in planned.packs:
+        console.print(f"stack of {len(pack)}: jobs {pack[0].number} to {pack[-1].number}")
+    alone: dict[str, list[str]] = {}
+    for job, reason in planned.serial:
+        alone.setdefault(reason, []).append(str(job.number))
+    for reason, numbers in alone.items():
+        shown = ", ".join(numbers[:LISTED]) + (", ..." if len(numbers) > LISTED else "")
+        console.print(f"one by one: {len(numbers)} jobs ({shown}), {reason}", markup=False)
+    epochs = {job.number: job.value("training.epochs") for job in sound}
+    looks = sum(epochs[job.number] // job.value("training.log_every") for job in sound)
+    size = len(jobs) * BYTES_A_JOB + looks * BYTES_A_LOOK
+    seconds = 3 + len(planned.serial) * SECONDS_A_SERIAL_JOB
+    seconds += sum(epochs[job.number] for job, _ in planned.serial) * SECONDS_A_SERIAL_EPOCH
+    stacked = [job for pack in planned.packs for job in pack]
+    work = len(stacked) * SECONDS_A_STACKED_JOB + sum(epochs[job.number] for job in stacked) * SECONDS_A_STACKED_EPOCH
+    seconds += work / max(1, min(workers, len(planned.packs)))
+    refused = len(jobs) - len(sound)
+    console.print(
+        f"{len(jobs)} jobs, {refused} refused; about {seconds:.0f} s and {size / 1e6:.1f} MB in {folder}; "
+        "nothing written"
+    )

@@ -1,0 +1,35 @@
+"""A rate that holds, for the settings of a sweep that diverged."""
+
+import json
+import logging
+from collections.abc import Iterable
+
+from experiments.config.validation import validate
+from experiments.learning import devices
+from experiments.running import assembly
+from experiments.running.stable_rate import stable_lr
+from experiments.sweeps.compose.jobs import Job
+
+log = logging.getLogger("experiments")
+MOST_SETTINGS = 5
+SECONDS = 1.0
+"""For each setting; trying is worth no more in a sweep, whose other jobs show it too."""
+
+
+def advise(diverged: Iterable[Job]) -> None:
+    """Log for each setting, seeds apart, what diverged and a learning rate that was tried and holds."""
+    settings: dict[str, list[Job]] = {}
+    for job in diverged:
+        plain = job.plain()
+        settings.setdefault(json.dumps({k: v for k, v in plain.items() if k != "seed"}), []).append(job)
+    for number, jobs in enumerate(settings.values()):
+        lr = jobs[0].value("optimizer.lr")
+        which = f"{len(jobs)} jobs diverged with lr={lr} (first: job {jobs[0].number})"
+        if number >= MOST_SETTINGS or lr == "auto":
+            log.warning("%s", which)
+            continue
+        config = validate(jobs[0].plain())
+        device = devices.choose(config.device.name, config.device.dtype)
+        data = assembly.load(config, device, devices.precision(config.device.dtype, device))
+        found = stable_lr(config, data, lr, SECONDS)
+        log.warning("%s%s", which, "" if found is None else f"; optimizer.lr={found:g} was tried and holds")

@@ -1,0 +1,115 @@
+"""What the runs of a pack share and in what they differ, as arrays over the run axis."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from experiments.learning import models, optimizers, schedules
+from experiments.learning.optimizers import Rule
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.packing import SWITCHED
+from experiments.sweeps.stacked.stacked_tables import Tables
+
+STRUCTURAL = ("nesterov", "amsgrad", "centered")
+
+
+@dataclass
+class Program:
+    """R runs of one kind. Arrays are (R,); hyper-parameters (R, 1, 1) float64, one value a run."""
+
+    jobs: Sequence[Job]
+    seeds: list[int]
+    epochs: np.ndarray
+    log_every: np.ndarray
+    patience: np.ndarray
+    """0 where there is none."""
+    rates: Tensor
+    variant: Tensor
+    """Which of the pack's tables, (R,) int64."""
+    bias: bool
+    shuffle: bool
+    rows_validation: int
+    rule_class: type[Rule]
+    hyper: dict[str, Any]
+    schedules: list[Callable[[int], float]]
+    """The distinct schedules of the runs, in plain numbers as alone."""
+    scheduled: np.ndarray
+    """Which of them a run has."""
+
+    def lr(self, alive: np.ndarray, epoch: int) -> Tensor:
+        """The learning rate of each run in an epoch, (A, 1, 1)."""
+        factors = np.array([schedule(epoch) for schedule in self.schedules])
+        return self.rates[alive] * torch.from_numpy(factors[self.scheduled[alive]]).reshape(-1, 1, 1)
+
+    def rule(self, alive: np.ndarray) -> Rule:
+        """The update rule with the hyper-parameters of the runs alive."""
+        chosen = {
+            name: tuple(v[alive] for v in value) if isinstance(value, tuple)
+            else value[alive] if isinstance(value, Tensor) else value
+            for name, value in self.hyper.items()
+        }  # fmt: skip
+        return self.rule_class(**chosen)
+
+    def start(self, generators: Sequence[Generator], tables: Tables) -> Tensor:
+        """Start parameters (R, targets, width): the bits that each run would start from alone."""
+        features, runs = tables.columns - self.bias, len(generators)
+        weights, biases = torch.zeros(runs, tables.targets, features), torch.zeros(runs, tables.targets)
+        rows = zip(self.jobs, generators, weights.unbind(), biases.unbind(), strict=True)
+        for job, generator, weight, bias in rows:
+            models.draw_start(job.value("model.init"), features, weight, bias if self.bias else None, generator)
+        parameters = torch.zeros(runs, tables.targets, tables.width)
+        parameters[:, :, :features] = weights
+        if self.bias:
+            parameters[:, :, features] = biases
+        return parameters
+
+
+def program(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int], rows_validation: int) -> Program:
+    """Gather what differs between jobs of one program; `rates` are their learning rates, `auto` worked out."""
+    first = jobs[0]
+    config = first.plain()
+    name = config["optimizer"]["_target_"].rpartition(".")[2]
+    rule_class: type[Rule] = getattr(optimizers, name)
+    hyper: dict[str, Any] = {}
+    for field in dataclasses.fields(rule_class):  # type: ignore[arg-type]  # each rule is a dataclass, Rule is not
+        key = f"optimizer.{field.name}"
+        values = [job.value(key) for job in jobs]
+        if field.name in STRUCTURAL or (key in SWITCHED and not values[0]):
+            hyper[field.name] = values[0]
+        elif field.name == "betas":
+            hyper[field.name] = tuple(_per_run([v[i] for v in values]) for i in (0, 1))
+        else:
+            hyper[field.name] = _per_run(values)
+    schedule_class = getattr(schedules, config["schedule"]["_target_"].rpartition(".")[2])
+    settings = [tuple(_schedule(job, schedule_class).items()) for job in jobs]
+    distinct = {setting: number for number, setting in enumerate(dict.fromkeys(settings))}
+
+    def whole(key: str) -> np.ndarray:
+        return np.array([job.value(key) or 0 for job in jobs], dtype=np.int64)
+
+    return Program(
+        jobs=jobs, seeds=[job.value("seed") for job in jobs], epochs=whole("training.epochs"),
+        log_every=whole("training.log_every"), patience=whole("training.patience"), rates=_per_run(rates),
+        variant=torch.tensor(variant), bias=config["model"]["bias"], shuffle=config["training"]["shuffle"],
+        rows_validation=rows_validation, rule_class=rule_class, hyper=hyper,
+        schedules=[schedule_class(**dict(setting)) for setting in distinct],
+        scheduled=np.array([distinct[setting] for setting in settings]),
+    )  # fmt: skip
+
+
+def _schedule(job: Job, schedule_class: type) -> dict[str, Any]:
+    """The numbers of a job's schedule."""
+    fields = dataclasses.fields(schedule_class)
+    keys = {field.name: job.value(f"schedule.{field.name}") for field in fields}
+    if schedule_class is schedules.Cosine and keys["epochs"] is None:
+        keys["epochs"] = job.value("training.epochs")
+    return keys
+
+
+def _per_run(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1)

@@ -1,0 +1,40 @@
+"""A stacked job once more, as a stack of one: the same bits, since a job's bits do not depend on its pack."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.config.schema import Config
+from experiments.config.validation import config_hash
+from experiments.sweeps.compose.config_template import Whole
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.packing import unstackable
+from experiments.sweeps.stacked.packs import run_pack
+from experiments.sweeps.stacked.table_cache import Shelf
+from experiments.sweeps.stacked.writing import write_whole
+from experiments.tracking.files import json_bytes
+from experiments.tracking.result import Result
+
+
+def stackable(config: Config) -> bool:
+    """Whether a config trains in a stack."""
+    return unstackable(_job(config)) is None
+
+
+def run_alone(config: Config, folder: Path) -> Result:
+    """Train a config as a stack of one into `folder`, which must not exist. Raises UserError, OSError."""
+    job = _job(config)
+
+    def begin(job: Job, place: str) -> None:
+        os.makedirs(place)
+        assert job.form is not None
+        content = {**job.form.normal, "config_hash": job.digest}
+        write_whole(f"{place}/config.json", json_bytes(content))
+
+    (result,) = run_pack([job], lambda job: str(folder), Shelf(), begin)
+    return replace(result, folder=folder)
+
+
+def _job(config: Config) -> Job:
+    form = Whole(config)
+    return Job(0, (), form=form, config=config, digest=config_hash(form.normal))

@@ -1,0 +1,212 @@
+"""Many runs as one tensor program: the loop of `training.fit` with a leading run axis.
+
+Parameters are (R, targets, features + intercept); hyper-parameters are (R, 1, 1). The gradient of the mean squared
+error is written by hand, the update rules and schedules are those of `optimizers.py` and `schedules.py`, and every
+run draws its start and its orders from its own generator just as it would alone. Nothing mixes runs.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from experiments.data.order import sort_keys
+from experiments.sweeps.stacked.settings import Program
+from experiments.sweeps.stacked.stacked_tables import Tables
+
+DRAWN_NUMBERS = 4_000_000
+"""Uniform draws held at a time, for the orders of as many epochs as they last."""
+
+
+@dataclass
+class Looks:
+    """The losses of R runs at L looks, in the table's units; NaN where a run was not looked at."""
+
+    epochs: np.ndarray
+    """(L,) after which epoch."""
+    due: np.ndarray
+    """(R, L) whether the run was looked at."""
+    train: np.ndarray
+    """(R, L)"""
+    validation: np.ndarray | None
+    """(R, L)"""
+    lr: np.ndarray
+    """(R, L)"""
+
+    def of(self, runs: slice) -> "Looks":
+        """The looks of some of the runs."""
+        validation = None if self.validation is None else self.validation[runs]
+        return Looks(self.epochs, self.due[runs], self.train[runs], validation, self.lr[runs])
+
+
+@dataclass
+class Trained:
+    """What R runs came to: status, epochs, best_epoch (R,), and the weights to keep (R, targets, columns)."""
+
+    status: list[str]
+    epochs: np.ndarray
+    best_epoch: np.ndarray
+    weights: Tensor
+    looks: Looks
+
+
+def train(program: Program, tables: Tables) -> Trained:
+    """Train all runs of a program on its tables."""
+    return _Stack(program, tables).train()
+
+
+class _Stack:
+    """The runs that are still under way, `alive`: their numbers in the pack (A,)."""
+
+    def __init__(self, program: Program, tables: Tables) -> None:
+        self.program, self.tables = program, tables
+        runs = len(program.seeds)
+        self.generators = [Generator().manual_seed(seed) for seed in program.seeds]
+        start = program.start(self.generators, tables)
+        self.alive = np.arange(runs)
+        self.variant = program.variant
+        self.parameters = start.to(tables.x.device, tables.x.dtype)
+        self.state = program.rule(self.alive).start(self.parameters)
+        self.kept = self.parameters.clone()
+        self.best_loss, self.best_epoch = np.full(runs, math.inf), np.zeros(runs, dtype=np.int64)
+        self.since_best, self.ended = np.zeros(runs, dtype=np.int64), np.zeros(runs, dtype=np.int64)
+        self.status = ["running"] * runs
+        self._rows = tables.all_rows(self.variant)
+        self._held_out = tables.all_rows(self.variant, validation=True) if tables.x_validation is not None else None
+
+    @torch.no_grad()
+    def train(self) -> Trained:
+        program, looked = self.program, []
+        step = 0
+        alive, rule = self.alive, program.rule(self.alive)
+        for epoch, batches in enumerate(self._epochs(), start=1):
+            if self.alive is not alive:
+                alive, rule = self.alive, program.rule(self.alive)
+            lr = program.lr(alive, epoch - 1)
+            for x, y, rows in batches:
+                step += 1
+                residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y)
+                gradient = torch.bmm(residual.mul_(2 / (rows * self.tables.targets)), x)
+                self.parameters.sub_(rule.update(self.parameters, gradient, self.state, step, lr))
+            due = (epoch % program.log_every[alive] == 0) | (epoch == program.epochs[alive])
+            if due.any():
+                train, validation = self._losses()
+                rates = np.broadcast_to(np.asarray(lr, dtype=np.float64).reshape(-1), alive.shape)
+                looked.append(
+                    (epoch, alive[due], train[due], None if validation is None else validation[due], rates[due])
+                )
+                self._judge(epoch, due, train, train if validation is None else validation)
+            if not len(self.alive):
+                break
+        return Trained(self.status, self.ended, self.best_epoch, self.kept[:, :, : self.tables.columns],
+                       self._collected(looked))  # fmt: skip
+
+    def _epochs(self) -> Iterator[Iterator[tuple[Tensor, Tensor, int]]]:
+        """The batches of one epoch after another, as long as runs are alive."""
+        tables, longest = self.tables, int(self.program.epochs.max())
+        if tables.batch_size == tables.rows:
+            for _ in range(longest):
+                yield iter([(*self._rows, tables.rows)])
+            return
+        held = max(1, DRAWN_NUMBERS // (len(self.alive) * tables.rows)) if self.program.shuffle else longest
+        for first in range(0, longest, held):
+            epochs = min(held, longest - first)
+            places, placed_for = self._places(self._orders(epochs)), self.alive
+            for k in range(epochs):
+                if placed_for is not self.alive:  # some runs have ended since
+                    places, placed_for = places[np.searchsorted(placed_for, self.alive)], self.alive
+                yield self._batches(places[:, k] if self.program.shuffle else places[:, 0])
+
+    def _orders(self, epochs: int) -> Tensor:
+        """Permutations (A, epochs, rows), of each run the bits that it would draw alone; (A, 1, rows) if in order."""
+        rows = self.tables.rows
+        if not self.program.shuffle:
+            return torch.arange(rows).expand(len(self.alive), 1, rows)
+        keys = torch.empty(len(self.alive), epochs, rows)
+        for run, row in zip(self.alive.tolist(), keys.unbind(), strict=True):
+            torch.rand(epochs, rows, generator=self.generators[run], out=row)
+        return sort_keys(keys)
+
+    def _places(self, order: Tensor) -> Tensor:
+        """Where the rows of the padded batches lie in the pack's tables, (A, epochs, steps * batch padded)."""
+        tables, rows, size = self.tables, self.tables.rows, self.tables.batch_size
+        if tables.steps * tables.batch_padded != rows:  # batches are filled up with row `rows`, which is all zeros
+            position = torch.full((tables.steps, tables.batch_padded), rows)
+            taken = torch.arange(tables.steps * size).reshape(tables.steps, size)
+            position[:, :size] = torch.where(taken < rows, taken, rows)
+            order = torch.cat([order, order.new_full((*order.shape[:2], 1), rows)], dim=2)
+            order = order.index_select(2, position.reshape(-1))
+        places = order.to(tables.x.device)
+        return places + self.variant[:, None, None] * (rows + 1) if len(tables.x) > 1 else places
+
+    def _batches(self, places: Tensor) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """x (A, batch, width), y (A, t, batch) and the number of true rows in each, of one epoch's `places`."""
+        tables, rows, size = self.tables, self.tables.rows, self.tables.batch_size
+        places, shape = places.reshape(-1), (len(places), tables.steps, tables.batch_padded)
+        x = tables.x.reshape(-1, tables.width).index_select(0, places).reshape(*shape, tables.width)
+        y = tables.y.reshape(-1, tables.targets).index_select(0, places).reshape(*shape, tables.targets)
+        for step, (x_batch, y_batch) in enumerate(zip(x.unbind(1), y.transpose(2, 3).unbind(1), strict=True)):
+            yield x_batch, y_batch, min(size, rows - step * size)
+
+    def _losses(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Training and validation loss (A,) of the runs alive, over all rows, in the table's units."""
+        parts = [(self._rows, self.tables.rows)]
+        if self._held_out is not None:
+            assert self.program.rows_validation
+            parts.append((self._held_out, self.program.rows_validation))
+        scale, losses = self.tables.scale[self.variant], []
+        for (x, y), rows in parts:
+            residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y).mul_(scale)
+            losses.append(residual.square_().flatten(1).sum(1) / (rows * self.tables.targets))
+        found = torch.stack(losses).cpu().to(torch.float64).numpy()  # the losses leave the device here
+        return found[0], found[1] if len(found) > 1 else None
+
+    def _judge(self, epoch: int, due: np.ndarray, train: np.ndarray, monitored: np.ndarray) -> None:
+        """`training.judge` for the runs that were looked at; those that end are taken out of the stack."""
+        runs, program = self.alive, self.program
+        finite = np.isfinite(train) & np.isfinite(monitored)
+        better = due & finite & (monitored < self.best_loss[runs])
+        worse = due & finite & ~better
+        self.best_loss[runs[better]], self.best_epoch[runs[better]] = monitored[better], epoch
+        self.since_best[runs[better]] = 0
+        self.since_best[runs[worse]] += 1
+        patience = program.patience[runs]  # 0: none
+        saved = better & (patience > 0)
+        if saved.any():
+            self.kept[runs[saved]] = self.parameters[torch.from_numpy(saved)]
+        diverged = due & ~finite
+        impatient = worse & (patience > 0) & (self.since_best[runs] >= patience)
+        done = epoch >= program.epochs[runs]
+        ends = diverged | impatient | done
+        if not ends.any():
+            return
+        for run, is_diverged, is_impatient in zip(runs[ends], diverged[ends], impatient[ends], strict=True):
+            self.status[run] = "diverged" if is_diverged else "stopped_early" if is_impatient else "completed"
+        self.ended[runs[ends]] = epoch
+        last = ends & ((patience == 0) | ~np.isfinite(self.best_loss[runs]))  # nothing better was kept
+        self.kept[runs[last]] = self.parameters[torch.from_numpy(last)]
+        self._keep(~ends)
+
+    def _keep(self, stay: np.ndarray) -> None:
+        """Drop the runs that have ended."""
+        at = torch.from_numpy(np.flatnonzero(stay))
+        self.alive = self.alive[stay]
+        self.variant = self.variant[at]
+        at = at.to(self.parameters.device)
+        self.parameters, self.state = self.parameters[at], [slot[at] for slot in self.state]
+        self._rows = (self._rows[0][at], self._rows[1][at])
+        if self._held_out is not None:
+            self._held_out = (self._held_out[0][at], self._held_out[1][at])
+
+    def _collected(self, looked: list) -> Looks:
+        shape = (len(self.program.seeds), len(looked))
+        train, lr, due = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+        validation = None if self._held_out is None else np.full(shape, np.nan)
+        for column, (_, runs, train_loss, validation_loss, rate) in enumerate(looked):
+            due[runs, column], train[runs, column], lr[runs, column] = True, train_loss, rate
+            if validation is not None:
+                validation[runs, column] = validation_loss
+        return Looks(np.array([look[0] for look in looked], dtype=np.int64), due, train, validation, lr)

@@ -1,0 +1,166 @@
+"""The folders of a pack's jobs: the same files, with the same content, as a run of its own writes.
+
+Half of a job's cost is creating its files, so each is one open, one write, one close, and nothing is looked up twice.
+"""
+
+import itertools
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+from safetensors.numpy import save
+
+from experiments.config.schema import UNHASHED
+from experiments.sweeps.compose.jobs import Job, config_texts
+from experiments.sweeps.stacked import event_bytes
+from experiments.tracking.files import json_bytes
+from experiments.tracking.hparams import hparams
+from experiments.tracking.result import Result, as_json
+
+if TYPE_CHECKING:
+    from experiments.sweeps.stacked.stacked_training import Looks
+
+NUMBER = orjson.OPT_SERIALIZE_NUMPY
+
+
+def write_file(path: str, content: bytes) -> None:
+    """Create a file with this content. OSError as it comes."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    try:
+        while content:
+            content = content[os.write(handle, content) :]
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Like `write_file`, but the file is there whole or not at all."""
+    temporary = f"{path}.tmp"
+    write_file(temporary, content)
+    os.replace(temporary, path)
+
+
+def begin(job: Job, folder: str) -> None:
+    """What stands in a job's folder before it is trained: Hydra's files and config.json."""
+    os.mkdir(folder)  # an attempt that did not end has been cleared away
+    os.mkdir(f"{folder}/.hydra")
+    for name, text in config_texts(job, folder).items():
+        if name == "config.json":
+            write_whole(f"{folder}/{name}", text.encode())
+        else:
+            write_file(f"{folder}/{name}", text.encode())
+
+
+def event_file_name(now: float, number: int) -> str:
+    """The name of a job's event file, as TensorBoard's own writers form it."""
+    return f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}.{number}"
+
+
+class Records:
+    """The looks of a pack as the bytes of its jobs' event files and metrics.jsonl."""
+
+    def __init__(self, looks: "Looks", steps: int, least: np.ndarray, began: float, ended: float) -> None:
+        """`steps` of an epoch; `least` (R,) the smallest possible loss, NaN where unknown."""
+        self.looks, self.began = looks, began
+        self.header, self.footer = event_bytes.header(began), event_bytes.session_end(ended)
+        self.columns: dict[str, np.ndarray] = {"loss/train": looks.train}
+        if looks.validation is not None:
+            self.columns["loss/validation"] = looks.validation
+        if not np.isnan(least).all():
+            with np.errstate(invalid="ignore"):
+                self.columns["loss/gap"] = looks.train - least[:, None]
+        self.columns["optimizer/lr"] = looks.lr
+        # the wall times of the looks are spread evenly over the training that the runs went through together
+        times = np.linspace(began, ended, len(looks.epochs) + 1)[1:]
+        self._values = np.stack(list(self.columns.values()), axis=2)
+        with np.errstate(over="ignore"):
+            values = self._values.astype(np.float32)
+        self._events = event_bytes.scalars(tuple(self.columns), looks.epochs, times, values)
+        widths = np.array([len(event_bytes.varint(int(epoch))) for epoch in looks.epochs], dtype=np.int64)
+        fixed = (self._events.shape[1] - widths.sum()) // max(1, len(widths))
+        self._starts = np.concatenate([[0], np.cumsum(widths + fixed)])
+        others = [b',"%b":' % tag.encode() for tag in self.columns][1:]
+        first = b'}\n{"epoch":%d,"step":%d,"loss/train":'
+        self._keys = [[first % (epoch, epoch * steps), *others] for epoch in looks.epochs.tolist()]
+        """What stands before each number of a line: before its first one, the end of the line above."""
+
+    def events(self, run: int) -> bytes:
+        """The scalar records of one run."""
+        row, due, starts = self._events[run], self.looks.due[run], self._starts
+        if due.all():
+            return row.tobytes()
+        return b"".join(row[starts[i] : starts[i + 1]].tobytes() for i in np.flatnonzero(due))
+
+    def metrics(self, run: int) -> bytes:
+        """metrics.jsonl of one run."""
+        due, values, lines = self.looks.due[run], self._values[run], self._keys
+        if not due.all():
+            values, lines = values[due], [self._keys[i] for i in np.flatnonzero(due)]
+        if not lines:
+            return b""
+        pieces = [b""] * (2 * values.size)
+        pieces[::2] = itertools.chain.from_iterable(lines)
+        pieces[1::2] = orjson.dumps(values.reshape(-1), option=NUMBER)[1:-1].split(b",")
+        return b"".join(pieces)[2:] + b"}\n"
+
+
+def finish(job: Job, folder: str, records: Records, run: int, weights: bytes, result: Result) -> None:
+    """What training adds to a job's folder; result.json last."""
+    if job.value("tracking.tensorboard"):
+        start = event_bytes.session_start(hparam_entries(job, result.lr), records.began)
+        content = b"".join([records.header, start, records.events(run), records.footer])
+        write_file(f"{folder}/{event_file_name(records.began, job.number)}", content)
+    write_file(f"{folder}/metrics.jsonl", records.metrics(run))
+    write_file(f"{folder}/model.safetensors", weights)
+    write_whole(f"{folder}/result.json", json_bytes(as_json(result)))
+
+
+def hparam_entries(job: Job, lr: float | None) -> bytes:
+    """The columns of the HParams page: those of the job's form, then the job's own values."""
+    form = job.form
+    assert form is not None
+    base = form.cache.get("hparams")
+    if base is None:
+        shown = hparams(form.normal, None)
+        for path in (*form.paths, "optimizer.lr"):
+            shown.pop(path, None)
+        base = form.cache["hparams"] = b"".join(event_bytes.hparam(n, v, type(v)) for n, v in shown.items())
+    own = {path: v for path, v in zip(form.paths, job.values, strict=True) if path.partition(".")[0] not in UNHASHED}
+    if lr is not None:
+        own["optimizer.lr"] = float(lr)
+    return base + b"".join(event_bytes.hparam(n, v, type(v)) for n, v in hparams(own, None).items())
+
+
+class Weights:
+    """model.safetensors of a pack's jobs, which differ only in the numbers: as `runner.saved_weights` lays it down."""
+
+    def __init__(self, scaling: Any, bias: bool) -> None:
+        self._scaling, self._bias = scaling, bias
+        self._head: bytes | None = None
+        self._order: list[str] = []
+
+    def content(self, trained: np.ndarray, original: np.ndarray) -> bytes:
+        """The file for one job; both (targets, columns)."""
+        tensors = self._tensors(trained, original)
+        if self._head is None:
+            whole = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+            size = 8 + int.from_bytes(whole[:8], "little")
+            places = orjson.loads(whole[8:size])
+            self._head, self._order = whole[:size], sorted(tensors, key=lambda n: places[n]["data_offsets"][0])
+        return self._head + b"".join(tensors[name].tobytes() for name in self._order)
+
+    def _tensors(self, trained: np.ndarray, original: np.ndarray) -> dict[str, np.ndarray]:
+        features = original.shape[1] - 1
+        plain = {"weight": trained[:, :features]}
+        if self._bias:
+            plain["bias"] = trained[:, features]
+        if self._scaling is None:
+            return plain
+        return {
+            "weight": original[:, :features],
+            "bias": original[:, features],
+            **{f"trained.{k}": v for k, v in plain.items()},
+            **{f"scaling.{k}": v.numpy() for k, v in vars(self._scaling).items()},
+        }

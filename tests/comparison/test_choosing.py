@@ -1,0 +1,110 @@
+"""--where, --sort, --group-by, --columns: on a table written here; statistics against Python's own."""
+
+import statistics
+
+import polars as pl
+import pytest
+
+from experiments.comparison import choosing
+from experiments.comparison.runs_table import Runs
+from experiments.errors import UserError
+
+GAPS = [4.0, 1.0, None, 2.0, 1e40]
+TABLE = pl.DataFrame(
+    {
+        "run": list("abcde"), "optimizer": ["sgd", "sgd", "adam", "adam", "sgd"],
+        "optimizer.lr": [0.1, 0.2, 0.1, 0.1, 1.0],
+        "optimizer.betas": [None] * 5, "seed": [0, 1, 0, 1, 0], "model.init": ["uniform"] * 5, "data.init": ["x"] * 5,
+        "status": ["completed"] * 4 + ["diverged"], "epochs": [9] * 5, "lr": [0.1, 0.2, 0.1, 0.1, 1.0],
+        "train_loss": [5.0, 2.0, 7.0, 3.0, 1e40], "validation_loss": [None] * 5, "gap": GAPS,
+        "gap_relative": GAPS, "seconds": [1.0] * 5, "folder": list("abcde"),
+    },
+    schema_overrides={"validation_loss": pl.Float64},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("expression", "runs"),
+    [
+        ("gap < 3", "bd"),
+        ("optimizer.lr < 0.15 and optimizer = 'adam'", "cd"),
+        ("seed=1 or gap is null", "bcd"),
+        ("status like 'div%'", "e"),
+        ("run in ('a','b') and not lr = 0.2", "a"),
+        ("run = 'optimizer.lr'", ""),  # a name inside a text stays text
+        ("betas is null and init = 'x'", None),  # init is the end of two columns
+        ('"optimizer.lr" = 1', "e"),
+    ],
+)
+def test_where(expression: str, runs: str | None) -> None:
+    if runs is None:
+        with pytest.raises(UserError, match="there is no column init"):
+            choosing.where(TABLE, expression)
+    else:
+        assert "".join(choosing.where(TABLE, expression)["run"]) == runs
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("gpa < 1", "there is no column gpa; did you mean gap?"),
+        ("optimizer.lrr < 1", "there is no column optimizer.lrr; did you mean optimizer.lr?"),
+        ("status = completed", "a text stands in 'single quotes'"),
+        ("gap <", "write an SQL condition"),
+        ("", "the condition is empty"),
+        ("gap", "must be of type `Boolean`"),
+        ("1", "write an SQL condition"),
+        ("gap < 'a'", "cannot compare string with numeric"),
+        ("read_csv('/etc/passwd') = 1", "unsupported function"),
+        ("exists (select 1 from read_csv('/etc/passwd'))", "write an SQL condition"),
+        ("1=1; drop table runs", "write an SQL condition"),
+        ("run ~ '('", "regex error"),
+        ("__import__('os').system('id')", "write an SQL condition"),
+        ("'\x1b[31m", "write an SQL condition"),
+    ],
+)
+def test_where_refuses_in_one_line(expression: str, words: str) -> None:
+    with pytest.raises(UserError) as refused:
+        choosing.where(TABLE, expression)
+    said = str(refused.value)
+    assert words in said and "\n" not in said and "\x1b" not in said
+
+
+def test_sorted_by_gap_least_first_and_empty_last() -> None:
+    assert "".join(choosing.ordered(TABLE, None)["run"]) == "bdaec"
+    assert "".join(choosing.ordered(TABLE, "gap", reverse=True)["run"]) == "eadbc"
+    assert "".join(choosing.ordered(TABLE, "train_loss")["run"]) == "bdace"
+    assert "".join(choosing.ordered(TABLE.with_columns(gap=pl.lit(None, pl.Float64)), None)["run"]) == "bdace"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("gpa", "did you mean gap"), ("init", "several columns"), ("", "is empty")]
+)
+def test_an_unknown_column_gets_the_nearest_name(name: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        choosing.ordered(TABLE, name)
+
+
+def test_groups_have_the_statistics_of_the_runs_that_did_not_diverge() -> None:
+    groups = {row["optimizer"]: row for row in choosing.grouped(TABLE, ["optimizer"]).iter_rows(named=True)}
+    sgd, adam = groups["sgd"], groups["adam"]
+    assert (sgd["runs"], sgd["diverged"], adam["runs"], adam["diverged"]) == (3, 1, 2, 0)
+    assert sgd["gap mean"] == statistics.mean([4, 1]) and sgd["gap std"] == pytest.approx(statistics.stdev([4, 1]))
+    assert (sgd["gap min"], sgd["gap max"]) == (1, 4)
+    assert adam["gap mean"] == 2 and adam["gap std"] is None and adam["train_loss mean"] == 5
+    assert not any(name.startswith("validation_loss") for name in sgd)
+
+
+def test_groups_of_several_keys_in_their_order() -> None:
+    grouped = choosing.grouped(TABLE, ["lr", "seed", "lr"])
+    assert grouped.select("lr", "seed", "runs").rows() == [(0.1, 0, 2), (0.1, 1, 1), (0.2, 1, 1), (1.0, 0, 1)]
+
+
+def test_shown_are_the_keys_that_differ_and_what_some_run_has() -> None:
+    runs = Runs(TABLE, ["optimizer", "optimizer.lr", "optimizer.betas"])
+    shown = choosing.columns(runs, TABLE, None).columns
+    assert shown == ["run", "optimizer", "optimizer.lr", "status", "train_loss", "gap", "gap_relative", "seconds"]
+    assert choosing.columns(runs, TABLE, "gap, optimizer.lr,gap,").columns == ["gap", "optimizer.lr"]
+    for wanted in ("", ",", "gpa"):
+        with pytest.raises(UserError):
+            choosing.columns(runs, TABLE, wanted)

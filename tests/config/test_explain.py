@@ -1,0 +1,60 @@
+"""Hydra's refusals in our words: the value, why, the nearest right name, in one line."""
+
+import pytest
+
+from experiments.config.composition import compose
+from experiments.config.explain import explain
+from experiments.errors import UserError, nearest, one_line
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("optimizer=adamm", ("optimizer=adamm", "no such choice", "did you mean adam?", "manual_sgd")),
+        ("optimzer=adam", ("optimzer", "no such key", "did you mean optimizer?")),
+        ("optimizer.lrr=1", ("optimizer.lrr", "did you mean optimizer.lr?")),
+        ("+optimizer.lrr=1", ("optimizer.lrr", "no such key in optimizer=sgd", "did you mean lr?")),
+        ("++training.epoch=1", ("training.epoch", "did you mean epochs?")),
+        ("training.epoch=1", ("training.epoch", "did you mean training.epochs?")),
+        ("training.epochs.deep=1", ("training.epochs.deep",)),
+        ("++training.x.y=3", ("training.x", "no such key")),
+        ("+foo=1", ("foo: no such key",)),
+        ("++sed=1", ("sed: no such key; did you mean seed?",)),
+        ("+seed=1", ("it is there already", "leave out the +")),
+        ("~optimizer", ("optimizer: missing", "choose one of sgd")),
+        ("~foo", ("~foo: no such key",)),
+        ("loss.delta=2", ("loss.delta", "loss=huber has it")),
+        ("optimizer.betas=[0.9,0.99]", ("optimizer.betas", "optimizer=adam or adamw")),
+        ("experiment=scratch", ("experiment=scratch", "did you mean from_scratch?")),
+        ("training.epochs=1,2", ("training.epochs=1,2", "add -m", "training.epochs=[1,2]")),
+        ("experiment=[1]", ("a list", "names of its choices")),
+        ("model=null", ("set to null", "name one of its choices")),
+        ("training.epochs=[1", ("training.epochs=[1", "cannot be read")),
+        ("seed=${nowhere}", ("nowhere", "not found")),
+        ("hydra.foo=1", ("hydra.foo",)),
+        ("seed=\x1b[31m", ("seed=",)),
+    ],
+)
+def test_one_line_names_value_reason_and_remedy(override: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(UserError) as caught:
+        compose([override])
+    text = one_line(caught.value)
+    assert text.isprintable()
+    for word in words:
+        assert word in text
+
+
+def test_what_is_no_mistake_of_the_users_is_left_alone() -> None:
+    assert explain(ValueError("a bug")) is None
+    assert explain(KeyError("x")) is None
+    mistake = UserError("x")
+    assert explain(mistake) is mistake
+
+
+def test_nearest_is_silent_when_nothing_is_like_it() -> None:
+    assert nearest("lrr", ["lr", "momentum"]) == "; did you mean lr?"
+    assert nearest("zzz", ["lr", "momentum"]) == ""
+
+
+def test_one_line_disarms_control_characters() -> None:
+    assert one_line("a\n  b\tc\x1b[2J\x00") == "a b c?[2J?"

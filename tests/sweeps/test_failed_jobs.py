@@ -1,0 +1,38 @@
+"""The folder of a job that could not be run."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from experiments.__main__ import main
+from experiments.config.validation import config_hash
+from experiments.errors import UserError
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.failed_jobs import refused
+from experiments.tracking.result import read_result
+
+
+def test_a_folder_says_why_and_what_was_asked(tmp_path: Path) -> None:
+    job = Job(3, ("seed=7", "optimizer.lr=-1"))
+    result = refused(job, tmp_path / "3", "optimizer.lr=-1: must be above 0", "UserError")
+    stored = read_result(tmp_path / "3")
+    assert stored.error == result.error == {"type": "UserError", "message": "optimizer.lr=-1: must be above 0"}
+    assert (stored.status, stored.config_hash) == ("failed", config_hash({"overrides": list(job.overrides)}))
+    assert yaml.safe_load((tmp_path / "3/.hydra/overrides.yaml").read_text()) == list(job.overrides)
+
+
+def test_what_the_run_itself_left_stays(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text("the run's own")
+    assert refused(Job(0, ()), tmp_path, str(UserError("late")), "OSError").status == "failed"
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+    assert (tmp_path / "result.json").read_text() == "the run's own"
+
+
+def test_a_failed_job_has_its_own_seed_and_hash() -> None:
+    """Composed and valid, but there is no such table."""
+    words = ["data=table", "data.path=nowhere.csv", "data.targets=[a]", "seed=3,4", "hydra.sweep.dir=s"]
+    assert main(["-m", *words]) == 1
+    found = [json.loads(path.read_text()) for path in sorted(Path("s").glob("*/result.json"))]
+    assert [result["seed"] for result in found] == [3, 4]
+    assert len({result["config_hash"] for result in found}) == 2
