@@ -20,7 +20,7 @@ from experiments.data.order import epoch_order
 from experiments.learning import models
 from experiments.learning.losses import MSE
 from experiments.learning.optimizers import SGD, ManualOptimizer
-from experiments.learning.training import Progress, evaluation, fit
+from experiments.learning.training import Progress, evaluator, fit
 
 ROWS, FEATURES, TARGETS, BATCH, LR, EPOCHS = 20_000, 3, 2, 50, 1e-3, 3
 
@@ -60,9 +60,9 @@ def by_hand_analytic(x: torch.Tensor, y: torch.Tensor) -> None:
 def ours(x: torch.Tensor, y: torch.Tensor, model: models.Model, optimizer: object) -> None:
     """`training.fit`."""
     loss, generator = MSE(), Generator().manual_seed(0)
-    look = evaluation(model, loss, x, y, None)
+    evaluate = evaluator(model, loss, x, y, None)
     steps = fit(
-        model, optimizer, loss, lambda epoch: 1.0, LR, Batches(x, y, BATCH), lambda: (look().item(), None),
+        model, optimizer, loss, lambda epoch: 1.0, LR, Batches(x, y, BATCH), lambda: (evaluate().item(), None),
         generator, Progress(), epochs=EPOCHS,
     )  # fmt: skip
     for _ in steps:

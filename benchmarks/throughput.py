@@ -29,7 +29,7 @@ import torch
 from torch import Generator
 
 from experiments.data.batches import Batches
-from experiments.data.prefetch import DEPTH, ahead
+from experiments.data.prefetch import DEPTH, prefetched
 from experiments.data.sources.stream import Stream, Streamed, prepare_stream
 from experiments.exact.tsqr import blas
 from experiments.learning import devices, models
@@ -49,7 +49,7 @@ def read(x: torch.Tensor, threads: int) -> None:
 
 
 def ours(kind: str, batches: Any, features: int, batch_size: int = BATCH) -> Callable[[], None]:
-    """One epoch of `fit` without looks at the losses (a look costs another pass over the rows)."""
+    """One epoch of `fit` without looks at the losses (an evaluation costs another pass over the rows)."""
 
     def epoch() -> None:
         own = torch.get_num_threads()
@@ -109,7 +109,7 @@ def only_read(data: Streamed) -> None:
             used.append(rows.table(block, spare=used.popleft() if len(used) > DEPTH + 1 else None))
             yield used[-1]
 
-    for _ in ahead(tables()):
+    for _ in prefetched(tables()):
         pass
 
 

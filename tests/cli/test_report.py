@@ -7,7 +7,7 @@ import pytest
 
 from experiments.cli.report import Display, summary
 from experiments.config import schema as schema
-from experiments.learning.training import Look
+from experiments.learning.training import Evaluation
 from experiments.running import runner
 from experiments.tracking.result import Result, read_result
 from tests.conftest import Configured
@@ -71,7 +71,7 @@ def test_other_losses_are_not_compared(configured: Configured, tmp_path: Path) -
 def test_display_is_quiet_in_a_pipe(configured: Configured, capsys: pytest.CaptureFixture[str]) -> None:
     with Display() as display:
         display.begin(configured())
-        display.watch(Look(1, 3, 1e-5, 1.0, None))
+        display.watch(Evaluation(1, 3, 1e-5, 1.0, None))
         display.watch(None)
     assert capsys.readouterr().out == ""
 
@@ -84,5 +84,5 @@ def test_display_shows_progress_on_a_terminal(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     with Display() as display:
         display.begin(configured(epochs=7))
-        display.watch(Look(1, 3, 1e-5, 12.5, None))
+        display.watch(Evaluation(1, 3, 1e-5, 12.5, None))
     assert "training" in (out := capsys.readouterr().out) and "1/7" in out and "loss 12.5" in out

@@ -13,12 +13,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from experiments.config import schema as schema
 from experiments.config.schema import Config
 from experiments.learning.models import state
-from experiments.learning.training import Look, Progress, fit, rate_at, set_lr
+from experiments.learning.training import Evaluation, Progress, fit, rate_at, set_lr
 from experiments.running.assembly import Experiment, assemble
 from tests.conftest import Configured
 
 
-def train(experiment: Experiment, progress: Progress | None = None, **changes: Any) -> list[Look | None]:
+def train(experiment: Experiment, progress: Progress | None = None, **changes: Any) -> list[Evaluation | None]:
     training = experiment.config.training
     keys = {"epochs": training.epochs, "log_every": training.log_every, "patience": training.patience} | changes
     return list(steps(experiment, progress or Progress(), **keys))
@@ -71,11 +71,11 @@ def test_fit_is_the_tutorials_loop_bit_for_bit(configured: Configured, loader: s
             opt.zero_grad()
         losses.append(F.mse_loss(model(x), y).item())
 
-    looks = train(experiment)
-    assert [look.train_loss for look in looks if look] == losses
+    evaluations = train(experiment)
+    assert [evaluation.train_loss for evaluation in evaluations if evaluation] == losses
     assert same(weights(experiment), dict(model.state_dict()))
-    assert [look.epoch for look in looks if look] == list(range(1, 21))
-    assert [look.step for look in looks if look] == list(range(3, 61, 3))
+    assert [evaluation.epoch for evaluation in evaluations if evaluation] == list(range(1, 21))
+    assert [evaluation.step for evaluation in evaluations if evaluation] == list(range(3, 61, 3))
 
 
 def test_from_scratch_loop_of_the_tutorial(configured: Configured) -> None:
@@ -117,20 +117,24 @@ def test_manual_analytic_and_linear_agree_from_the_same_bits(configured: Configu
 def test_a_schedule_sets_the_rate_of_every_epoch_for_both_kinds_of_optimizer(configured: Configured) -> None:
     for optimizer in (schema.SGD(lr=1e-5), schema.ManualSGD(lr=1e-5)):
         schedule = schema.Step(step_size=2, gamma=0.5)
-        looks = train(assemble(configured(optimizer=optimizer, schedule=schedule, epochs=5)))
-        assert [look.lr for look in looks if look] == [1e-5, 1e-5, 5e-6, 5e-6, 2.5e-6]
+        evaluations = train(assemble(configured(optimizer=optimizer, schedule=schedule, epochs=5)))
+        assert [evaluation.lr for evaluation in evaluations if evaluation] == [1e-5, 1e-5, 5e-6, 5e-6, 2.5e-6]
 
 
 def test_looks_come_where_they_are_logged_and_at_the_end(configured: Configured) -> None:
-    looks = train(assemble(configured(epochs=10, log_every=4)))
-    assert [look.epoch if look else None for look in looks] == [None] * 3 + [4] + [None] * 3 + [8, None, 10]
+    evaluations = train(assemble(configured(epochs=10, log_every=4)))
+    assert [evaluation.epoch if evaluation else None for evaluation in evaluations] == [None] * 3 + [4] + [None] * 3 + [
+        8,
+        None,
+        10,
+    ]
 
 
 def test_no_epochs_is_one_look_at_the_start(configured: Configured) -> None:
     experiment, progress = assemble(configured(epochs=0)), Progress()
     expected = experiment.trained_loss()()
-    [look] = train(experiment, progress)
-    assert look == Look(0, 0, 1e-5, *expected)
+    [evaluation] = train(experiment, progress)
+    assert evaluation == Evaluation(0, 0, 1e-5, *expected)
     assert progress.status == "completed" and progress.step == 0
 
 
@@ -150,12 +154,12 @@ def patient(configured: Configured, **changes: Any) -> Config:
 
 def test_patience_counts_looks_keeps_the_best_and_stops(configured: Configured) -> None:
     experiment, progress = assemble(patient(configured, patience=3)), Progress()
-    looks = [look for look in train(experiment, progress) if look]
-    assert progress.status == "stopped_early" and len(looks) < 200
-    losses = [look.validation_loss or math.inf for look in looks]
+    evaluations = [evaluation for evaluation in train(experiment, progress) if evaluation]
+    assert progress.status == "stopped_early" and len(evaluations) < 200
+    losses = [evaluation.validation_loss or math.inf for evaluation in evaluations]
     best = losses.index(min(losses))
-    assert progress.best_epoch == looks[best].epoch and progress.best_loss == losses[best]
-    assert len(looks) - 1 - best == 3
+    assert progress.best_epoch == evaluations[best].epoch and progress.best_loss == losses[best]
+    assert len(evaluations) - 1 - best == 3
     again = assemble(patient(configured, patience=3))
     train(again, epochs=progress.best_epoch, patience=None)
     assert progress.best is not None
@@ -164,17 +168,17 @@ def test_patience_counts_looks_keeps_the_best_and_stops(configured: Configured) 
 
 def test_without_validation_patience_watches_the_training_loss(configured: Configured) -> None:
     progress = Progress()
-    looks = train(assemble(configured(epochs=400, batch_size=1, lr=9e-5, patience=2)), progress)
-    losses = [look.train_loss for look in looks if look]
+    evaluations = train(assemble(configured(epochs=400, batch_size=1, lr=9e-5, patience=2)), progress)
+    losses = [evaluation.train_loss for evaluation in evaluations if evaluation]
     assert progress.status == "stopped_early"
     assert min(losses) == progress.best_loss and losses.index(min(losses)) == len(losses) - 3
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_the_look(configured: Configured) -> None:
     progress = Progress()
-    looks = train(assemble(configured(lr=1.0, log_every=7)), progress)
-    assert progress.status == "diverged" and progress.epoch == 7 == len(looks)
-    assert looks[-1] is not None and not math.isfinite(looks[-1].train_loss)
+    evaluations = train(assemble(configured(lr=1.0, log_every=7)), progress)
+    assert progress.status == "diverged" and progress.epoch == 7 == len(evaluations)
+    assert evaluations[-1] is not None and not math.isfinite(evaluations[-1].train_loss)
 
 
 @pytest.mark.parametrize("stop_after", [1, 3, 4, 7])
@@ -196,7 +200,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(configured: Configured, sto
             progress.stop = "interrupted"
 
     first.optimizer.step = step
-    looks = train(first, progress)
+    evaluations = train(first, progress)
     assert progress.status == "running"
     assert progress.step + progress.batch == stop_after
 
@@ -207,8 +211,8 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(configured: Configured, sto
     assert later.drawn is not None
     second.generator.set_state(later.drawn)
     later.stop = None
-    looks += train(second, later)
-    assert looks == expected
+    evaluations += train(second, later)
+    assert evaluations == expected
     assert same(weights(second), weights(whole))
     assert later.status == "completed" and later.step == 15
 
@@ -218,8 +222,8 @@ def test_the_time_limit_stops_after_a_step_with_a_last_look(configured: Configur
     run = steps(experiment, progress, epochs=50, log_every=10)
     assert next(run) is None
     progress.stop = "max_seconds"
-    look = next(run)
-    assert look is not None and look.epoch == 2 and look.step == 4
+    evaluation = next(run)
+    assert evaluation is not None and evaluation.epoch == 2 and evaluation.step == 4
     assert list(run) == [] and progress.status == "stopped_early"
 
 

@@ -22,7 +22,7 @@ from experiments.config import schema as schema
 from experiments.config.schema import Custom
 from experiments.config.validation import config_hash, validate
 from experiments.errors import UserError
-from experiments.learning.training import Look
+from experiments.learning.training import Evaluation
 from experiments.running import runner
 from experiments.tracking.result import Result, as_json, read_result
 from tests.conftest import Configured
@@ -424,8 +424,8 @@ def open_files() -> set[str]:
 def test_an_interrupted_run_closes_its_files_and_has_no_result(
     configured: Configured, tmp_path: Path, number: signal.Signals
 ) -> None:
-    def watch(look: Look | None) -> None:
-        if look is not None and look.epoch == 3:
+    def watch(evaluation: Evaluation | None) -> None:
+        if evaluation is not None and evaluation.epoch == 3:
             os.kill(os.getpid(), number)
 
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)

@@ -62,13 +62,13 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("plugin")
 def test_optuna_finds_a_good_rate_and_every_launch_shares_one_composition(monkeypatch: pytest.MonkeyPatch) -> None:
     composed: list[tuple[str, ...]] = []
-    whole = config_template.Form.__init__
+    whole = config_template.ConfigTemplate.__init__
 
-    def counted(self: config_template.Form, *rest: Any) -> None:
+    def counted(self: config_template.ConfigTemplate, *rest: Any) -> None:
         composed.append(rest[1])
         whole(self, *rest)
 
-    monkeypatch.setattr(config_template.Form, "__init__", counted)
+    monkeypatch.setattr(config_template.ConfigTemplate, "__init__", counted)
     arguments = ["-m", "hydra/sweeper=asking", "training.epochs=20", "hydra.sweep.dir=asked"]
     assert main(arguments) == 0
     (study,) = ASKED

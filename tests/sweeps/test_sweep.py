@@ -1,4 +1,4 @@
-"""Whole sweeps, in this process: folders, files, failures, resuming, other launchers, the table."""
+"""FixedConfig sweeps, in this process: folders, files, failures, resuming, other launchers, the table."""
 
 import csv
 import errno

@@ -13,7 +13,7 @@ from experiments.errors import harmless, one_line
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from experiments.learning.training import Look
+    from experiments.learning.training import Evaluation
 
     # both import torch, which a refused request should not wait for
     from experiments.tracking.result import Result
@@ -50,15 +50,15 @@ class Display:
             self._bar.start()
             self._task = self._bar.add_task("", total=config.training.epochs, loss="")
 
-    def watch(self, look: "Look | None") -> None:
+    def watch(self, evaluation: "Evaluation | None") -> None:
         """An epoch has ended."""
-        self._epochs = self._epochs + 1 if look is None else look.epoch  # a resumed run does not begin at 1
+        self._epochs = self._epochs + 1 if evaluation is None else evaluation.epoch  # a resumed run does not begin at 1
         if self._bar is None or time.monotonic() - self._updated < SECONDS_BETWEEN_UPDATES:
             return
         self._updated = time.monotonic()
         self._bar.update(self._task, completed=self._epochs)
-        if look is not None:
-            self._bar.update(self._task, loss=f"loss {look.train_loss:.6g}")
+        if evaluation is not None:
+            self._bar.update(self._task, loss=f"loss {evaluation.train_loss:.6g}")
 
     def __enter__(self) -> "Display":
         logging.getLogger("experiments").addHandler(self._warnings)

@@ -21,7 +21,7 @@ HEADROOM = 100.0
 
 
 @dataclass
-class Material:
+class PlotData:
     """`table`: the chosen runs, best first, with a curve each: epochs (k,) and training losses (k,).
 
     `optimum`: the smallest possible loss, None where the runs have several. `limits`: least and largest loss to show.
@@ -42,7 +42,7 @@ class Material:
         return sum(bool(len(losses)) and losses.max() > self.limits[1] for _, losses in self.curves)
 
 
-def gather(runs: Runs, table: pl.DataFrame) -> Material:
+def gather(runs: Runs, table: pl.DataFrame) -> PlotData:
     """Read the curves of the chosen runs, and predict with the first."""
     notes: list[str] = []
     curves = []
@@ -63,7 +63,7 @@ def gather(runs: Runs, table: pl.DataFrame) -> Material:
         except (UserError, ValueError, OSError) as error:
             notes.append(f"the best run's predictions are not drawn: {one_line(error)}")
     shown = limits(curves, table["status"].to_list(), optimum)
-    return Material(table, runs.varied, curves, optimum, shown, sweep_of(table, runs.varied), best, notes)
+    return PlotData(table, runs.varied, curves, optimum, shown, sweep_of(table, runs.varied), best, notes)
 
 
 def _curve(folder: str) -> tuple[Array, Array]:

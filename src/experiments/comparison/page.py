@@ -16,7 +16,7 @@ from bokeh.layouts import column, row
 from bokeh.models import BooleanFilter, Button, CDSView, CustomJS, Div, TextInput
 from bokeh.resources import INLINE
 
-from experiments.comparison.curves import Material
+from experiments.comparison.curves import PlotData
 from experiments.comparison.page_curves import curves
 from experiments.comparison.page_swept import panels
 from experiments.comparison.page_table import FEW, data_table, names, ranks, table_source
@@ -27,18 +27,18 @@ CLEAR = "input.value = ''; input.value_input = ''; rows.selected.indices = [];"
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 
 
-def page(material: Material) -> bytes:
+def page(plot_data: PlotData) -> bytes:
     """The page's bytes, UTF-8."""
-    count = material.table.height
-    rows, chosen = table_source(material), BooleanFilter()
-    drawn = curves(material, rows)
+    count = plot_data.table.height
+    rows, chosen = table_source(plot_data), BooleanFilter()
+    drawn = curves(plot_data, rows)
     field = TextInput(placeholder=ASK, **WIDE)
     said = Div(text=f"{count} runs", width=170, styles={"padding-top": "8px"})
     clear = Button(label="show all", width=80)
-    texts = [name for name in names(material) if not material.table.schema[name].is_numeric()]
+    texts = [name for name in names(plot_data) if not plot_data.table.schema[name].is_numeric()]
     shared = {
         "rows": rows, "chosen": chosen, "input": field, "count": said, "lines": drawn.lines, "all": drawn.all,
-        "some": drawn.some, "glyph": drawn.glyph, "mark": drawn.mark, "names": names(material), "texts": texts,
+        "some": drawn.some, "glyph": drawn.glyph, "mark": drawn.mark, "names": names(plot_data), "texts": texts,
         "ranks": ranks(count), "few": FEW,
     }  # fmt: skip
     code = (resources.files("experiments.comparison") / "page.js").read_text(encoding="utf-8")
@@ -46,9 +46,9 @@ def page(material: Material) -> bytes:
     field.js_on_change("value_input", update)
     rows.selected.js_on_change("indices", update)
     clear.js_on_event("button_click", CustomJS(args={"rows": rows, "input": field}, code=CLEAR))
-    table = data_table(material, rows, CDSView(filter=chosen))
+    table = data_table(plot_data, rows, CDSView(filter=chosen))
     left = column(row(field, clear, said, **WIDE), table, Div(text=HINT), **WIDE)
     document = Document()
-    document.add_root(column(row(left, drawn.plot, **WIDE), row(*panels(material), **WIDE), **WIDE))
+    document.add_root(column(row(left, drawn.plot, **WIDE), row(*panels(plot_data), **WIDE), **WIDE))
     document.js_on_event("document_ready", CustomJS(args={**shared, "hash": True}, code=code))
     return file_html(document, INLINE, title=f"{count} runs").encode()

@@ -14,7 +14,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, GlyphRenderer, HoverTool, Range1d, Span, TapTool
 from bokeh.plotting import figure
 
-from experiments.comparison.curves import Material
+from experiments.comparison.curves import PlotData
 from experiments.comparison.page_table import FEW, names, ranks
 from experiments.comparison.printing import headings
 from experiments.comparison.runs_table import SHOWN
@@ -50,14 +50,14 @@ class Curves:
     mark: ColumnDataSource
 
 
-def curves(material: Material, rows: ColumnDataSource) -> Curves:
+def curves(plot_data: PlotData, rows: ColumnDataSource) -> Curves:
     """The figure; `rows` is the table's source, whose texts and numbers stand under the pointer."""
     plot = figure(
         height=600, sizing_mode="stretch_width", y_axis_type="log", tools="pan,wheel_zoom,box_zoom,reset,save",
         active_scroll="wheel_zoom", x_axis_label="epoch", y_axis_label="loss over all training rows",
-        y_range=Range1d(*material.limits), title=_title(material),
+        y_range=Range1d(*plot_data.limits), title=_title(plot_data),
     )  # fmt: skip
-    lines = _source(material, rows)
+    lines = _source(plot_data, rows)
     some = ColumnDataSource({name: [] for name in lines.data})
     drawn = []
     for source, width, alpha in ((lines, 1, 0.7), (some, 2, 1.0)):
@@ -70,7 +70,7 @@ def curves(material: Material, rows: ColumnDataSource) -> Curves:
         drawn.append(made)
     mark = ColumnDataSource({"x": [], "y": []})
     plot.line("x", "y", source=mark, line_color="crimson", line_width=3, level="overlay")
-    shown = _told(material)
+    shown = _told(plot_data)
     tips = [(heading, "@{" + name + "}") for heading, name in zip(headings(shown), shown, strict=True)]
     tips += [("epoch", "$snap_x{0}"), ("loss", "$snap_y")]
     plot.add_tools(
@@ -80,18 +80,18 @@ def curves(material: Material, rows: ColumnDataSource) -> Curves:
             sort_by=[("_order", "descending")], callback=CustomJS(args={"mark": mark}, code=UNDER),
         ),
     )  # fmt: skip
-    if _optimum_shown(material):
-        line = Span(location=material.optimum, dimension="width", line_color="crimson", line_dash="dashed")
+    if _optimum_shown(plot_data):
+        line = Span(location=plot_data.optimum, dimension="width", line_color="crimson", line_dash="dashed")
         plot.add_layout(line)
     return Curves(plot, lines, drawn[0], some, drawn[1].glyph, mark)
 
 
-def _source(material: Material, rows: ColumnDataSource) -> ColumnDataSource:
+def _source(plot_data: PlotData, rows: ColumnDataSource) -> ColumnDataSource:
     """A curve per run, the best last, so that it is drawn on top; `_order` is its place."""
-    count = material.table.height
-    data: dict[str, Any] = {name: list(rows.data[name])[::-1] for name in _told(material)}
-    data["_epochs"] = [epochs.astype(np.float32) for epochs, _ in reversed(material.curves)]
-    data["_losses"] = [_positive(losses) for _, losses in reversed(material.curves)]
+    count = plot_data.table.height
+    data: dict[str, Any] = {name: list(rows.data[name])[::-1] for name in _told(plot_data)}
+    data["_epochs"] = [epochs.astype(np.float32) for epochs, _ in reversed(plot_data.curves)]
+    data["_losses"] = [_positive(losses) for _, losses in reversed(plot_data.curves)]
     data["_colour"] = ranks(count)[::-1]
     data["_order"] = list(range(count))
     return ColumnDataSource(data)
@@ -103,21 +103,21 @@ def _positive(losses: np.ndarray) -> np.ndarray:
     return np.where(losses > 0, np.minimum(losses, most), np.nan).astype(np.float32)
 
 
-def _told(material: Material) -> list[str]:
+def _told(plot_data: PlotData) -> list[str]:
     """What stands under the pointer."""
-    shown = names(material)
-    keys = [name for name in shown if name in material.varied][:8]
+    shown = names(plot_data)
+    keys = [name for name in shown if name in plot_data.varied][:8]
     return ["run", *keys, *(name for name in SHOWN[:4] if name in shown)]
 
 
-def _optimum_shown(material: Material) -> bool:
-    return material.optimum is not None and material.optimum > material.limits[0]
+def _optimum_shown(plot_data: PlotData) -> bool:
+    return plot_data.optimum is not None and plot_data.optimum > plot_data.limits[0]
 
 
-def _title(material: Material) -> str:
-    said = ["training loss" + (", darkest the best" if material.table.height > len(FEW) else "")]
-    if _optimum_shown(material):
-        said.append(f"dashed: smallest possible {material.optimum:.6g}")
-    if material.leaving:
-        said.append(f"{material.leaving} leave at the top")
+def _title(plot_data: PlotData) -> str:
+    said = ["training loss" + (", darkest the best" if plot_data.table.height > len(FEW) else "")]
+    if _optimum_shown(plot_data):
+        said.append(f"dashed: smallest possible {plot_data.optimum:.6g}")
+    if plot_data.leaving:
+        said.append(f"{plot_data.leaving} leave at the top")
     return "; ".join(said)

@@ -10,7 +10,7 @@ from bokeh.palettes import Category10
 from bokeh.plotting import figure
 from bokeh.transform import linear_cmap, log_cmap
 
-from experiments.comparison.curves import Material
+from experiments.comparison.curves import PlotData
 from experiments.comparison.picture_swept import bins, wide
 from experiments.comparison.swept import Swept
 from experiments.stored.cells import cell
@@ -18,13 +18,13 @@ from experiments.stored.cells import cell
 SIZE: dict[str, Any] = {"height": 400, "sizing_mode": "stretch_width", "tools": "pan,wheel_zoom,box_zoom,reset,save"}
 
 
-def panels(material: Material) -> list[Any]:
+def panels(plot_data: PlotData) -> list[Any]:
     """The figures that there is something for."""
     made = []
-    if material.swept is not None:
-        made.append({0: _spread, 1: _lines, 2: _map}[len(material.swept.axes)](material.swept))
-    if material.best is not None:
-        made.append(_best(material))
+    if plot_data.swept is not None:
+        made.append({0: _spread, 1: _lines, 2: _map}[len(plot_data.swept.axes)](plot_data.swept))
+    if plot_data.best is not None:
+        made.append(_best(plot_data))
     return made
 
 
@@ -118,11 +118,11 @@ def _map(swept: Swept) -> Any:
     return plot
 
 
-def _best(material: Material) -> Any:
-    best = material.best
+def _best(plot_data: PlotData) -> Any:
+    best = plot_data.best
     assert best is not None
     unit = f" ({cell(best.unit)})" if best.unit else ""
-    title = f"best run: {cell(material.table['run'][0])}"
+    title = f"best run: {cell(plot_data.table['run'][0])}"
     plot = figure(**SIZE, x_axis_label=f"true{unit}", y_axis_label=f"predicted{unit}", title=title)
     for k, label in enumerate(best.labels):
         data = {"true": best.true[:, k], "predicted": best.predicted[:, k]}

@@ -10,7 +10,7 @@ from bokeh.models import CDSView, ColumnDataSource, DataTable, HTMLTemplateForma
 from bokeh.palettes import Category10, Viridis256
 
 from experiments.comparison.choosing import columns as shown_columns
-from experiments.comparison.curves import Material
+from experiments.comparison.curves import PlotData
 from experiments.comparison.printing import headings
 from experiments.comparison.runs_table import SHOWN, Runs
 from experiments.stored.cells import cell
@@ -24,10 +24,10 @@ SWATCH = '<div style="color: <%= value %>; text-align: center">■</div>'
 WIDTH = {"run": 170, "status": 78, "seed": 48}
 
 
-def names(material: Material) -> list[str]:
+def names(plot_data: PlotData) -> list[str]:
     """The columns that are shown: run, keys of every run, status and metrics, then keys that only some runs have."""
-    shown = shown_columns(Runs(material.table, material.varied), material.table, None).columns
-    return sorted(shown, key=lambda name: name not in SHOWN and material.table[name].null_count() > 0)
+    shown = shown_columns(Runs(plot_data.table, plot_data.varied), plot_data.table, None).columns
+    return sorted(shown, key=lambda name: name not in SHOWN and plot_data.table[name].null_count() > 0)
 
 
 def ranks(count: int) -> list[str]:
@@ -35,31 +35,31 @@ def ranks(count: int) -> list[str]:
     return [Viridis256[int(235 * i / max(1, count - 1))] for i in range(count)]
 
 
-def table_source(material: Material) -> ColumnDataSource:
+def table_source(plot_data: PlotData) -> ColumnDataSource:
     """A row per run, best first; numbers as float64 with NaN for nothing, everything else as text."""
     data: dict[str, Any] = {}
-    for name in names(material):
-        values = material.table[name]
+    for name in names(plot_data):
+        values = plot_data.table[name]
         if values.dtype.is_numeric():
             data[name] = values.cast(float).fill_null(float("nan")).to_numpy()
         else:
             data[name] = [cell(value, 200) for value in values]
-    data["_colour"] = ranks(material.table.height)
+    data["_colour"] = ranks(plot_data.table.height)
     return ColumnDataSource(data)
 
 
-def data_table(material: Material, source: ColumnDataSource, view: CDSView) -> DataTable:
+def data_table(plot_data: PlotData, source: ColumnDataSource, view: CDSView) -> DataTable:
     """The table itself; a click on a heading sorts, a click on a row selects."""
-    shown = names(material)
+    shown = names(plot_data)
     made = [TableColumn(field="_colour", title="", formatter=HTMLTemplateFormatter(template=SWATCH), width=24,
                         sortable=False)]  # fmt: skip
     for name, heading in zip(shown, headings(shown), strict=True):
-        if material.table.schema[name].is_numeric():
-            longest = max((len(cell(v)) for v in material.table[name].head(200)), default=0)
+        if plot_data.table.schema[name].is_numeric():
+            longest = max((len(cell(v)) for v in plot_data.table[name].head(200)), default=0)
             width = WIDTH.get(name, 18 + 6 * max(longest, len(heading)))
             form: Any = HTMLTemplateFormatter(template=NUMBER)
         else:
-            longest = max((len(cell(v)) for v in material.table[name].head(200)), default=0)
+            longest = max((len(cell(v)) for v in plot_data.table[name].head(200)), default=0)
             width = WIDTH.get(name, min(160, 18 + 6 * max(longest, len(heading))))
             form = StringFormatter(nan_format="")
         made.append(

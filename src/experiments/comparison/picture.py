@@ -5,63 +5,63 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison.curves import Material
+from experiments.comparison.curves import PlotData
 from experiments.comparison.picture_swept import draw_swept, plain
 
 NAMED = 8
 """Runs that the legend names; more are told apart by colour alone."""
 
 
-def draw(material: Material) -> bytes:
+def draw(plot_data: PlotData) -> bytes:
     """The PNG's bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = [_curves] + [_swept] * (material.swept is not None) + [_best] * (material.best is not None)
+    panels = [_curves] + [_swept] * (plot_data.swept is not None) + [_best] * (plot_data.best is not None)
     figure = Figure(figsize=(6.4 * len(panels), 5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        panel(figure, axes, material)
+        panel(figure, axes, plot_data)
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
 
 
-def _curves(_: Any, axes: Any, material: Material) -> None:
+def _curves(_: Any, axes: Any, plot_data: PlotData) -> None:
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection
 
-    count = len(material.curves)
+    count = len(plot_data.curves)
     few = count <= NAMED
     colours = colormaps["tab10"](range(count)) if few else colormaps["viridis"](np.linspace(0, 0.92, count))
-    lines = [np.stack([e, y], axis=1)[y > 0] for e, y in material.curves]
+    lines = [np.stack([e, y], axis=1)[y > 0] for e, y in plot_data.curves]
     drawn = LineCollection(lines[::-1], colors=colours[::-1], linewidths=1.6 if count <= 20 else 0.6)  # best on top
     axes.add_collection(drawn)
     axes.set_yscale("log")
     axes.autoscale()
-    axes.set_ylim(*material.limits)
+    axes.set_ylim(*plot_data.limits)
     if few:
-        for colour, name in zip(colours, material.table["run"], strict=True):
+        for colour, name in zip(colours, plot_data.table["run"], strict=True):
             axes.plot([], [], color=colour, label=plain(name))
-    if material.optimum is not None and material.optimum > material.limits[0]:
-        label = f"smallest possible {material.optimum:.6g}"
-        axes.axhline(material.optimum, color="crimson", linestyle="--", linewidth=1.2, label=label)
+    if plot_data.optimum is not None and plot_data.optimum > plot_data.limits[0]:
+        label = f"smallest possible {plot_data.optimum:.6g}"
+        axes.axhline(plot_data.optimum, color="crimson", linestyle="--", linewidth=1.2, label=label)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize="small", loc="upper right")
     axes.grid(alpha=0.25)
     title = f"{count} run{'s' * (count != 1)}" + ("" if few else ", darkest the best")
-    if material.leaving:
-        title += f"; {material.leaving} leave at the top"
+    if plot_data.leaving:
+        title += f"; {plot_data.leaving} leave at the top"
     axes.set(xlabel="epoch", ylabel="loss over all training rows", title=title)
 
 
-def _swept(figure: Any, axes: Any, material: Material) -> None:
-    assert material.swept is not None
-    draw_swept(figure, axes, material.swept)
+def _swept(figure: Any, axes: Any, plot_data: PlotData) -> None:
+    assert plot_data.swept is not None
+    draw_swept(figure, axes, plot_data.swept)
 
 
-def _best(_: Any, axes: Any, material: Material) -> None:
-    best = material.best
+def _best(_: Any, axes: Any, plot_data: PlotData) -> None:
+    best = plot_data.best
     assert best is not None
     for k, label in enumerate(best.labels):
         axes.plot(best.true[:, k], best.predicted[:, k], "o", markersize=4, alpha=0.8, label=plain(label))
@@ -69,5 +69,5 @@ def _best(_: Any, axes: Any, material: Material) -> None:
     axes.legend(fontsize="small", loc="upper left")
     axes.grid(alpha=0.25)
     unit = f" ({plain(best.unit)})" if best.unit else ""
-    name = f"best: {plain(material.table['run'][0])}"
+    name = f"best: {plain(plot_data.table['run'][0])}"
     axes.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}", title=name)

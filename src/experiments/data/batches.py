@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.order import block_order, epoch_order, rows_of_a_block
-from experiments.data.prefetch import ahead
+from experiments.data.prefetch import prefetched
 
 Pair = tuple[Tensor, Tensor]
 """x (n, features) and y (n, targets)."""
@@ -72,7 +72,9 @@ class Batches:
             return iter([(self.x[start:], self.y[start:])]) if arrays else self._in_order(first)
         done = first * self.batch_size // self.at_once * self.at_once  # whole blocks, so that batches lie as ever
         blocks = self._gathered(order[done:].to(self.x.device))
-        return cut(ahead(blocks, depth=1) if self.large else blocks, self.batch_size, first * self.batch_size - done)
+        return cut(
+            prefetched(blocks, depth=1) if self.large else blocks, self.batch_size, first * self.batch_size - done
+        )
 
     def _in_order(self, first: int) -> Iterator[Pair]:
         """Views of the table's own rows; those of a large table are read into the cache just before."""

@@ -10,7 +10,7 @@ DEPTH = 2
 """Items that wait, at most; with the one being made and the one in use, memory holds four."""
 
 
-def ahead(items: Iterable[Item], depth: int = DEPTH) -> Generator[Item, None, None]:
+def prefetched(items: Iterable[Item], depth: int = DEPTH) -> Generator[Item, None, None]:
     """The same items in the same order. What the iterator raises is raised here; leaving early ends the thread."""
     waiting: queue.Queue = queue.Queue(depth)
     left = threading.Event()

@@ -1,6 +1,6 @@
 """The training loop, to be read like the tutorial's `fit`.
 
-It knows nothing of folders or logs: it yields a `Look` at the losses wherever one is due, and keeps where it
+It knows nothing of folders or logs: it yields a `Evaluation` at the losses wherever one is due, and keeps where it
 stands in `Progress`, from which it can go on.
 """
 
@@ -23,7 +23,7 @@ Losses = tuple[float, float | None]
 """Training loss and validation loss (None without validation rows), over all rows, in the table's units."""
 
 
-class Look(NamedTuple):
+class Evaluation(NamedTuple):
     """The losses after an epoch."""
 
     epoch: int
@@ -43,7 +43,7 @@ class Progress:
     step: int = 0
     best_loss: float = math.inf
     best_epoch: int = 0
-    looks_since_best: int = 0
+    evaluations_since_best: int = 0
     status: str = "running"
     best: dict[str, Tensor] | None = None
     """The best weights so far, kept under patience."""
@@ -57,16 +57,16 @@ def fit(
     model: Model, optimizer: Any, loss: Any, schedule: Callable[[int], float], lr: float, batches: Batches,
     evaluate: Callable[[], Losses], generator: Generator, progress: Progress, *,
     epochs: int, log_every: int = 1, patience: int | None = None,
-) -> Iterator[Look | None]:  # fmt: skip
-    """Train for `epochs` passes over the rows; yield after each a Look where one is due, else None.
+) -> Iterator[Evaluation | None]:  # fmt: skip
+    """Train for `epochs` passes over the rows; yield after each a Evaluation where one is due, else None.
 
-    With no epochs at all there is one look, at the start.
+    With no epochs at all there is one evaluation, at the start.
     """
     descend = plain_descent(model, optimizer, loss, batches.batch_size)
     if epochs == 0 and progress.status == "running":
-        look = Look(0, 0, rate_at(0, lr, schedule), *evaluate())
-        judge(look, model, progress, patience)
-        yield look
+        evaluation = Evaluation(0, 0, rate_at(0, lr, schedule), *evaluate())
+        judge(evaluation, model, progress, patience)
+        yield evaluation
     while progress.epoch < epochs and progress.status == "running":
         progress.drawn = generator.get_state()
         set_lr(optimizer, rate := rate_at(progress.epoch, lr, schedule))
@@ -93,27 +93,29 @@ def fit(
         if stop == "max_seconds":
             progress.status = "stopped_early"
         if progress.epoch % log_every == 0 or progress.epoch == epochs or progress.status == "stopped_early":
-            look = Look(progress.epoch, progress.step, rate, *evaluate())  # the losses leave the device here
-            judge(look, model, progress, patience)
-            yield look
+            evaluation = Evaluation(
+                progress.epoch, progress.step, rate, *evaluate()
+            )  # the losses leave the device here
+            judge(evaluation, model, progress, patience)
+            yield evaluation
         else:
             yield None
     if progress.status == "running":
         progress.status = "completed"
 
 
-def judge(look: Look, model: Model, progress: Progress, patience: int | None) -> None:
-    """Divergence and early stopping: a look that is not finite, or the patience-th in a row without a better one."""
-    monitored = look.train_loss if look.validation_loss is None else look.validation_loss
-    if not (math.isfinite(look.train_loss) and math.isfinite(monitored)):
+def judge(evaluation: Evaluation, model: Model, progress: Progress, patience: int | None) -> None:
+    """Divergence and early stopping: a loss that is not finite, or `patience` evaluations in a row without a better."""
+    monitored = evaluation.train_loss if evaluation.validation_loss is None else evaluation.validation_loss
+    if not (math.isfinite(evaluation.train_loss) and math.isfinite(monitored)):
         progress.status = "diverged"
     elif monitored < progress.best_loss:
-        progress.best_loss, progress.best_epoch, progress.looks_since_best = monitored, look.epoch, 0
+        progress.best_loss, progress.best_epoch, progress.evaluations_since_best = monitored, evaluation.epoch, 0
         if patience is not None:
             progress.best = {name: tensor.clone() for name, tensor in state(model).items()}
     else:
-        progress.looks_since_best += 1
-        if patience is not None and progress.looks_since_best >= patience:
+        progress.evaluations_since_best += 1
+        if patience is not None and progress.evaluations_since_best >= patience:
             progress.status = "stopped_early"
 
 
@@ -134,7 +136,7 @@ def set_lr(optimizer: Any, lr: float) -> None:
         group["lr"] = lr
 
 
-def evaluation(model: Model, loss: Any, x: Tensor, y: Tensor, scale: Tensor | None) -> Callable[[], Tensor]:
+def evaluator(model: Model, loss: Any, x: Tensor, y: Tensor, scale: Tensor | None) -> Callable[[], Tensor]:
     """The loss over all of x (n, features), y (n, targets), as trained, in the table's units; 0-dim.
 
     Every loss here is a function of the residual, so both sides are multiplied by the targets' `scale`
@@ -142,15 +144,15 @@ def evaluation(model: Model, loss: Any, x: Tensor, y: Tensor, scale: Tensor | No
     """
     goal = y if scale is None else y * scale
 
-    def look() -> Tensor:
+    def evaluate() -> Tensor:
         with torch.no_grad(), evaluating(model):
             prediction = model(x)
             return loss(prediction if scale is None else prediction * scale, goal)
 
-    return look
+    return evaluate
 
 
-def streamed_evaluation(
+def streamed_evaluator(
     model: Model, loss: Any, blocks: Callable[[], Iterator[tuple[Tensor, Tensor]]], scale: Tensor | None
 ) -> Callable[[], Tensor]:
     """The same over blocks of rows: the mean of their losses, each weighted by its rows."""
@@ -159,7 +161,7 @@ def streamed_evaluation(
         total, rows = torch.zeros((), dtype=torch.float64), 0
         for x, y in blocks():
             if len(x):
-                total += len(x) * evaluation(model, loss, x, y, scale)().to("cpu", torch.float64)
+                total += len(x) * evaluator(model, loss, x, y, scale)().to("cpu", torch.float64)
                 rows += len(x)
         return total / rows
 

@@ -15,7 +15,7 @@ from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared, prepare
 from experiments.errors import UserError
 from experiments.learning import devices, models
-from experiments.learning.training import Losses, evaluation, streamed_evaluation
+from experiments.learning.training import Losses, evaluator, streamed_evaluator
 from experiments.running.factories import build_loss, build_model, build_optimizer, build_schedule, options, try_loss
 
 
@@ -40,15 +40,15 @@ class Experiment:
         if self.data.standardized:
             scale = self.data.scaling.y_scale.to(self.data.y.device, self.data.y.dtype)
         if self.data.streamed:
-            train = streamed_evaluation(self.model, self.loss, self.data.placed_blocks, scale)
+            train = streamed_evaluator(self.model, self.loss, self.data.placed_blocks, scale)
             if not self.data.validation_rows:
                 return lambda: (train().item(), None)
-            held = streamed_evaluation(self.model, self.loss, lambda: self.data.placed_blocks(held_out=True), scale)
+            held = streamed_evaluator(self.model, self.loss, lambda: self.data.placed_blocks(held_out=True), scale)
             return lambda: (train().item(), held().item())
-        train = evaluation(self.model, self.loss, self.data.x, self.data.y, scale)
+        train = evaluator(self.model, self.loss, self.data.x, self.data.y, scale)
         if self.data.x_validation is None or self.data.y_validation is None:
             return lambda: (train().item(), None)
-        held_out = evaluation(self.model, self.loss, self.data.x_validation, self.data.y_validation, scale)
+        held_out = evaluator(self.model, self.loss, self.data.x_validation, self.data.y_validation, scale)
 
         def both() -> Losses:
             train_loss, validation_loss = torch.stack([train(), held_out()]).tolist()

@@ -14,7 +14,7 @@ FACTORS = (10, 2, 1.1)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Diagnosis:
     """The loss as trained, and plain descent on it from a given start; `standardized` is what scaling would give."""
 
     conditioning: Conditioning
@@ -24,13 +24,13 @@ class Verdict:
     standardized_descent: Descent
 
 
-def verdict(data: Prepared, weight: Tensor, bias: Tensor | None, lr: float, batch_size: int | None) -> Verdict:
+def diagnosis(data: Prepared, weight: Tensor, bias: Tensor | None, lr: float, batch_size: int | None) -> Diagnosis:
     """From the spectrum alone; nothing is trained. weight (targets, features), bias (targets,) as trained."""
     has_bias = bias is not None
     columns = data.squares_as_trained(has_bias)
     start = (weight.detach(), None if bias is None else bias.detach())
     scaled = columns.conditioning(standardized=True)
-    return Verdict(
+    return Diagnosis(
         conditioning=columns.conditioning(),
         descent=descent(columns, *start, lr),
         batch=data.stability(batch_size or data.rows, has_bias),

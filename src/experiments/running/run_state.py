@@ -21,7 +21,7 @@ from experiments.tracking.checkpoint import Checkpoint
 from experiments.tracking.tracker import Tracker
 
 log = logging.getLogger("experiments")
-COUNTS = ("epoch", "batch", "step", "best_epoch", "looks_since_best")
+COUNTS = ("epoch", "batch", "step", "best_epoch", "evaluations_since_best")
 STATUSES = ("running", "completed", "diverged", "stopped_early")
 
 
@@ -96,7 +96,7 @@ def _restored(checkpoint: Checkpoint, experiment: Experiment, available: int) ->
     facts, tensors = checkpoint.facts, checkpoint.tensors
     for name, largest in {
         "epoch": experiment.config.training.epochs, "batch": experiment.batches.per_epoch, "step": 2**62,
-        "best_epoch": facts["epoch"], "looks_since_best": facts["epoch"], "metrics": available,
+        "best_epoch": facts["epoch"], "evaluations_since_best": facts["epoch"], "metrics": available,
     }.items():  # fmt: skip
         _require(type(facts[name]) is int and 0 <= facts[name] <= largest, name)
     for name in ("train_seconds", "total_seconds"):

@@ -20,7 +20,7 @@ from experiments.exact.optimum import Conditioning, Optimum
 from experiments.exact.tsqr import blas
 from experiments.learning import devices, models
 from experiments.learning.losses import MSE, ManualMSE
-from experiments.learning.training import Look, Progress, fit
+from experiments.learning.training import Evaluation, Progress, fit
 from experiments.running import assembly, metrics, run_state
 from experiments.running.assembly import Experiment
 from experiments.running.interruption import Interruption
@@ -38,7 +38,7 @@ LARGEST_SOLVED = 10_000
 LARGEST_TRACED = 64
 """Models of more numbers than this have no weights/ tags and no path on the loss surface."""
 
-Watch = Callable[[Look | None], None]
+Watch = Callable[[Evaluation | None], None]
 
 
 def run(
@@ -102,7 +102,7 @@ def _train(
 ) -> Result:  # fmt: skip
     config, data, model = experiment.config, experiment.data, experiment.model
     log.info("training on %s, %s, seed %d", about["device"], config.device.dtype, config.seed)
-    optimum, conditions = yardstick(experiment)
+    optimum, conditions = reference_solution(experiment)
     least = optimum.loss if optimum is not None and isinstance(experiment.loss, MSE | ManualMSE) else None
     if tracker.events is not None:
         tracker.events.hparams(hparams(plain, experiment.lr))
@@ -123,23 +123,25 @@ def _train(
 
     training_began = time.perf_counter()
     left = None if training.max_seconds is None else max(training.max_seconds - session.train_seconds, 0)
-    recorded = progress.epoch  # an epoch that ended without its look is done again
+    recorded = progress.epoch  # an epoch that ended without its evaluation is done again
     try:
         with Interruption(progress, left), blas().limit(limits=torch.get_num_threads(), user_api="blas"):
-            for look in fit(
+            for evaluation in fit(
                 model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr, experiment.batches,
                 experiment.trained_loss(), experiment.generator, progress,
                 epochs=training.epochs, log_every=training.log_every, patience=training.patience,
             ):  # fmt: skip
                 recorded = progress.epoch
-                if look is not None:
-                    tracker.record(look.epoch, look.step, _scalars(look, least, experiment, weights_logged))
+                if evaluation is not None:
+                    tracker.record(
+                        evaluation.epoch, evaluation.step, _scalars(evaluation, least, experiment, weights_logged)
+                    )
                     if trace:
                         path.append(_point(model))
                 due = training.checkpoint_every and progress.epoch % training.checkpoint_every == 0
                 if due and progress.status != "diverged":
                     checkpoint()
-                watch(look)
+                watch(evaluation)
     except DataChanged:
         if progress.epoch == recorded:
             checkpoint()
@@ -189,7 +191,7 @@ def _train(
     return result
 
 
-def yardstick(experiment: Experiment) -> tuple[Optimum | None, Conditioning | None]:
+def reference_solution(experiment: Experiment) -> tuple[Optimum | None, Conditioning | None]:
     """The exact optimum of the training rows in their units, and the conditioning of the loss as trained.
 
     None for both above 10,000 features; no conditioning for losses that are not quadratic in the weights.
@@ -242,13 +244,15 @@ def saved_weights(experiment: Experiment) -> dict[str, Tensor]:
     return {"weight": weight, "bias": bias} | {f"trained.{k}": v for k, v in tensors.items()} | scaling
 
 
-def _scalars(look: Look, least: float | None, experiment: Experiment, weights_logged: bool) -> dict[str, float]:
-    values = {"loss/train": look.train_loss}
-    if look.validation_loss is not None:
-        values["loss/validation"] = look.validation_loss
+def _scalars(
+    evaluation: Evaluation, least: float | None, experiment: Experiment, weights_logged: bool
+) -> dict[str, float]:
+    values = {"loss/train": evaluation.train_loss}
+    if evaluation.validation_loss is not None:
+        values["loss/validation"] = evaluation.validation_loss
     if least is not None:
-        values["loss/gap"] = look.train_loss - least
-    values["optimizer/lr"] = look.lr
+        values["loss/gap"] = evaluation.train_loss - least
+    values["optimizer/lr"] = evaluation.lr
     if weights_logged:
         table, (weight, bias) = experiment.data.table, experiment.parameters()
         for target, row, intercept in zip(table.targets, weight.tolist(), bias.tolist(), strict=True):

@@ -41,9 +41,9 @@ def stable_lr(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -
             trial.generator, progress, epochs=config.training.epochs, log_every=config.training.log_every,
         )  # fmt: skip
         last = first
-        for look in steps:
-            if look is not None:
-                last = look.train_loss
+        for evaluation in steps:
+            if evaluation is not None:
+                last = evaluation.train_loss
             if time.monotonic() > deadline:
                 return None
         if progress.status == "completed" and math.isfinite(last) and last <= first:

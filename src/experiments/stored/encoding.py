@@ -35,8 +35,8 @@ def checked(stored: dict[str, Any]) -> None:
         raise ValueError("inputs is no list of names")
     if len(set(stored["inputs"])) < len(stored["inputs"]):
         raise ValueError("inputs has a name twice")
-    levels, means = stored.get("levels"), stored.get("means")
-    if not isinstance(levels, dict) or not all(names(v) and v for v in levels.values()):
+    categories, means = stored.get("levels"), stored.get("means")
+    if not isinstance(categories, dict) or not all(names(v) and v for v in categories.values()):
         raise ValueError("levels is no mapping of names to lists of names")
     kinds = stored.get("kinds", {})  # runs of before have none
     if not isinstance(kinds, dict) or not all(isinstance(v, str) for v in kinds.values()):

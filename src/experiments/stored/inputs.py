@@ -38,7 +38,7 @@ def from_words(words: Sequence[str], encoding: Encoding) -> Array:
     columns: dict[str, Any] = {}
     for k, name in enumerate(encoding.inputs):
         column = [row[k] for row in cells]
-        if name not in encoding.levels:
+        if name not in encoding.categories:
             kind = encoding.kinds.get(name, "")
             column = [_number(cell, name, encoding.means.get(name), kind) for cell in column]
         columns[name] = column
@@ -130,7 +130,7 @@ def from_table(table: pl.DataFrame, encoding: Encoding, path: str) -> Array:
             hint = nearest(name, table.columns) or f"; there are {', '.join(table.columns[:20])}"
             raise UserError(f"{path}: there is no column {one_line(name)}{one_line(hint)}")
     columns = [
-        table[name] if name in encoding.levels else _column(table[name], path, encoding.means.get(name))
+        table[name] if name in encoding.categories else _column(table[name], path, encoding.means.get(name))
         for name in wanted
     ]
     return encoding.encode(pl.DataFrame(columns), path).astype(np.float64)

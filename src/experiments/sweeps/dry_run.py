@@ -10,7 +10,7 @@ from experiments.sweeps.compose.packing import plan
 
 LISTED = 20
 FILES = 8
-BYTES_A_LOOK = 140 + 100
+BYTES_AN_EVALUATION = 140 + 100
 """An event record and a line of metrics.jsonl."""
 BYTES_A_JOB = 4096 * (FILES + 2) + 14_000
 SECONDS_A_STACKED_JOB, SECONDS_A_STACKED_EPOCH = 1e-3, 3e-6
@@ -18,7 +18,7 @@ SECONDS_A_SERIAL_JOB, SECONDS_A_SERIAL_EPOCH = 0.1, 1e-3
 """Of a slow machine of 2026; an estimate to tell minutes from hours."""
 
 
-def rehearse(jobs: Sequence[Job], folder: str, workers: int) -> None:
+def show(jobs: Sequence[Job], folder: str, workers: int) -> None:
     """Print the plan of a sweep whose packs train `workers` at a time."""
     console = Console(highlight=False, soft_wrap=True)
     sound = [job for job in jobs if job.error is None]
@@ -37,8 +37,8 @@ def rehearse(jobs: Sequence[Job], folder: str, workers: int) -> None:
         shown = ", ".join(numbers[:LISTED]) + (", ..." if len(numbers) > LISTED else "")
         console.print(f"one by one: {len(numbers)} jobs ({shown}), {reason}", markup=False)
     epochs = {job.number: job.value("training.epochs") for job in sound}
-    looks = sum(epochs[job.number] // job.value("training.log_every") for job in sound)
-    size = len(jobs) * BYTES_A_JOB + looks * BYTES_A_LOOK
+    evaluations = sum(epochs[job.number] // job.value("training.log_every") for job in sound)
+    size = len(jobs) * BYTES_A_JOB + evaluations * BYTES_AN_EVALUATION
     seconds = 3 + len(planned.serial) * SECONDS_A_SERIAL_JOB
     seconds += sum(epochs[job.number] for job, _ in planned.serial) * SECONDS_A_SERIAL_EPOCH
     stacked = [job for pack in planned.packs for job in pack]

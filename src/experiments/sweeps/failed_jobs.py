@@ -13,7 +13,7 @@ from experiments.tracking.files import json_bytes
 from experiments.tracking.result import Result, as_json, failure
 
 
-def refused(job: Job, folder: Path, reason: str, kind: str) -> Result:
+def failed_result(job: Job, folder: Path, reason: str, kind: str) -> Result:
     """The result of a failed job, written into its folder unless the run left one there. OSError as it comes.
 
     A job that has no valid config has the hash of its overrides, and seed 0.

@@ -22,7 +22,7 @@ from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import job_name, varied_keys
 from experiments.sweeps.compose.packing import Plan, plan
 from experiments.sweeps.early import EarlyFolders
-from experiments.sweeps.failed_jobs import refused
+from experiments.sweeps.failed_jobs import failed_result
 from experiments.sweeps.folders import Folders
 from experiments.sweeps.outcomes import Outcomes
 from experiments.sweeps.progress import Bar
@@ -80,7 +80,7 @@ class Sweep:
         return [self.outcomes.returned(job, self.folders.of(job)) for job in jobs]
 
     def composed(self, batches: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[Job]:
-        """Jobs with their forms and names."""
+        """Jobs with their templates and names."""
         jobs = [Job(number, tuple(overrides)) for number, overrides in zip(numbers, batches, strict=True)]
         for name in varied_keys(batches):
             if name not in self.outcomes.varied:
@@ -151,7 +151,7 @@ class Sweep:
     ) -> Iterator["Pack"]:  # fmt: skip
         """The packs of a plan, with their tables; jobs whose table can't be had are refused."""
         from experiments.sweeps.stacked.packs import TooLarge, packs
-        from experiments.sweeps.stacked.table_cache import Shelf
+        from experiments.sweeps.stacked.table_cache import TableCache
 
         gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
         gc.enable()
@@ -159,10 +159,10 @@ class Sweep:
             whole, begun = early.stop()
             self.folders.ready = {job.number for job in whole}
             self.folders.begun |= {job.number for job in begun}
-        shelf = Shelf()
+        cache = TableCache()
         for jobs in programs:
             try:
-                yield from packs(jobs, shelf)
+                yield from packs(jobs, cache)
             except TooLarge as reason:
                 one_by_one(jobs, str(reason))
             except (UserError, DataChanged) as error:
@@ -222,7 +222,7 @@ class Sweep:
 
     def _refused(self, job: Job, reason: str, kind: str = "UserError") -> None:
         """A job that failed: its folder says why, and the sweep goes on."""
-        result = refused(job, self.folders.cleared(job), reason, kind)
+        result = failed_result(job, self.folders.cleared(job), reason, kind)
         log.error("job %d (%s) failed: %s", job.number, " ".join(job.overrides), reason)
         self.outcomes.failures.append((job, reason))
         self._done(job, result)
@@ -240,6 +240,6 @@ class Sweep:
         """Tell, for each setting that diverged, a rate that holds; tried once a setting, for a few settings."""
         diverged = [job for job in jobs if self.outcomes.results[job.number].status == "diverged"]
         if diverged:
-            from experiments.sweeps.rate_suggestion import advise
+            from experiments.sweeps.rate_suggestion import suggest_rates
 
-            advise(diverged)
+            suggest_rates(diverged)

@@ -16,7 +16,7 @@ SECONDS = 1.0
 """For each setting; trying is worth no more in a sweep, whose other jobs show it too."""
 
 
-def advise(diverged: Iterable[Job]) -> None:
+def suggest_rates(diverged: Iterable[Job]) -> None:
     """Log for each setting, seeds apart, what diverged and a learning rate that was tried and holds."""
     settings: dict[str, list[Job]] = {}
     for job in diverged:

@@ -32,9 +32,9 @@ def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, s
             config.hydra.sweep.dir = str(session.folder)
     jobs = session.composed(batches, range(len(batches)))
     if config.sweep.dry_run:
-        from experiments.sweeps.dry_run import rehearse
+        from experiments.sweeps.dry_run import show
 
-        rehearse(jobs, str(session.folder), session.workers)
+        show(jobs, str(session.folder), session.workers)
         return []
     if resumed is not None and not (session.folder / "sweep.yaml").is_file():
         resuming.read(session.folder)  # says what is wrong with the folder
@@ -92,8 +92,8 @@ def _fixed(
     """The settings that every job has, flat; None where they do not compose without the swept ones."""
     if not batches:
         return None
-    form = jobs[0].form
-    if form is not None and jobs[0].error is None and form.simple and swept <= set(form.paths):
+    template = jobs[0].template
+    if template is not None and jobs[0].error is None and template.simple and swept <= set(template.paths):
         return {k: v for k, v in resuming.settings(jobs[0].plain()).items() if k not in swept}
     base = Job(0, tuple(o for o in batches[0] if key_of(o) not in swept))
     session.composer.compose(base)

@@ -1,4 +1,4 @@
-"""The verdict without training: checked against runs that were really trained."""
+"""The diagnosis without training: checked against runs that were really trained."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.config import schema as schema
-from experiments.learning.training import Look
+from experiments.learning.training import Evaluation
 from experiments.running import runner
 from tests.conftest import Configured
 
@@ -46,7 +46,7 @@ def test_epochs_foretold_are_the_epochs_needed(
     ten, two = (int(number.replace(",", "")) for number in re.findall(r"x in ([\d,]+) epochs", line)[:2])
     losses: list[float] = []
 
-    def watch(look: Look | None) -> None:
+    def watch(look: Evaluation | None) -> None:
         assert look is not None
         losses.append(look.train_loss)
 

@@ -209,7 +209,7 @@ def test_a_table_with_levels_dates_and_missing_cells(encoded: str, tmp_path: Pat
 
 
 def test_a_foreign_level_gets_the_nearest(encoded: str, tmp_path: Path, capsys: Capture) -> None:
-    assert "soil is sandd; must be one of its levels clay, loam, sand; did you mean sand?" in refused(
+    assert "soil is sandd; must be one of its categories clay, loam, sand; did you mean sand?" in refused(
         [encoded, "sandd,3,2"], capsys
     )
     (tmp_path / "in.csv").write_text("day,soil,temp\n2,clay,3\n2,mud,3\n")

@@ -58,7 +58,7 @@ def test_a_cell_of_blanks_is_missing(source: str, path: str) -> None:
 
 @pytest.mark.parametrize("source", ["table", "stream"])
 @pytest.mark.parametrize(
-    ("values", "levels"),
+    ("values", "categories"),
     [
         (pl.Series([10, 9, 2, 100]), ("c=9", "c=10", "c=100")),
         (pl.Series(["low", "high", "mid", "mid"], dtype=pl.Enum(["low", "mid", "high"])), ("c=mid", "c=high")),
@@ -68,9 +68,9 @@ def test_a_cell_of_blanks_is_missing(source: str, path: str) -> None:
         (pl.Series(["b", "a", "c", "a"], dtype=pl.Categorical), ("c=b", "c=c")),
     ],
 )
-def test_levels_stand_in_the_order_of_their_type(source: str, values: pl.Series, levels: tuple[str, ...]) -> None:
+def test_levels_stand_in_the_order_of_their_type(source: str, values: pl.Series, categories: tuple[str, ...]) -> None:
     pl.DataFrame({"c": values, "y": [1.0, 2.0, 3.0, 4.0]}).write_parquet("t.parquet")
-    assert loaded(source, "t.parquet", one_hot=["c"], missing="drop").features == levels
+    assert loaded(source, "t.parquet", one_hot=["c"], missing="drop").features == categories
 
 
 @pytest.mark.parametrize("source", ["table", "stream"])

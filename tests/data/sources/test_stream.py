@@ -20,7 +20,7 @@ from experiments.data import order
 from experiments.data.batches import Batches, batches, cut
 from experiments.data.files.cache import converted
 from experiments.data.order import block_order
-from experiments.data.prefetch import ahead
+from experiments.data.prefetch import prefetched
 from experiments.data.prepared import prepare
 from experiments.data.sources.stream import Stream, prepare_stream
 from experiments.data.sources.table import Table
@@ -100,7 +100,7 @@ def test_what_is_read_ahead_does_not_overwrite_the_batch_in_hand(rows, standardi
 def test_what_is_read_ahead_does_not_overwrite_the_block_in_hand(rows, standardize):
     batches = streamed("t.npy", standardize=standardize, block_rows=50).batches(20, True)
     for _ in range(2):  # the second epoch begins with the memory of the first
-        for table, _ in ahead(batches._blocks(list(range(20)), 0)):
+        for table, _ in prefetched(batches._blocks(list(range(20)), 0)):
             before = table.clone()
             time.sleep(0.005)  # for the reader to come as far ahead as it may
             assert torch.equal(table, before)
@@ -378,7 +378,7 @@ def test_few_blocks_are_in_memory_at_a_time(rows, monkeypatch):
 
 
 def test_leaving_early_ends_the_thread_and_errors_come_through():
-    items = ahead(itertools.count())
+    items = prefetched(itertools.count())
     assert isinstance(items, types.GeneratorType) and [next(items), next(items)] == [0, 1]
     items.close()
     assert not any(t.name == "reading ahead" for t in threading.enumerate())
@@ -388,7 +388,7 @@ def test_leaving_early_ends_the_thread_and_errors_come_through():
         raise ValueError("in the thread")
 
     with pytest.raises(ValueError, match="in the thread"):
-        list(ahead(failing()))
+        list(prefetched(failing()))
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 11, 30])

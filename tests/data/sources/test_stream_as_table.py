@@ -209,7 +209,7 @@ def test_ended_in_the_middle_of_an_epoch_a_run_goes_on_with_the_same_bits(missin
     reads, original = itertools.count(), Reader.frame
 
     def frame(self, block, names):
-        if next(reads) == 100:  # 26 blocks in the first pass and 3 looks before it, then 78 an epoch
+        if next(reads) == 100:  # 26 blocks in the first pass and 3 evaluations before it, then 78 an epoch
             os.kill(os.getpid(), signal.SIGTERM)
         return original(self, block, names)
 
@@ -357,7 +357,7 @@ def test_a_level_that_only_the_second_file_has_is_told_before_training(data, fra
     with pytest.raises(UserError) as caught:
         whole(data, "t.parquet", validation_column=None, validation_path="held.parquet")
     assert (
-        "data.validation_path=held.parquet: row 49, column city is Wien; must be one of its levels Bern, Oslo"
+        "data.validation_path=held.parquet: row 49, column city is Wien; must be one of its categories Bern, Oslo"
         in str(caught.value)
     )
 

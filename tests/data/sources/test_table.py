@@ -72,7 +72,9 @@ def test_dates_booleans_and_levels_become_numbers(tmp_path):
     again = Encoding.from_json(json.loads(json.dumps(found.encoding)))
     other = pl.DataFrame({"city": ["Bern"], "ok": [False], "day": [datetime.datetime(1970, 1, 2, 12)]})
     assert again.encode(other, "table").tolist() == [[1.5, 0, 0, 0]]
-    with pytest.raises(UserError, match=r"row 1, column city is Berne; must be one of its levels .*did you mean Bern"):
+    with pytest.raises(
+        UserError, match=r"row 1, column city is Berne; must be one of its categories .*did you mean Bern"
+    ):
         again.encode(other.with_columns(city=pl.lit("Berne")), "table")
 
 

@@ -1,4 +1,4 @@
-"""Composer, form and job against Hydra's own composition of every job; the plan that is made of them."""
+"""Composer, template and job against Hydra's own composition of every job; the plan that is made of them."""
 
 import json
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ KEYS = [
 @example(groups=["data=synthetic"], batches=[["seed=${training.epochs}", "training.epochs=3"], ["seed=1"]])
 @example(groups=[], batches=[["training.epochs=3"], ["optimizer=adam", "optimizer.lr=1"], ["training.epoch=3"]])
 def test_every_job_is_what_hydra_composes(loaded: Loaded, groups: list[str], batches: list[list[str]]) -> None:
-    composer = Composer(*loaded)  # the jobs of one sweep share their forms
+    composer = Composer(*loaded)  # the jobs of one sweep share their templates
     for number, batch in enumerate(batches):
         overrides = [*groups, *batch]
         job = composer.compose(Job(number, tuple(overrides)))

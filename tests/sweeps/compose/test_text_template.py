@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from experiments.sweeps.compose.text_template import Template, mark, yaml_list, yaml_scalar
+from experiments.sweeps.compose.text_template import TextTemplate, mark, yaml_list, yaml_scalar
 
 
 def test_a_template_is_filled_at_its_marks() -> None:
-    template = Template(f"a: {mark(1)}\nb: {mark(0)} {mark(1)}\n", 2)
+    template = TextTemplate(f"a: {mark(1)}\nb: {mark(0)} {mark(1)}\n", 2)
     assert template.fill(["x", "y"]) == "a: y\nb: x y\n"
-    quoted = Template(f'{{"a": "{mark(0)}"}}', 1, quoted=True)
+    quoted = TextTemplate(f'{{"a": "{mark(0)}"}}', 1, quoted=True)
     assert quoted.fill(["1.5"]) == '{"a": 1.5}'
 
 

@@ -18,7 +18,7 @@ from experiments.running import runner
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.stacked.packs import run_pack
 from experiments.sweeps.stacked.single import _job, run_alone
-from experiments.sweeps.stacked.table_cache import Shelf
+from experiments.sweeps.stacked.table_cache import TableCache
 
 OPTIMIZERS = list(GROUPS["optimizer"])
 SCHEDULES = list(GROUPS["schedule"])
@@ -50,7 +50,7 @@ def stacked(configs: list[Config], folder: Path) -> list[Path]:
     def begin(job: Job, place: str) -> None:
         Path(place).mkdir(parents=True)
 
-    run_pack(jobs, lambda job: str(folder / str(job.number)), Shelf(), begin)
+    run_pack(jobs, lambda job: str(folder / str(job.number)), TableCache(), begin)
     return [folder / str(n) for n in range(len(jobs))]
 
 
@@ -59,7 +59,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def agree(alone: Path, together: Path, tolerance: float) -> None:
-    """Losses within `tolerance` of the initial loss at every look; the same status, epochs, and weights so near."""
+    """Losses within `tolerance` of the initial loss at every evaluation; same status, epochs, and weights so near."""
     one, other = (json.loads((f / "result.json").read_text()) for f in (alone, together))
     for key in ("status", "epochs", "best_epoch", "steps", "seed", "lr", "config_hash", "features", "targets", "rows",
                 "optimum", "conditioning", "units", "ranges"):  # fmt: skip

@@ -1,4 +1,4 @@
-"""`experiments diagnose [OVERRIDES]`: conditioning and learning-rate verdict; nothing is trained or written."""
+"""`experiments diagnose [OVERRIDES]`: conditioning and learning-rate diagnosis; nothing is trained or written."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # assembly imports torch, which a refused request should not 
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the verdict; exit status 0 whether or not the rate is stable."""
+    """Print the diagnosis; exit status 0 whether or not the rate is stable."""
     config = compose(arguments)
     from experiments.learning import models
     from experiments.learning.losses import MSE, ManualMSE
@@ -28,14 +28,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def lines(experiment: "Experiment") -> list[str]:
-    """The verdict on an assembled experiment."""
+    """The diagnosis on an assembled experiment."""
     from experiments.exact.dependence import notes
     from experiments.learning import models
-    from experiments.running.diagnosis import best_lr, epochs_in_words, number, verdict
+    from experiments.running.diagnosis import best_lr, diagnosis, epochs_in_words, number
 
     data, lr, training = experiment.data, experiment.lr, experiment.config.training
     model, weights = experiment.model, models.state(experiment.model)
-    found = verdict(data, weights["weight"], weights.get("bias"), lr, training.batch_size)
+    found = diagnosis(data, weights["weight"], weights.get("bias"), lr, training.batch_size)
     conditioning, batch = found.conditioning, found.batch
     rows, features, has_bias = data.rows, len(data.table.features), model.bias is not None
     optimum = data.optimum(has_bias)
@@ -75,5 +75,5 @@ def lines(experiment: "Experiment") -> list[str]:
             f"{epochs_in_words(found.standardized_descent)}"
         )
     if experiment.config.optimizer._target_.rpartition(".")[2] != "SGD" or experiment.config.optimizer.momentum:
-        said.append("this verdict is on plain gradient descent; the optimizer chosen here obeys other limits")
+        said.append("this diagnosis is on plain gradient descent; the optimizer chosen here obeys other limits")
     return said

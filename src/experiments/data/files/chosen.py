@@ -97,7 +97,7 @@ def _beyond_float(column: pl.Series) -> bool:
     return isinstance(low, int) and isinstance(high, int) and max(-low, high) > 2**53
 
 
-def checked_levels(name: str, found: Collection[str], kind: pl.DataType) -> list[str]:
+def checked_categories(name: str, found: Collection[str], kind: pl.DataType) -> list[str]:
     """The levels of a column in their order, from its different cells. Raises UserError for too many or too few.
 
     The order is that of the column's type: numbers by size, an enumeration as it is defined, text by its letters.
@@ -114,7 +114,7 @@ def checked_levels(name: str, found: Collection[str], kind: pl.DataType) -> list
 
 
 def too_many(name: str, values: int, kind: pl.DataType, unfinished: bool = False) -> None:
-    """Raise UserError for a column with so many values, or more where it is unfinished, that they are no levels."""
+    """Raise UserError for a column with so many values, or more where it is unfinished, that they are no categories."""
     most = MOST_LEVELS if kind in TEXT else MOST_NUMBERS
     if values > most:
         said = f"more than {most}" if unfinished else str(values)

@@ -3,7 +3,6 @@
 `Encoding` is what a run stores so that another file can be turned into the same inputs.
 """
 
-import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,20 +25,20 @@ Numbers = Sequence[int] | np.ndarray | None
 class Encoding:
     """From a table's columns to inputs: the columns as named in the file, the levels of those of text.
 
-    A column of k levels becomes k - 1 inputs called `column=level`; the first level is where all are zero.
+    A column of k categories becomes k - 1 inputs called `column=level`; the first level is where all are zero.
     Dates are days since 1970-01-01, booleans 0 and 1: `kinds` says which inputs are such. `means` fills missing cells
     where data.missing=mean.
     """
 
     inputs: tuple[str, ...]
-    levels: dict[str, list[str]] = field(default_factory=dict)
+    categories: dict[str, list[str]] = field(default_factory=dict)
     means: dict[str, float] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of the inputs, levels spread out."""
-        spread = [[f"{n}={v}" for v in self.levels[n][1:]] if n in self.levels else [n] for n in self.inputs]
+        """The names of the inputs, categories spread out."""
+        spread = [[f"{n}={v}" for v in self.categories[n][1:]] if n in self.categories else [n] for n in self.inputs]
         return tuple(name for names in spread for name in names)
 
     def encode(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> np.ndarray:
@@ -51,7 +50,7 @@ class Encoding:
         require(frame.columns, self.inputs, where)
         columns: list[pl.Series] = []
         for name in self.inputs:
-            if name in self.levels:
+            if name in self.categories:
                 columns += self._spread(frame[name], where, rows)
                 continue
             values = numbers(frame[name], where, rows)
@@ -66,11 +65,11 @@ class Encoding:
         return Encoding(tuple(stored["inputs"]), stored["levels"], stored["means"], stored.get("kinds", {}))
 
     def as_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return {"inputs": self.inputs, "levels": self.categories, "means": self.means, "kinds": self.kinds}
 
     def _spread(self, column: pl.Series, where: str, rows: Numbers) -> list[pl.Series]:
-        levels, text = self.levels[column.name], words(column, "data.one_hot")
-        known = list(dict.fromkeys(levels))
+        categories, text = self.categories[column.name], words(column, "data.one_hot")
+        known = list(dict.fromkeys(categories))
         # numbers, because to compare texts once a level costs several times as much
         code = text.cast(pl.Enum(known), strict=False).to_physical()
         if (row := first(code.is_null())) is not None:
@@ -78,9 +77,12 @@ class Encoding:
             if text[row] is None:
                 raise UserError(f"{cell}; correct it, or use data.missing=drop: categories have no mean")
             raise UserError(
-                f"{cell}; must be one of its levels {', '.join(levels[:20])}{nearest(str(text[row]), levels)}"
+                f"{cell}; must be one of its categories {', '.join(categories[:20])}"
+                f"{nearest(str(text[row]), categories)}"
             )
-        return [(code == known.index(level)).cast(pl.Float32).alias(f"{column.name}={level}") for level in levels[1:]]
+        return [
+            (code == known.index(level)).cast(pl.Float32).alias(f"{column.name}={level}") for level in categories[1:]
+        ]
 
 
 def require(names: Sequence[str], wanted: Sequence[str], where: str) -> None:

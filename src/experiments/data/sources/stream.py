@@ -19,7 +19,7 @@ from experiments.data.files.chosen import chosen_inputs, chosen_targets, one_spl
 from experiments.data.files.columns import Encoding, kinds, require
 from experiments.data.files.reading import validation_file
 from experiments.data.order import rows_of_a_block
-from experiments.data.prefetch import ahead
+from experiments.data.prefetch import prefetched
 from experiments.data.prepared import Prepared
 from experiments.data.scaling import Scaling, identity, of_moments, scaled
 from experiments.data.streaming.reader import Reader
@@ -78,13 +78,13 @@ class Stream:
         return training, second
 
     def _learned(self, rows: Rows) -> tuple[Rows, Rows]:
-        """What `survey.learned` finds, in blocks that hold no more than a few megabytes."""
+        """What `scan.learned` finds, in blocks that hold no more than a few megabytes."""
         rows.reader.cut(rows_of_a_block(self.block_rows, len(rows.names)))
         training, held = learned(rows, self.one_hot or (), self.missing == "mean")
         narrow = rows_of_a_block(self.block_rows, len(training.names))
         if narrow == rows.reader.block_rows:
             return training, held
-        rows.reader.cut(narrow)  # levels have made the rows wider
+        rows.reader.cut(narrow)  # categories have made the rows wider
         return learned(rows, self.one_hot or (), self.missing == "mean", again=True)
 
 
@@ -194,7 +194,7 @@ def prepare_stream(
             sample.append(torch.cat([x[::every], y[::every]], 1))
             yield x, y
 
-    with closing(ahead(seen())) as blocks:
+    with closing(prefetched(seen())) as blocks:
         for x, y in blocks:
             squares.add(x, y)
     if held is not None and held.second:  # a bad cell in it is told now, not after the first epoch

@@ -12,9 +12,9 @@ import torch
 
 from experiments.data.dataset import Dataset
 from experiments.data.files.chosen import (
+    checked_categories,
     checked_drop,
     checked_held,
-    checked_levels,
     chosen_inputs,
     chosen_targets,
     one_split,
@@ -62,7 +62,7 @@ class Table:
         targets = chosen_targets(self.targets, frame.columns)
         held = one_split(self.validation, self.validation_column, self.validation_path)
         inputs = chosen_inputs(self, frame, targets)
-        levels = {name: levels_of(frame[name]) for name in self.one_hot or ()}
+        categories = {name: categories_of(frame[name]) for name in self.one_hot or ()}
         require([*inputs, *targets], list(self.units or ()), "data.units")
         used = [*inputs, *targets]
         part = self._complete(Part(frame), used)
@@ -77,8 +77,8 @@ class Table:
         elif held is not None:
             mask, elsewhere = self._held(part), where
             part, other = part.only(~mask), part.only(mask)
-        means = self._means(part, inputs, levels, where) if self.missing == "mean" else {}
-        encoding = Encoding(tuple(inputs), levels, means, kinds(frame, [n for n in inputs if n not in levels]))
+        means = self._means(part, inputs, categories, where) if self.missing == "mean" else {}
+        encoding = Encoding(tuple(inputs), categories, means, kinds(frame, [n for n in inputs if n not in categories]))
         training = self._dataset(part, encoding, targets, where)
         return training if other is None else training.holding_out(self._dataset(other, encoding, targets, elsewhere))
 
@@ -101,11 +101,13 @@ class Table:
         checked_held(name, int(held.sum()), len(held))
         return held
 
-    def _means(self, part: Part, inputs: Sequence[str], levels: dict[str, list[str]], where: str) -> dict[str, float]:
+    def _means(
+        self, part: Part, inputs: Sequence[str], categories: dict[str, list[str]], where: str
+    ) -> dict[str, float]:
         """Of the training rows' inputs; a missing target is never filled in."""
         means = {}
         for name in inputs:
-            if name not in levels:
+            if name not in categories:
                 values = numbers(part.frame[name], where, part.rows).cast(pl.Float64)
                 mean = values.filter(values.is_finite()).mean()  # an infinite cell is refused later, by its row
                 if isinstance(mean, float):  # None: there is no number in the column
@@ -129,7 +131,7 @@ class Table:
         )
 
 
-def levels_of(column: pl.Series) -> list[str]:
+def categories_of(column: pl.Series) -> list[str]:
     """The levels of a column of categories, sorted. Raises UserError."""
     found = words(column, "data.one_hot").drop_nulls().unique().to_list()
-    return checked_levels(column.name, found, column.dtype)
+    return checked_categories(column.name, found, column.dtype)

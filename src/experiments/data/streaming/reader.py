@@ -58,7 +58,7 @@ class Reader:
     """The blocks of a file or folder, at most `block_rows` rows each; none crosses from one file to the next."""
 
     def __init__(self, path: Path, block_rows: int) -> None:
-        """Looks at names and sizes only. Raises UserError."""
+        """Evaluations at names and sizes only. Raises UserError."""
         self.path = path
         self.parts = [opened(p, path if path.is_file() else p) for p in files(path, self)]
         self.names = columns(self.parts[0])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from experiments.data.files.chosen import checked_drop, checked_held, checked_levels, present, too_many
+from experiments.data.files.chosen import checked_categories, checked_drop, checked_held, present, too_many
 from experiments.data.files.columns import Encoding, empty_column, numbers, words
 from experiments.data.splitting import held_by_hash
 from experiments.data.streaming.reader import Block
@@ -37,14 +37,14 @@ class Mean:
 
 
 @dataclass
-class Survey:
-    """Looks at a file's columns, span by span."""
+class Scan:
+    """Evaluations at a file's columns, span by span."""
 
     rows: Rows
     one_hot: Sequence[str] = ()
     averaged: Sequence[str] = ()
     """The inputs whose missing cells become the mean of the training rows."""
-    levels: dict[str, set[str]] = field(default_factory=dict)
+    categories: dict[str, set[str]] = field(default_factory=dict)
     kinds: dict[str, pl.DataType] = field(default_factory=dict)
     means: dict[str, Mean] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Survey:
     """How many rows of each block are left to train on, and how many are held out, by the block's number."""
 
     def __post_init__(self) -> None:
-        self.levels = {name: set() for name in self.one_hot}
+        self.categories = {name: set() for name in self.one_hot}
         self.means = {name: Mean() for name in self.averaged}
         self.used = (*self.rows.encoding.inputs, *self.rows.targets) if self.rows.drop else ()
         self.cells = dict.fromkeys(self.used, 0)
@@ -65,7 +65,7 @@ class Survey:
         column = [self.rows.column] if self.rows.column else []
         return list(dict.fromkeys([*self.one_hot, *self.averaged, *self.used, *column]))
 
-    def look(self) -> None:
+    def read(self) -> None:
         """Read the columns once. Raises UserError."""
         names = self.columns
         for span in self.rows.reader.spans(len(names)) if names else ():
@@ -90,8 +90,8 @@ class Survey:
         known = self.kinds.setdefault(name, column.dtype)
         if known != column.dtype:  # the files of a folder need not agree
             self.kinds[name] = pl.String()
-        self.levels[name].update(words(column, "data.one_hot").drop_nulls().unique().to_list())
-        too_many(name, len(self.levels[name]), column.dtype, unfinished=True)
+        self.categories[name].update(words(column, "data.one_hot").drop_nulls().unique().to_list())
+        too_many(name, len(self.categories[name]), column.dtype, unfinished=True)
 
     def _held(self, span: Block, frame: pl.DataFrame, kept: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """True for those of the rows left that are held out."""
@@ -116,25 +116,25 @@ def learned(rows: Rows, one_hot: Sequence[str] = (), fill: bool = False, again: 
     With `again` nothing is told of the rows dropped: it has been.
     """
     inputs = rows.encoding.inputs
-    survey = Survey(rows, one_hot, [name for name in inputs if name not in one_hot] if fill else ())
-    survey.look()
-    levels = {name: checked_levels(name, found, survey.kinds[name]) for name, found in survey.levels.items()}
-    trained, held = sum(survey.trained.values()), sum(survey.held.values())
+    scan = Scan(rows, one_hot, [name for name in inputs if name not in one_hot] if fill else ())
+    scan.read()
+    categories = {name: checked_categories(name, found, scan.kinds[name]) for name, found in scan.categories.items()}
+    trained, held = sum(scan.trained.values()), sum(scan.held.values())
     if rows.drop and not again:
-        checked_drop(survey.cells, trained + held, rows.reader.rows)
+        checked_drop(scan.cells, trained + held, rows.reader.rows)
     if rows.column:
         checked_held(rows.column, held, trained + held)
-    for name, mean in survey.means.items():
+    for name, mean in scan.means.items():
         if trained and not mean.count:
             raise UserError(empty_column(f"data.path={rows.reader.path}", name))
-    means = {name: mean.value for name, mean in survey.means.items() if mean.count}
+    means = {name: mean.value for name, mean in scan.means.items() if mean.count}
     before = rows.encoding
     encoding = Encoding(
-        inputs, before.levels | levels, before.means | means,
-        {name: kind for name, kind in before.kinds.items() if name not in levels},
+        inputs, before.categories | categories, before.means | means,
+        {name: kind for name, kind in before.kinds.items() if name not in categories},
     )  # fmt: skip
     found = dataclasses.replace(rows, encoding=encoding)
     if rows.drop or rows.column:
-        found = dataclasses.replace(found, counts=survey.trained)
-        return found, dataclasses.replace(found, held=True, counts=survey.held)
+        found = dataclasses.replace(found, counts=scan.trained)
+        return found, dataclasses.replace(found, held=True, counts=scan.held)
     return found, dataclasses.replace(found, held=True)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from experiments.data.allocation import reused
 from experiments.data.batches import GATHERED, Pair, batches, cut, gather
 from experiments.data.order import block_plan, within_block
-from experiments.data.prefetch import DEPTH, ahead
+from experiments.data.prefetch import DEPTH, prefetched
 from experiments.data.streaming.streamed_rows import Rows
 
 
@@ -46,7 +46,7 @@ class StreamedBatches:
         skipped = first * self.batch_size
         at = next((i for i, end in enumerate(ends) if end > skipped), len(order))
         offset = skipped - (ends[at - 1] if at else 0)
-        runs = cut(self._gathered(ahead(self._blocks(order[at:], seed))), self.batch_size, offset)
+        runs = cut(self._gathered(prefetched(self._blocks(order[at:], seed))), self.batch_size, offset)
         return batches(runs, self.batch_size, arrays)
 
     def _blocks(self, order: list[int], seed: int) -> Iterator[tuple[Tensor, Tensor]]:

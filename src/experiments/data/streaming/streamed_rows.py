@@ -14,7 +14,7 @@ from experiments.data.batches import Pair
 from experiments.data.files.chosen import present, said_held
 from experiments.data.files.columns import Encoding, empty_column, finite, in_file, numbers, side_by_side, unusable
 from experiments.data.files.reading import validation_file
-from experiments.data.prefetch import ahead
+from experiments.data.prefetch import prefetched
 from experiments.data.splitting import held_by_hash
 from experiments.data.streaming.reader import Block, Reader
 from experiments.errors import UserError
@@ -62,7 +62,7 @@ class Rows:
         is the same, or is found changed.
         """
         with validation_file() if self.second else nullcontext():
-            if self.encoding.levels or self.encoding.means or self.drop or self.column:
+            if self.encoding.categories or self.encoding.means or self.drop or self.column:
                 table, rows, mask = self._encoded(block)
             else:
                 names = (*self.encoding.inputs, *self.targets)
@@ -81,7 +81,7 @@ class Rows:
 
     def read_ahead(self) -> Iterator[Tensor]:
         """These rows of each block (n, features + targets) in the file's order, read ahead."""
-        return ahead(torch.from_numpy(self.table(block)) for block in self.reader.blocks)
+        return prefetched(torch.from_numpy(self.table(block)) for block in self.reader.blocks)
 
     def blocks(self) -> Iterator[Pair]:
         """The same as x (n, features) and y (n, targets)."""

@@ -1,7 +1,7 @@
 """What the jobs of one structure share: their config composed once, their files' texts dumped once.
 
-Jobs that differ only by literals (`seed=3`, `optimizer.lr=0.1`) share a `Form`: every text that the job's folder needs
-is dumped once, with marks where the literals go.
+Jobs that differ only by literals (`seed=3`, `optimizer.lr=0.1`) share a `ConfigTemplate`: every text that the job's
+folder needs is dumped once, with marks where the literals go.
 """
 
 import copy
@@ -17,14 +17,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from experiments.config.composition import plain
 from experiments.config.schema import UNHASHED, Config
 from experiments.config.validation import COUPLED, hash_text, plain_config, validate, validate_leaf
-from experiments.sweeps.compose.text_template import Template, mark
+from experiments.sweeps.compose.text_template import TextTemplate, mark
 
 
 class Structural(Exception):
     """A literal that can't be patched in: the job is composed as a whole."""
 
 
-class Form:
+class ConfigTemplate:
     """What the jobs of one structure and one set of literal keys have in common."""
 
     def __init__(self, composed: DictConfig, paths: tuple[str, ...]) -> None:
@@ -44,7 +44,7 @@ class Form:
         self.special = _special(hydra)
         self.position = {path: at for at, path in enumerate(paths)}
         self.cache: dict[str, Any] = {}
-        """What others work out once for all jobs of the form."""
+        """What others work out once for all jobs of the template."""
         self.hydra = hydra
         self._first: tuple[Any, ...] | None = None
         self._valid: dict[tuple, Config] = {}
@@ -87,18 +87,20 @@ class Form:
         return content
 
     @cached_property
-    def config_yaml(self) -> Template:
+    def config_yaml(self) -> TextTemplate:
         """.hydra/config.yaml, to be filled with the values as YAML."""
-        return Template(OmegaConf.to_yaml(OmegaConf.create(self._marked(self.raw))), len(self.paths))
+        return TextTemplate(OmegaConf.to_yaml(OmegaConf.create(self._marked(self.raw))), len(self.paths))
 
     @cached_property
-    def hydra_yaml(self) -> Template:
+    def hydra_yaml(self) -> TextTemplate:
         """.hydra/hydra.yaml: marks for the overrides, the sorted overrides in one word, number, and folder."""
         node: Any = OmegaConf.to_container(self.hydra, resolve=False)
         node["overrides"]["task"] = [mark(0)]
         node["job"] |= {"override_dirname": mark(1), "id": mark(2), "num": mark(3)}
         node["runtime"]["output_dir"] = mark(4)
-        return Template(OmegaConf.to_yaml(OmegaConf.create({"hydra": node})).replace(f"    - {mark(0)}\n", mark(0)), 5)
+        return TextTemplate(
+            OmegaConf.to_yaml(OmegaConf.create({"hydra": node})).replace(f"    - {mark(0)}\n", mark(0)), 5
+        )
 
     @cached_property
     def normal(self) -> dict[str, Any]:
@@ -112,17 +114,17 @@ class Form:
         return by_dotted_keys(self.normal)
 
     @cached_property
-    def config_json(self) -> Template:
+    def config_json(self) -> TextTemplate:
         """config.json: marks for the values, then for the hash."""
         content = {**self._marked(self.normal), "config_hash": mark(len(self.paths))}
         text = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-        return Template(text, len(self.paths) + 1, quoted=True)
+        return TextTemplate(text, len(self.paths) + 1, quoted=True)
 
     @cached_property
-    def hashed(self) -> Template:
+    def hashed(self) -> TextTemplate:
         """The text that the config's hash is taken of."""
         content = {k: v for k, v in self._marked(self.normal).items() if k not in UNHASHED}
-        return Template(hash_text(content), len(self.paths), quoted=True)
+        return TextTemplate(hash_text(content), len(self.paths), quoted=True)
 
     def hash(self, values: Sequence[Any]) -> str:
         """The hash of a job's config, equal to `validation.config_hash` of its plain form."""
@@ -130,7 +132,7 @@ class Form:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-class Whole:
+class FixedConfig:
     """The form of one job whose config is there already: a stored run's, which trains as a stack of one."""
 
     paths: tuple[str, ...] = ()

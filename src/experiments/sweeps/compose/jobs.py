@@ -8,21 +8,21 @@ import orjson
 
 from experiments.config.schema import Config
 from experiments.config.validation import plain_config, validate
-from experiments.sweeps.compose.config_template import Form, Whole
+from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
 from experiments.sweeps.compose.text_template import yaml_list, yaml_scalar
 
 
 @dataclass
 class Job:
-    """One job of a sweep: its form and its values, or the reason why it has neither."""
+    """One job of a sweep: its template and its values, or the reason why it has neither."""
 
     number: int
     overrides: tuple[str, ...]
     name: str = ""
-    form: Form | Whole | None = None
+    template: ConfigTemplate | FixedConfig | None = None
     config: Config | None = None
     values: tuple[Any, ...] = ()
-    """As the schema takes them, one for each of `form.paths`."""
+    """As the schema takes them, one for each of `template.paths`."""
     written: tuple[Any, ...] = ()
     """As they were written on the command line."""
     error: str | None = None
@@ -30,31 +30,31 @@ class Job:
 
     def value(self, path: str) -> Any:
         """The job's value of a config key."""
-        form = self.form
-        assert form is not None
-        at = form.position.get(path)
-        return form.flat[path] if at is None else self.values[at]
+        template = self.template
+        assert template is not None
+        at = template.position.get(path)
+        return template.flat[path] if at is None else self.values[at]
 
     def plain(self) -> dict[str, Any]:
         """The job's plain config, validated and complete."""
-        assert self.form is not None
-        return plain_config(validate(self.form.patched(self.values)))
+        assert self.template is not None
+        return plain_config(validate(self.template.patched(self.values)))
 
 
 def config_texts(job: Job, folder: str) -> dict[str, str]:
     """The texts of config.json and of Hydra's three files, by their path in the job's folder."""
-    form = job.form
-    assert isinstance(form, Form)
+    template = job.template
+    assert isinstance(template, ConfigTemplate)
     task = [o for o in job.overrides if not _of_hydra(o)]
     dirname = ",".join(sorted(o.lstrip("+~") for o in task))
     listed = yaml_list(task, indent="    ") if task else "    []\n"
     return {
-        ".hydra/config.yaml": form.config_yaml.fill([yaml_scalar(v, type(v)) for v in job.written]),
-        ".hydra/hydra.yaml": form.hydra_yaml.fill(
+        ".hydra/config.yaml": template.config_yaml.fill([yaml_scalar(v, type(v)) for v in job.written]),
+        ".hydra/hydra.yaml": template.hydra_yaml.fill(
             [listed, _word(dirname), f"'{job.number}'", str(job.number), _word(folder)]
         ),
         ".hydra/overrides.yaml": yaml_list(task),
-        "config.json": form.config_json.fill([orjson.dumps(v).decode() for v in job.values] + [f'"{job.digest}"']),
+        "config.json": template.config_json.fill([orjson.dumps(v).decode() for v in job.values] + [f'"{job.digest}"']),
     }
 
 

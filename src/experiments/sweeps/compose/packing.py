@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.schema import UNHASHED, Custom
-from experiments.sweeps.compose.config_template import Form, Whole
+from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
 from experiments.sweeps.compose.jobs import Job
 
 MOST_JOBS = 512
@@ -37,7 +37,7 @@ def plan(jobs: Iterable[Job]) -> Plan:
     serial: list[tuple[Job, str]] = []
     seen: dict[tuple, tuple[str, str | None]] = {}
     for job in jobs:
-        assert job.form is not None
+        assert job.template is not None
         program, reason = _program(job, seen)
         if reason is None:
             programs.setdefault(program, []).append(job)
@@ -56,12 +56,12 @@ def _chunks(jobs: Sequence[Job], size: int) -> Iterable[Sequence[Job]]:
 
 def _program(job: Job, seen: dict[tuple, tuple[str, str | None]]) -> tuple[str, str | None]:
     """A text that jobs of one program share, and why the job can't be stacked, if it can't."""
-    form = job.form
-    assert form is not None
-    varied = tuple((p, v) for p, v in zip(form.paths, job.values, strict=True) if p not in PER_RUN or p in _READ)
-    at = (id(form), varied)
+    template = job.template
+    assert template is not None
+    varied = tuple((p, v) for p, v in zip(template.paths, job.values, strict=True) if p not in PER_RUN or p in _READ)
+    at = (id(template), varied)
     if at not in seen:
-        seen[at] = _describe(job, form)
+        seen[at] = _describe(job, template)
     return seen[at]
 
 
@@ -70,7 +70,7 @@ _READ = frozenset([*SWITCHED, "training.epochs"])
 """Keys that may differ in a pack but that the plan looks at."""
 
 
-def _describe(job: Job, form: Form | Whole) -> tuple[str, str | None]:
+def _describe(job: Job, template: ConfigTemplate | FixedConfig) -> tuple[str, str | None]:
     if reason := unstackable(job):
         return "", reason
     content: dict[str, Any] = {}
@@ -85,18 +85,18 @@ def _describe(job: Job, form: Form | Whole) -> tuple[str, str | None]:
     content["model._target_"] = content["loss._target_"] = ""  # the same model, the same loss
     content["data.loader"] = ""  # the same batches
     for term in SWITCHED:  # on or off for a whole pack: what is off costs nothing
-        if term.partition(".")[2] in form.normal["optimizer"]:
+        if term.partition(".")[2] in template.normal["optimizer"]:
             content[term] = bool(job.value(term))
     return json.dumps(content, sort_keys=True), None
 
 
 def unstackable(job: Job) -> str | None:
     """Why a job has to run by itself; None when it can be stacked."""
-    form, config = job.form, job.config
-    assert form is not None
+    template, config = job.template, job.config
+    assert template is not None
     assert config is not None
-    if form.special:
-        return form.special
+    if template.special:
+        return template.special
     for group in ("model", "optimizer", "schedule", "data"):
         if isinstance(getattr(config, group), Custom):
             return f"{group}._target_ is a class of your own"

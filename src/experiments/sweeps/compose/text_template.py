@@ -16,7 +16,7 @@ def mark(number: int) -> str:
     return f"XmarkX{number}X"
 
 
-class Template:
+class TextTemplate:
     """`text` cut at its marks; `quoted` ones stand in quotes (JSON) that go with them."""
 
     def __init__(self, text: str, marks: int, quoted: bool = False) -> None:

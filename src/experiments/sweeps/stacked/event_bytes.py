@@ -1,6 +1,6 @@
 """Event files of a whole pack, laid out at once: TensorBoard's records byte by byte, checksums from a table.
 
-Two looks of two runs are the same bytes but for the wall time, the step and the values. A CRC is linear over
+Two evaluations of two runs are the same bytes but for the wall time, the step and the values. A CRC is linear over
 exclusive or: the checksum of a record is that of one specimen, xor what each differing byte contributes at its
 place. So the C library is asked once per place and byte value, and numpy adds up the rest for all runs.
 The messages are those of tensorboard/compat/proto/{event,summary}.proto and plugins/hparams/plugin_data.proto;
@@ -98,12 +98,12 @@ _NULL_TENSOR = varint(1 << 3 | VARINT) + varint(1) + field(2, field(2, b""))
 
 
 def scalars(tags: Sequence[str], epochs: Bytes, wall_times: Bytes, values: Bytes) -> Bytes:
-    """Records of R runs at L looks: uint8 (R, bytes), looks one after the other.
+    """Records of R runs at L evaluations: uint8 (R, bytes), evaluations one after the other.
 
     epochs (L,), wall_times (L,), values (R, L, tags) float32.
     """
     runs, pieces, first = len(values), [], 0
-    while first < len(epochs):  # looks whose steps take equally many bytes share one layout
+    while first < len(epochs):  # evaluations whose steps take equally many bytes share one layout
         size = len(varint(int(epochs[first])))
         last = first
         while last < len(epochs) and len(varint(int(epochs[last]))) == size:
@@ -116,17 +116,17 @@ def scalars(tags: Sequence[str], epochs: Bytes, wall_times: Bytes, values: Bytes
 
 def _scalars(tags: tuple[str, ...], size: int, epochs: Bytes, times: Bytes, values: Bytes) -> Bytes:
     specimen, places, contribution, crc = _layout(tags, size)
-    runs, looks = values.shape[:2]
-    varying = np.empty((runs, looks, len(places)), dtype=np.uint8)
-    varying[:, :, :8] = np.ascontiguousarray(times, dtype="<f8").view(np.uint8).reshape(looks, 8)
-    steps = np.frombuffer(b"".join(varint(int(e)) for e in epochs), dtype=np.uint8).reshape(looks, size)
+    runs, evaluations = values.shape[:2]
+    varying = np.empty((runs, evaluations, len(places)), dtype=np.uint8)
+    varying[:, :, :8] = np.ascontiguousarray(times, dtype="<f8").view(np.uint8).reshape(evaluations, 8)
+    steps = np.frombuffer(b"".join(varint(int(e)) for e in epochs), dtype=np.uint8).reshape(evaluations, size)
     varying[:, :, 8 : 8 + size] = steps
-    varying[:, :, 8 + size :] = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).reshape(runs, looks, -1)
-    checksums = np.full((runs, looks), crc, dtype=np.uint32)
+    varying[:, :, 8 + size :] = np.ascontiguousarray(values, dtype="<f4").view(np.uint8).reshape(runs, evaluations, -1)
+    checksums = np.full((runs, evaluations), crc, dtype=np.uint32)
     for place in range(len(places)):
         checksums ^= contribution[place][varying[:, :, place]]
     rotated = (checksums >> np.uint32(15)) | (checksums << np.uint32(17))
-    out = np.empty((runs, looks, len(specimen)), dtype=np.uint8)
+    out = np.empty((runs, evaluations, len(specimen)), dtype=np.uint8)
     out[:] = specimen
     out[:, :, places] = varying
     out[:, :, -4:] = (rotated + np.uint32(0xA282EAD8)).astype("<u4")[..., None].view(np.uint8)
@@ -135,7 +135,7 @@ def _scalars(tags: tuple[str, ...], size: int, epochs: Bytes, times: Bytes, valu
 
 @lru_cache(maxsize=64)
 def _layout(tags: tuple[str, ...], size: int) -> tuple[Bytes, Bytes, Bytes, int]:
-    """A record with zeros where looks differ, those places, and what a byte there adds to the checksum (P, 256)."""
+    """A record, zero where evaluations differ, those places, and what a byte there adds to the checksum (P, 256)."""
     content, places = bytearray(varint(1 << 3 | DOUBLE)), []
 
     def hole(count: int) -> None:

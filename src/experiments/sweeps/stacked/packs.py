@@ -14,10 +14,10 @@ from experiments.data.order import SORTED_ROWS
 from experiments.learning import devices
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.stacked import stacked_metrics, writing
-from experiments.sweeps.stacked.settings import program
+from experiments.sweeps.stacked.settings import gather
 from experiments.sweeps.stacked.stacked_tables import lay_out
 from experiments.sweeps.stacked.stacked_training import train
-from experiments.sweeps.stacked.table_cache import Shelf, Variant
+from experiments.sweeps.stacked.table_cache import TableCache, Variant
 from experiments.tracking import environment
 from experiments.tracking.files import json_bytes, write_atomically
 from experiments.tracking.result import LARGEST_LISTED, Result, described
@@ -25,7 +25,7 @@ from experiments.tracking.result import LARGEST_LISTED, Result, described
 PACK_BYTES = 256 * 2**20
 """Bound of the memory that the tables, batches and losses of one pack take."""
 
-LOOKS_AT_ONCE = 20_000
+EVALUATIONS_AT_ONCE = 20_000
 """Losses that are laid out for the files at a time."""
 
 Folder = Callable[[Job], str]
@@ -75,7 +75,7 @@ class Pack:
         with one_thread():
             self._rates = [_rate(job, variants[v]) for job, v in zip(self.jobs, chosen, strict=True)]
             held = variants[0].data.held_out
-            packed = program(self.jobs, self._rates, chosen, 0 if held is None else len(held.x))
+            packed = gather(self.jobs, self._rates, chosen, 0 if held is None else len(held.x))
             tables = lay_out([v.data for v in variants], packed.bias, self.jobs[0].value("training.batch_size"))
             self._trained = train(packed, tables)
             self._training_seconds = time.perf_counter() - clock
@@ -107,14 +107,14 @@ class Pack:
                 self._metrics[run] = found
 
     def parts(self) -> Iterator[slice]:
-        """The jobs in portions for `finish`, within LOOKS_AT_ONCE."""
-        size = max(1, LOOKS_AT_ONCE // max(1, len(self._trained.looks.epochs)))
+        """The jobs in portions for `finish`, within EVALUATIONS_AT_ONCE."""
+        size = max(1, EVALUATIONS_AT_ONCE // max(1, len(self._trained.evaluations.epochs)))
         return (slice(first, first + size) for first in range(0, len(self.jobs), size))
 
     def finish(self, part: slice) -> list[tuple[Job, Result]]:
         """Write what these jobs came to, result.json last. Raises OSError."""
-        looks = self._trained.looks.of(part)
-        records = writing.Records(looks, self._steps, self._least[part], self._began, self._ended)
+        evaluations = self._trained.evaluations.of(part)
+        records = writing.Records(evaluations, self._steps, self._least[part], self._began, self._ended)
         finished = []
         for run in range(*part.indices(len(self.jobs))):
             job, variant, numbers = self.jobs[run], self._chosen[run], self._parameters[run]
@@ -142,17 +142,17 @@ class Pack:
         )  # fmt: skip
 
 
-def packs(jobs: Sequence[Job], shelf: Shelf) -> list[Pack]:
+def packs(jobs: Sequence[Job], cache: TableCache) -> list[Pack]:
     """Jobs of one program as packs within PACK_BYTES. Raises TooLarge, and UserError for data that can't be had."""
     keys = [tuple(job.value(k) for k in _DATA_KEYS if _has(job, k)) for job in jobs]
     order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     first = dict(zip(reversed(keys), reversed(jobs), strict=True))
-    variants = [shelf.variant(first[key]) for key in order]
+    variants = [cache.variant(first[key]) for key in order]
     table = variants[0].data.table
     if len(table.x) > SORTED_ROWS:
         raise TooLarge(f"the table has more than {SORTED_ROWS} rows")
-    looks = max(job.value("training.epochs") // job.value("training.log_every") + 1 for job in jobs)
-    size = len(table.x) * (table.x.shape[1] + len(table.targets) + 1) * 8 * 4 + looks * 8 * 8
+    evaluations = max(job.value("training.epochs") // job.value("training.log_every") + 1 for job in jobs)
+    size = len(table.x) * (table.x.shape[1] + len(table.targets) + 1) * 8 * 4 + evaluations * 8 * 8
     fits = max(1, PACK_BYTES // size)
     chosen = [order[key] for key in keys]
     found = []
@@ -163,10 +163,10 @@ def packs(jobs: Sequence[Job], shelf: Shelf) -> list[Pack]:
     return found
 
 
-def run_pack(jobs: Sequence[Job], folder: Folder, shelf: Shelf, begin: Begin = writing.begin) -> list[Result]:
+def run_pack(jobs: Sequence[Job], folder: Folder, cache: TableCache, begin: Begin = writing.begin) -> list[Result]:
     """Train and write jobs of one program here and now. Raises TooLarge, UserError, OSError."""
     results = []
-    for pack in packs(jobs, shelf):
+    for pack in packs(jobs, cache):
         pack.begin(folder, begin)
         pack.train()
         results += [result for part in pack.parts() for _, result in pack.finish(part)]
@@ -177,8 +177,8 @@ _DATA_KEYS = ("data.standardize", "data.seed", "data.noise")
 
 
 def _has(job: Job, key: str) -> bool:
-    assert job.form is not None
-    return key.partition(".")[2] in job.form.normal["data"]
+    assert job.template is not None
+    return key.partition(".")[2] in job.template.normal["data"]
 
 
 def _result(variant: Variant, about: dict[str, Any]) -> Result:

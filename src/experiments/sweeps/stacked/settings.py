@@ -19,7 +19,7 @@ STRUCTURAL = ("nesterov", "amsgrad", "centered")
 
 
 @dataclass
-class Program:
+class Settings:
     """R runs of one kind. Arrays are (R,); hyper-parameters (R, 1, 1) float64, one value a run."""
 
     jobs: Sequence[Job]
@@ -69,7 +69,7 @@ class Program:
         return parameters
 
 
-def program(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int], rows_validation: int) -> Program:
+def gather(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int], rows_validation: int) -> Settings:
     """Gather what differs between jobs of one program; `rates` are their learning rates, `auto` worked out."""
     first = jobs[0]
     config = first.plain()
@@ -92,7 +92,7 @@ def program(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int],
     def whole(key: str) -> np.ndarray:
         return np.array([job.value(key) or 0 for job in jobs], dtype=np.int64)
 
-    return Program(
+    return Settings(
         jobs=jobs, seeds=[job.value("seed") for job in jobs], epochs=whole("training.epochs"),
         log_every=whole("training.log_every"), patience=whole("training.patience"), rates=_per_run(rates),
         variant=torch.tensor(variant), bias=config["model"]["bias"], shuffle=config["training"]["shuffle"],

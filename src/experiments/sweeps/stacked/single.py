@@ -6,11 +6,11 @@ from pathlib import Path
 
 from experiments.config.schema import Config
 from experiments.config.validation import config_hash
-from experiments.sweeps.compose.config_template import Whole
+from experiments.sweeps.compose.config_template import FixedConfig
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.packing import unstackable
 from experiments.sweeps.stacked.packs import run_pack
-from experiments.sweeps.stacked.table_cache import Shelf
+from experiments.sweeps.stacked.table_cache import TableCache
 from experiments.sweeps.stacked.writing import write_whole
 from experiments.tracking.files import json_bytes
 from experiments.tracking.result import Result
@@ -27,14 +27,14 @@ def run_alone(config: Config, folder: Path) -> Result:
 
     def begin(job: Job, place: str) -> None:
         os.makedirs(place)
-        assert job.form is not None
-        content = {**job.form.normal, "config_hash": job.digest}
+        assert job.template is not None
+        content = {**job.template.normal, "config_hash": job.digest}
         write_whole(f"{place}/config.json", json_bytes(content))
 
-    (result,) = run_pack([job], lambda job: str(folder), Shelf(), begin)
+    (result,) = run_pack([job], lambda job: str(folder), TableCache(), begin)
     return replace(result, folder=folder)
 
 
 def _job(config: Config) -> Job:
-    form = Whole(config)
-    return Job(0, (), form=form, config=config, digest=config_hash(form.normal))
+    template = FixedConfig(config)
+    return Job(0, (), template=template, config=config, digest=config_hash(template.normal))

@@ -1,4 +1,4 @@
-"""`assessment.metrics` for many runs at once: float64, in the table's units, beside the exact optimum."""
+"""`metrics.metrics` for many runs at once: float64, in the table's units, beside the exact optimum."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -94,8 +94,8 @@ def _finite(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def yardsticks(variants: Sequence[Prepared], bias: bool) -> list[tuple[Optimum | None, Any]]:
-    """Exact optimum and conditioning of each variant, as `runner.yardstick` gives them; one solve a table."""
+def reference_solutions(variants: Sequence[Prepared], bias: bool) -> list[tuple[Optimum | None, Any]]:
+    """Exact optimum and conditioning of each variant, as `runner.reference_solution` gives them; one solve a table."""
     from experiments.exact.optimum import conditioning, solve
     from experiments.running.runner import LARGEST_SOLVED
 

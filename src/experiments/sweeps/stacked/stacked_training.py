@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.order import sort_keys
-from experiments.sweeps.stacked.settings import Program
+from experiments.sweeps.stacked.settings import Settings
 from experiments.sweeps.stacked.stacked_tables import Tables
 
 DRAWN_NUMBERS = 4_000_000
@@ -22,8 +22,8 @@ DRAWN_NUMBERS = 4_000_000
 
 
 @dataclass
-class Looks:
-    """The losses of R runs at L looks, in the table's units; NaN where a run was not looked at."""
+class Evaluations:
+    """The losses of R runs at L evaluations, in the table's units; NaN where a run was not looked at."""
 
     epochs: np.ndarray
     """(L,) after which epoch."""
@@ -36,10 +36,10 @@ class Looks:
     lr: np.ndarray
     """(R, L)"""
 
-    def of(self, runs: slice) -> "Looks":
-        """The looks of some of the runs."""
+    def of(self, runs: slice) -> "Evaluations":
+        """The evaluations of some of the runs."""
         validation = None if self.validation is None else self.validation[runs]
-        return Looks(self.epochs, self.due[runs], self.train[runs], validation, self.lr[runs])
+        return Evaluations(self.epochs, self.due[runs], self.train[runs], validation, self.lr[runs])
 
 
 @dataclass
@@ -50,26 +50,26 @@ class Trained:
     epochs: np.ndarray
     best_epoch: np.ndarray
     weights: Tensor
-    looks: Looks
+    evaluations: Evaluations
 
 
-def train(program: Program, tables: Tables) -> Trained:
-    """Train all runs of a program on its tables."""
-    return _Stack(program, tables).train()
+def train(settings: Settings, tables: Tables) -> Trained:
+    """Train all runs of a pack on its tables."""
+    return _Runs(settings, tables).train()
 
 
-class _Stack:
+class _Runs:
     """The runs that are still under way, `alive`: their numbers in the pack (A,)."""
 
-    def __init__(self, program: Program, tables: Tables) -> None:
-        self.program, self.tables = program, tables
-        runs = len(program.seeds)
-        self.generators = [Generator().manual_seed(seed) for seed in program.seeds]
-        start = program.start(self.generators, tables)
+    def __init__(self, settings: Settings, tables: Tables) -> None:
+        self.settings, self.tables = settings, tables
+        runs = len(settings.seeds)
+        self.generators = [Generator().manual_seed(seed) for seed in settings.seeds]
+        start = settings.start(self.generators, tables)
         self.alive = np.arange(runs)
-        self.variant = program.variant
+        self.variant = settings.variant
         self.parameters = start.to(tables.x.device, tables.x.dtype)
-        self.state = program.rule(self.alive).start(self.parameters)
+        self.state = settings.rule(self.alive).start(self.parameters)
         self.kept = self.parameters.clone()
         self.best_loss, self.best_epoch = np.full(runs, math.inf), np.zeros(runs, dtype=np.int64)
         self.since_best, self.ended = np.zeros(runs, dtype=np.int64), np.zeros(runs, dtype=np.int64)
@@ -79,51 +79,51 @@ class _Stack:
 
     @torch.no_grad()
     def train(self) -> Trained:
-        program, looked = self.program, []
+        settings, evaluated = self.settings, []
         step = 0
-        alive, rule = self.alive, program.rule(self.alive)
+        alive, rule = self.alive, settings.rule(self.alive)
         for epoch, batches in enumerate(self._epochs(), start=1):
             if self.alive is not alive:
-                alive, rule = self.alive, program.rule(self.alive)
-            lr = program.lr(alive, epoch - 1)
+                alive, rule = self.alive, settings.rule(self.alive)
+            lr = settings.lr(alive, epoch - 1)
             for x, y, rows in batches:
                 step += 1
                 residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y)
                 gradient = torch.bmm(residual.mul_(2 / (rows * self.tables.targets)), x)
                 self.parameters.sub_(rule.update(self.parameters, gradient, self.state, step, lr))
-            due = (epoch % program.log_every[alive] == 0) | (epoch == program.epochs[alive])
+            due = (epoch % settings.log_every[alive] == 0) | (epoch == settings.epochs[alive])
             if due.any():
                 train, validation = self._losses()
                 rates = np.broadcast_to(np.asarray(lr, dtype=np.float64).reshape(-1), alive.shape)
-                looked.append(
+                evaluated.append(
                     (epoch, alive[due], train[due], None if validation is None else validation[due], rates[due])
                 )
                 self._judge(epoch, due, train, train if validation is None else validation)
             if not len(self.alive):
                 break
         return Trained(self.status, self.ended, self.best_epoch, self.kept[:, :, : self.tables.columns],
-                       self._collected(looked))  # fmt: skip
+                       self._collected(evaluated))  # fmt: skip
 
     def _epochs(self) -> Iterator[Iterator[tuple[Tensor, Tensor, int]]]:
         """The batches of one epoch after another, as long as runs are alive."""
-        tables, longest = self.tables, int(self.program.epochs.max())
+        tables, longest = self.tables, int(self.settings.epochs.max())
         if tables.batch_size == tables.rows:
             for _ in range(longest):
                 yield iter([(*self._rows, tables.rows)])
             return
-        held = max(1, DRAWN_NUMBERS // (len(self.alive) * tables.rows)) if self.program.shuffle else longest
+        held = max(1, DRAWN_NUMBERS // (len(self.alive) * tables.rows)) if self.settings.shuffle else longest
         for first in range(0, longest, held):
             epochs = min(held, longest - first)
             places, placed_for = self._places(self._orders(epochs)), self.alive
             for k in range(epochs):
                 if placed_for is not self.alive:  # some runs have ended since
                     places, placed_for = places[np.searchsorted(placed_for, self.alive)], self.alive
-                yield self._batches(places[:, k] if self.program.shuffle else places[:, 0])
+                yield self._batches(places[:, k] if self.settings.shuffle else places[:, 0])
 
     def _orders(self, epochs: int) -> Tensor:
         """Permutations (A, epochs, rows), of each run the bits that it would draw alone; (A, 1, rows) if in order."""
         rows = self.tables.rows
-        if not self.program.shuffle:
+        if not self.settings.shuffle:
             return torch.arange(rows).expand(len(self.alive), 1, rows)
         keys = torch.empty(len(self.alive), epochs, rows)
         for run, row in zip(self.alive.tolist(), keys.unbind(), strict=True):
@@ -155,8 +155,8 @@ class _Stack:
         """Training and validation loss (A,) of the runs alive, over all rows, in the table's units."""
         parts = [(self._rows, self.tables.rows)]
         if self._held_out is not None:
-            assert self.program.rows_validation
-            parts.append((self._held_out, self.program.rows_validation))
+            assert self.settings.rows_validation
+            parts.append((self._held_out, self.settings.rows_validation))
         scale, losses = self.tables.scale[self.variant], []
         for (x, y), rows in parts:
             residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y).mul_(scale)
@@ -166,20 +166,20 @@ class _Stack:
 
     def _judge(self, epoch: int, due: np.ndarray, train: np.ndarray, monitored: np.ndarray) -> None:
         """`training.judge` for the runs that were looked at; those that end are taken out of the stack."""
-        runs, program = self.alive, self.program
+        runs, settings = self.alive, self.settings
         finite = np.isfinite(train) & np.isfinite(monitored)
         better = due & finite & (monitored < self.best_loss[runs])
         worse = due & finite & ~better
         self.best_loss[runs[better]], self.best_epoch[runs[better]] = monitored[better], epoch
         self.since_best[runs[better]] = 0
         self.since_best[runs[worse]] += 1
-        patience = program.patience[runs]  # 0: none
+        patience = settings.patience[runs]  # 0: none
         saved = better & (patience > 0)
         if saved.any():
             self.kept[runs[saved]] = self.parameters[torch.from_numpy(saved)]
         diverged = due & ~finite
         impatient = worse & (patience > 0) & (self.since_best[runs] >= patience)
-        done = epoch >= program.epochs[runs]
+        done = epoch >= settings.epochs[runs]
         ends = diverged | impatient | done
         if not ends.any():
             return
@@ -201,12 +201,12 @@ class _Stack:
         if self._held_out is not None:
             self._held_out = (self._held_out[0][at], self._held_out[1][at])
 
-    def _collected(self, looked: list) -> Looks:
-        shape = (len(self.program.seeds), len(looked))
+    def _collected(self, evaluated: list) -> Evaluations:
+        shape = (len(self.settings.seeds), len(evaluated))
         train, lr, due = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
         validation = None if self._held_out is None else np.full(shape, np.nan)
-        for column, (_, runs, train_loss, validation_loss, rate) in enumerate(looked):
+        for column, (_, runs, train_loss, validation_loss, rate) in enumerate(evaluated):
             due[runs, column], train[runs, column], lr[runs, column] = True, train_loss, rate
             if validation is not None:
                 validation[runs, column] = validation_loss
-        return Looks(np.array([look[0] for look in looked], dtype=np.int64), due, train, validation, lr)
+        return Evaluations(np.array([look[0] for look in evaluated], dtype=np.int64), due, train, validation, lr)

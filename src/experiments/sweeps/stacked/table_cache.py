@@ -26,7 +26,7 @@ class Variant:
     digest: str
 
 
-class Shelf:
+class TableCache:
     """The tables used last."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Shelf:
             config = validate(plain)
             device = devices.choose(config.device.name, config.device.dtype)
             data = assembly.load(config, device, devices.precision(config.device.dtype, device))
-            optimum, conditioning = stacked_metrics.yardsticks([data], config.model.bias)[0]
+            optimum, conditioning = stacked_metrics.reference_solutions([data], config.model.bias)[0]
             self._variants[at] = Variant(data, optimum, conditioning, data_hash(data.table))
             if len(self._variants) > KEPT:
                 self._variants.popitem(last=False)

@@ -20,7 +20,7 @@ from experiments.tracking.hparams import hparams
 from experiments.tracking.result import Result, as_json
 
 if TYPE_CHECKING:
-    from experiments.sweeps.stacked.stacked_training import Looks
+    from experiments.sweeps.stacked.stacked_training import Evaluations
 
 NUMBER = orjson.OPT_SERIALIZE_NUMPY
 
@@ -54,48 +54,48 @@ def begin(job: Job, folder: str) -> None:
 
 
 def event_file_name(now: float, number: int) -> str:
-    """The name of a job's event file, as TensorBoard's own writers form it."""
+    """The name of a job's event file, as TensorBoard's own writers template it."""
     return f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}.{number}"
 
 
 class Records:
-    """The looks of a pack as the bytes of its jobs' event files and metrics.jsonl."""
+    """The evaluations of a pack as the bytes of its jobs' event files and metrics.jsonl."""
 
-    def __init__(self, looks: "Looks", steps: int, least: np.ndarray, began: float, ended: float) -> None:
+    def __init__(self, evaluations: "Evaluations", steps: int, least: np.ndarray, began: float, ended: float) -> None:
         """`steps` of an epoch; `least` (R,) the smallest possible loss, NaN where unknown."""
-        self.looks, self.began = looks, began
+        self.evaluations, self.began = evaluations, began
         self.header, self.footer = event_bytes.header(began), event_bytes.session_end(ended)
-        self.columns: dict[str, np.ndarray] = {"loss/train": looks.train}
-        if looks.validation is not None:
-            self.columns["loss/validation"] = looks.validation
+        self.columns: dict[str, np.ndarray] = {"loss/train": evaluations.train}
+        if evaluations.validation is not None:
+            self.columns["loss/validation"] = evaluations.validation
         if not np.isnan(least).all():
             with np.errstate(invalid="ignore"):
-                self.columns["loss/gap"] = looks.train - least[:, None]
-        self.columns["optimizer/lr"] = looks.lr
-        # the wall times of the looks are spread evenly over the training that the runs went through together
-        times = np.linspace(began, ended, len(looks.epochs) + 1)[1:]
+                self.columns["loss/gap"] = evaluations.train - least[:, None]
+        self.columns["optimizer/lr"] = evaluations.lr
+        # the wall times of the evaluations are spread evenly over the training that the runs went through together
+        times = np.linspace(began, ended, len(evaluations.epochs) + 1)[1:]
         self._values = np.stack(list(self.columns.values()), axis=2)
         with np.errstate(over="ignore"):
             values = self._values.astype(np.float32)
-        self._events = event_bytes.scalars(tuple(self.columns), looks.epochs, times, values)
-        widths = np.array([len(event_bytes.varint(int(epoch))) for epoch in looks.epochs], dtype=np.int64)
+        self._events = event_bytes.scalars(tuple(self.columns), evaluations.epochs, times, values)
+        widths = np.array([len(event_bytes.varint(int(epoch))) for epoch in evaluations.epochs], dtype=np.int64)
         fixed = (self._events.shape[1] - widths.sum()) // max(1, len(widths))
         self._starts = np.concatenate([[0], np.cumsum(widths + fixed)])
         others = [b',"%b":' % tag.encode() for tag in self.columns][1:]
         first = b'}\n{"epoch":%d,"step":%d,"loss/train":'
-        self._keys = [[first % (epoch, epoch * steps), *others] for epoch in looks.epochs.tolist()]
+        self._keys = [[first % (epoch, epoch * steps), *others] for epoch in evaluations.epochs.tolist()]
         """What stands before each number of a line: before its first one, the end of the line above."""
 
     def events(self, run: int) -> bytes:
         """The scalar records of one run."""
-        row, due, starts = self._events[run], self.looks.due[run], self._starts
+        row, due, starts = self._events[run], self.evaluations.due[run], self._starts
         if due.all():
             return row.tobytes()
         return b"".join(row[starts[i] : starts[i + 1]].tobytes() for i in np.flatnonzero(due))
 
     def metrics(self, run: int) -> bytes:
         """metrics.jsonl of one run."""
-        due, values, lines = self.looks.due[run], self._values[run], self._keys
+        due, values, lines = self.evaluations.due[run], self._values[run], self._keys
         if not due.all():
             values, lines = values[due], [self._keys[i] for i in np.flatnonzero(due)]
         if not lines:
@@ -118,16 +118,18 @@ def finish(job: Job, folder: str, records: Records, run: int, weights: bytes, re
 
 
 def hparam_entries(job: Job, lr: float | None) -> bytes:
-    """The columns of the HParams page: those of the job's form, then the job's own values."""
-    form = job.form
-    assert form is not None
-    base = form.cache.get("hparams")
+    """The columns of the HParams page: those of the job's template, then the job's own values."""
+    template = job.template
+    assert template is not None
+    base = template.cache.get("hparams")
     if base is None:
-        shown = hparams(form.normal, None)
-        for path in (*form.paths, "optimizer.lr"):
+        shown = hparams(template.normal, None)
+        for path in (*template.paths, "optimizer.lr"):
             shown.pop(path, None)
-        base = form.cache["hparams"] = b"".join(event_bytes.hparam(n, v, type(v)) for n, v in shown.items())
-    own = {path: v for path, v in zip(form.paths, job.values, strict=True) if path.partition(".")[0] not in UNHASHED}
+        base = template.cache["hparams"] = b"".join(event_bytes.hparam(n, v, type(v)) for n, v in shown.items())
+    own = {
+        path: v for path, v in zip(template.paths, job.values, strict=True) if path.partition(".")[0] not in UNHASHED
+    }
     if lr is not None:
         own["optimizer.lr"] = float(lr)
     return base + b"".join(event_bytes.hparam(n, v, type(v)) for n, v in hparams(own, None).items())
