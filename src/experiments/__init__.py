@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from experiments.cli.application import run as run
     from experiments.cli.application import sweep as sweep
     from experiments.comparison.runs_table import compare as compare
-    from experiments.stored.load import load_run as load_run
+    from experiments.stored.lookup import load_run as load_run
 
 __version__ = "0.1.0"
 __all__ = ["compare", "load_run", "run", "sweep"]
 _HOMES = {
     "run": "experiments.cli.application",
     "sweep": "experiments.cli.application",
-    "load_run": "experiments.stored.load",
+    "load_run": "experiments.stored.lookup",
     "compare": "experiments.comparison.runs_table",
 }
 

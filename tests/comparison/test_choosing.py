@@ -17,7 +17,7 @@ TABLE = pl.DataFrame(
         "optimizer.betas": [None] * 5, "seed": [0, 1, 0, 1, 0], "model.init": ["uniform"] * 5, "data.init": ["x"] * 5,
         "status": ["completed"] * 4 + ["diverged"], "epochs": [9] * 5, "lr": [0.1, 0.2, 0.1, 0.1, 1.0],
         "train_loss": [5.0, 2.0, 7.0, 3.0, 1e40], "validation_loss": [None] * 5, "gap": GAPS,
-        "gap_relative": GAPS, "seconds": [1.0] * 5, "folder": list("abcde"),
+        "gap_relative": GAPS, "optimum_loss": [1.0] * 5, "seconds": [1.0] * 5, "folder": list("abcde"),
     },
     schema_overrides={"validation_loss": pl.Float64},
 )  # fmt: skip

@@ -15,15 +15,16 @@ from experiments.__main__ import main
 from experiments.comparison.curves import gather
 from experiments.comparison.picture import draw
 from experiments.comparison.picture_swept import bins, draw_swept
-from experiments.comparison.runs_table import collect
+from experiments.comparison.runs_table import METRICS, collect
 from experiments.comparison.swept import sweep_of
 
 
 def axes_of(**columns: Any) -> Any:
     """The middle panel drawn for runs with such columns."""
     height = len(columns["gap"])
-    runs = pl.DataFrame({"run": [str(i) for i in range(height)], "status": ["completed"] * height} | columns)
-    swept = sweep_of(runs, [c for c in columns if c not in ("gap", "status")])
+    given = {"run": [str(i) for i in range(height)], "status": ["completed"] * height}
+    given |= {m: pl.Series([None] * height, dtype=pl.Float64) for m in METRICS}
+    swept = sweep_of(pl.DataFrame(given | columns), [c for c in columns if c not in ("gap", "status")])
     assert swept is not None
     figure = Figure()
     axes = figure.subplots()

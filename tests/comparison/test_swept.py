@@ -3,12 +3,14 @@
 import polars as pl
 import pytest
 
+from experiments.comparison.runs_table import METRICS
 from experiments.comparison.swept import independent, sweep_of
 
 
 def table(**columns: list) -> pl.DataFrame:
     height = len(next(iter(columns.values())))
     given = {"run": [f"r{i}" for i in range(height)], "status": ["completed"] * height, "train_loss": [9.0] * height}
+    given |= {m: pl.Series([None] * height, dtype=pl.Float64) for m in METRICS[1:]}
     return pl.DataFrame(given | columns)
 
 

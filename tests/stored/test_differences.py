@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from benchmarks.stored_runs import RESULT, write_run
-from experiments.stored import differences, stored_run
+from experiments.stored import differences, stored_config, stored_run
 from experiments.stored.differences import Pair
 
 
@@ -63,8 +63,8 @@ def test_a_run_without_a_result_is_compared_by_its_last_values_and_its_environme
 
 def test_a_config_changed_by_hand_is_known_by_its_hash(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a", 0.5, 0, epochs=2)
-    assert differences.untouched(stored_run.read(str(folder)))
+    assert stored_config.untouched(stored_run.read(str(folder)))
     config = orjson.loads((folder / "config.json").read_bytes())
     for changes in ({"seed": 1}, {"seed": -1}, {"config_hash": "0" * 16}):
         (folder / "config.json").write_bytes(orjson.dumps(config | changes))
-        assert not differences.untouched(stored_run.read(str(folder)))
+        assert not stored_config.untouched(stored_run.read(str(folder)))

@@ -11,7 +11,7 @@ from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
 from experiments import load_run
 from experiments.comparison.runs_table import collect
 from experiments.errors import UserError
-from experiments.stored.folders import resolve
+from experiments.stored.lookup import resolve
 
 
 def test_table_has_one_row_per_run_and_only_the_keys_that_differ(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from experiments.comparison.runs_table import SHOWN, Runs
+from experiments.comparison.runs_table import SHOWN, Runs, ranked_by
 from experiments.errors import UserError, nearest, one_line
 
 GROUPED = ("train_loss", "validation_loss", "gap")
@@ -72,10 +72,8 @@ def quoted(expression: str, columns: Sequence[str]) -> str:
 
 
 def ordered(table: pl.DataFrame, sort: str | None, *, reverse: bool = False) -> pl.DataFrame:
-    """Sorted by a column, the empty ones last; without one by gap, or by the training loss where no run has a gap."""
-    if sort is None:
-        sort = "gap" if table["gap"].is_not_null().any() else "train_loss"
-    by = column(sort, table.columns)
+    """Sorted by a column, the empty ones last; without one by the default metric."""
+    by = ranked_by(table) if sort is None else column(sort, table.columns)
     return table.sort(by, descending=reverse, nulls_last=True, maintain_order=True)
 
 

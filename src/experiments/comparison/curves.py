@@ -8,7 +8,7 @@ import polars as pl
 from experiments.comparison.runs_table import Runs
 from experiments.comparison.swept import Swept, sweep_of
 from experiments.errors import UserError, one_line
-from experiments.stored import stored_run
+from experiments.stored import run_files, stored_run
 from experiments.stored.predictions import Best, best_of
 
 Array = np.ndarray
@@ -68,7 +68,7 @@ def gather(runs: Runs, table: pl.DataFrame) -> PlotData:
 
 def _curve(folder: str) -> tuple[Array, Array]:
     records = stored_run.records(folder)
-    pairs = [(stored_run.finite(r["epoch"]), stored_run.finite(r.get("loss/train"))) for r in records]
+    pairs = [(run_files.finite(r["epoch"]), run_files.finite(r.get("loss/train"))) for r in records]
     kept = [(epoch, loss) for epoch, loss in pairs if loss is not None and epoch is not None]
     epochs, losses = zip(*kept, strict=True) if kept else ((), ())
     return np.array(epochs, dtype=np.float64), np.array(losses, dtype=np.float64)

@@ -1,12 +1,14 @@
-"""The comparison as one HTML file that needs no network: a table to sort, filter and select in, and the curves.
+"""The comparison as one HTML file that needs no network: a table to sort, filter and select in, the curves, a picture.
 
 Bokeh carries its own script into the page (2 MB, where plotly needs 4.8) and draws on a canvas, so that a thousand
-curves move without delay. `page.js` shows in the curves what the table has after filtering and selecting.
+curves move without delay. `page.js` shows in the curves what the table has after filtering and selecting. The picture
+is what `--png` draws beside the curves.
 """
 
 # bokeh makes its models' arguments from properties, which pyright cannot see
 # pyright: reportArgumentType=false, reportCallIssue=false
 
+from base64 import b64encode
 from importlib import resources
 from typing import Any
 
@@ -18,8 +20,8 @@ from bokeh.resources import INLINE
 
 from experiments.comparison.curves import PlotData
 from experiments.comparison.page_curves import curves
-from experiments.comparison.page_swept import panels
 from experiments.comparison.page_table import FEW, data_table, names, ranks, table_source
+from experiments.comparison.picture import draw
 
 HINT = "Click a row to show its curve alone (Ctrl, Shift: several), or click a curve; click a heading to sort."
 ASK = "filter: words, or conditions such as lr<0.01 status=completed"
@@ -49,6 +51,14 @@ def page(plot_data: PlotData) -> bytes:
     table = data_table(plot_data, rows, CDSView(filter=chosen))
     left = column(row(field, clear, said, **WIDE), table, Div(text=HINT), **WIDE)
     document = Document()
-    document.add_root(column(row(left, drawn.plot, **WIDE), row(*panels(plot_data), **WIDE), **WIDE))
+    document.add_root(column(row(left, drawn.plot, **WIDE), *_picture(plot_data), **WIDE))
     document.js_on_event("document_ready", CustomJS(args={**shared, "hash": True}, code=code))
     return file_html(document, INLINE, title=f"{count} runs").encode()
+
+
+def _picture(plot_data: PlotData) -> list[Div]:
+    """The panels that there is something for."""
+    if plot_data.swept is None and plot_data.best is None:
+        return []
+    content = b64encode(draw(plot_data, curves=False)).decode()
+    return [Div(text=f'<img src="data:image/png;base64,{content}" style="max-width: 100%">', **WIDE)]

@@ -12,12 +12,12 @@ NAMED = 8
 """Runs that the legend names; more are told apart by colour alone."""
 
 
-def draw(plot_data: PlotData) -> bytes:
-    """The PNG's bytes."""
+def draw(plot_data: PlotData, *, curves: bool = True) -> bytes:
+    """The PNG's bytes, with or without the loss curves."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = [_curves] + [_swept] * (plot_data.swept is not None) + [_best] * (plot_data.best is not None)
+    panels = [_curves] * curves + [_swept] * (plot_data.swept is not None) + [_best] * (plot_data.best is not None)
     figure = Figure(figsize=(6.4 * len(panels), 5), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):

@@ -13,12 +13,12 @@ from experiments.errors import UserError, one_line
 from experiments.stored import stored_run
 from experiments.stored.cells import cell
 from experiments.stored.folders import NOTHING, OUTPUTS, find
-from experiments.stored.stored_run import Stored, finite
+from experiments.stored.ranking import default_metric
+from experiments.stored.run_files import finite
+from experiments.stored.stored_run import Run
 from experiments.tracking.hparams import flat
 
 METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
-LOGGED = {"train_loss": "loss/train", "validation_loss": "loss/validation", "gap": "loss/gap"}
-"""Where an unfinished run's last values are."""
 SHOWN = ("status", "train_loss", "validation_loss", "gap", "gap_relative", "seconds")
 """What is shown after the keys that differ."""
 
@@ -55,7 +55,7 @@ def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] =
 def collect(roots: Sequence[str | Path]) -> Runs:
     """Read every run below `roots`. Raises UserError when there is none."""
     notes: list[str] = []
-    rows: list[Stored] = []
+    rows: list[Run] = []
     for folder in find(roots, notes):
         try:
             rows.append(stored_run.read(folder))
@@ -68,7 +68,7 @@ def collect(roots: Sequence[str | Path]) -> Runs:
     return tabulate(rows, remarks(rows) + notes)
 
 
-def remarks(rows: Sequence[Stored]) -> list[str]:
+def remarks(rows: Sequence[Run]) -> list[str]:
     """What a reader of the table has to know: unfinished runs, several data sets."""
     said = []
     if unfinished := sum(row.result is None for row in rows):
@@ -81,23 +81,23 @@ def remarks(rows: Sequence[Stored]) -> list[str]:
     return said
 
 
-def _data_hash(run: Stored) -> str | None:
+def _data_hash(run: Run) -> str | None:
     found = run.result["environment"].get("data_hash") if run.result is not None else None
     return found if isinstance(found, str) else None
 
 
-def tabulate(rows: Sequence[Stored], notes: list[str]) -> Runs:
+def tabulate(rows: Sequence[Run], notes: list[str]) -> Runs:
     """One DataFrame of all rows. A config key whose values are of several kinds becomes text."""
-    configs = [flat(row.config) for row in rows]
+    configs, folders = [flat(row.config) for row in rows], [str(row.folder) for row in rows]
     results = [_result(row) for row in rows]
     outcomes = list(dict.fromkeys(key for result in results for key in result))
     taken = {"run", "folder", "config_hash", *outcomes}
     found = dict.fromkeys(key for config in configs for key in config)
     keys = {name: key for key in found if (name := one_line(key)) not in taken}
-    columns = {"run": pl.Series("run", names([row.folder for row in rows]))}
+    columns = {"run": pl.Series("run", names(folders))}
     columns |= {name: _column(name, [config.get(key) for config in configs]) for name, key in keys.items()}
     columns |= {key: _column(key, [result.get(key) for result in results]) for key in outcomes}
-    columns["folder"] = pl.Series("folder", [row.folder for row in rows])
+    columns["folder"] = pl.Series("folder", folders)
     return Runs(pl.DataFrame(columns), [name for name, key in keys.items() if differs(key, configs)], notes)
 
 
@@ -133,25 +133,22 @@ def _small(values: list[Any]) -> bool:
     return all(value is None or abs(value) < 2**63 for value in values)
 
 
-def _result(run: Stored) -> dict[str, Any]:
-    if run.result is None:
-        row: dict[str, Any] = {
-            "status": run.status,
-            "epochs": run.last.get("epoch"),
-            "lr": finite(run.last.get("optimizer/lr")),
-        }
-        row |= {name: finite(run.last.get(LOGGED[name])) if name in LOGGED else None for name in METRICS}
-        return row | {"seconds": None, "data_hash": None}
-    result = run.result
-    row = {"status": result["status"], "epochs": result.get("epochs"), "lr": finite(result.get("lr"))}
-    row |= {name: finite(result["metrics"].get(name)) for name in METRICS}
-    row |= {"seconds": finite(result["timing"].get("total_seconds")), "data_hash": _data_hash(run)}
+def _result(run: Run) -> dict[str, Any]:
+    outcome, result = run.outcome, run.result or {}
+    row: dict[str, Any] = {"status": outcome["status"], "epochs": outcome.get("epochs")}
+    row |= {name: finite(outcome.get(name)) for name in ("lr", *METRICS)}
+    row |= {"seconds": finite(result.get("timing", {}).get("total_seconds")), "data_hash": _data_hash(run)}
     for name in ("r2", "rmse"):
-        per_target = result["metrics"].get(name)
+        per_target = outcome.get(name)
         if isinstance(per_target, list) and len(per_target) <= 16:
             pairs = zip(result["targets"], per_target, strict=False)
             row |= {f"{name}.{one_line(target)}": finite(value) for target, value in pairs}
     return row
+
+
+def ranked_by(table: pl.DataFrame) -> str:
+    """The default metric of the runs in a table."""
+    return default_metric(table.select("status", *METRICS).iter_rows(named=True))
 
 
 def names(folders: Sequence[str]) -> list[str]:

@@ -1,9 +1,10 @@
-"""The final gap against what a sweep varied: over one key a line, over two a heat map, over seeds their spread."""
+"""The final metric against what a sweep varied: over one key a line, over two a heat map, over seeds their spread."""
 
 from dataclasses import dataclass
 
 import polars as pl
 
+from experiments.comparison.runs_table import ranked_by
 from experiments.stored.cells import cell
 
 MOST_LINES = 8
@@ -43,8 +44,8 @@ class Swept:
 
 
 def sweep_of(table: pl.DataFrame, varied: list[str]) -> Swept | None:
-    """The gap (the training loss, where no run has a gap) per setting; None when there is nothing to compare."""
-    measure = measured(table)
+    """The default metric per setting; None when there is nothing to compare."""
+    measure = ranked_by(table)
     if table.height < 2 or table[measure].is_null().all():
         return None
     numbers, words = independent(table, varied)
@@ -64,11 +65,6 @@ def sweep_of(table: pl.DataFrame, varied: list[str]) -> Swept | None:
     found = rows.group_by([*axes, "line"] if axes else "run").agg(*counts, *measures)
     averaged = [k for k in [*numbers, *words, *(["seed"] if "seed" in varied else [])] if k not in used]
     return Swept(measure, axes, averaged if axes else [], found.sort(["line", *axes] if axes else "run"))
-
-
-def measured(table: pl.DataFrame) -> str:
-    """The metric that runs are ranked by."""
-    return "gap" if table["gap"].is_not_null().any() else "train_loss"
 
 
 def independent(table: pl.DataFrame, varied: list[str]) -> tuple[list[str], list[str]]:

@@ -10,10 +10,10 @@ from typing import Any
 from experiments.data.files.columns import Encoding
 from experiments.errors import UserError, one_line
 from experiments.stored import run_files
-from experiments.stored.stored_run import finite
+from experiments.stored.run_files import finite
 
 
-def encoding(folder: str, features: Sequence[str]) -> Encoding:
+def encoding(folder: Path, features: Sequence[str]) -> Encoding:
     """The encoding of the run in `folder`, whose inputs are `features`. Raises UserError for one that does not fit."""
     try:
         stored = run_files.read_json(folder, "encoding.json")
@@ -22,10 +22,10 @@ def encoding(folder: str, features: Sequence[str]) -> Encoding:
         return Encoding(tuple(features))
     except (OSError, ValueError) as error:
         why = one_line(getattr(error, "strerror", None) or error)
-        raise UserError(f"{one_line(Path(folder).name)}: encoding.json can't be used: {why}") from None
+        raise UserError(f"{one_line(folder.name)}: encoding.json can't be used: {why}") from None
     found = Encoding.from_json(stored)
     if list(found.features) != list(features):
-        raise UserError(f"{one_line(Path(folder).name)}: encoding.json and result.json name different inputs")
+        raise UserError(f"{one_line(folder.name)}: encoding.json and result.json name different inputs")
     return found
 
 

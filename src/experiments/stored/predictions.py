@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.errors import UserError, one_line
 from experiments.stored import stored_run
+from experiments.stored.stored_config import plain
 
 MOST_ROWS = 5_000
 """Rows that are drawn of a longer table."""
@@ -38,11 +39,10 @@ def best_of(folder: str, data_hash: str | None) -> Best:
     """
     from experiments.config.schema import Custom
     from experiments.config.validation import validate
-    from experiments.stored.stored_model import Model
 
     run = stored_run.read(folder)
-    model = Model(run)  # refuses before torch is waited for
-    config = validate({k: v for k, v in run.config.items() if k != "config_hash"})
+    model = run.model  # refuses before torch is waited for
+    config = validate(plain(run.config))
     if isinstance(config.data, Custom):
         raise UserError("its data is of a class of one's own")
     import torch

@@ -4,6 +4,7 @@ A folder may come from anybody. Nothing that it names is imported or run, no lin
 pickle is read.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ LIMITS = {
     "model.safetensors": 2**31,
 }
 """The files that are read, with the most bytes each may have."""
+DEEPEST = 32
+"""Lists and mappings inside each other in a config, which is walked through."""
 
 
 def read(folder: str | Path, name: str, last: int | None = None) -> bytes:
@@ -37,4 +40,22 @@ def read_json(folder: str | Path, name: str) -> dict[str, Any]:
         raise ValueError(f"{name} is not whole or not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{name} holds no object")
+    if name == "config.json" and _deeper(content, DEEPEST):
+        raise ValueError(f"{name} has lists and mappings more than {DEEPEST} deep, which no run's config has")
     return content
+
+
+def _deeper(content: Any, depth: int) -> bool:
+    """Whether lists and mappings are nested more than `depth` deep."""
+    level = [content]
+    for _ in range(depth):
+        inner = [list(v.values()) if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
+        level = [v for values in inner for v in values]
+    return any(isinstance(v, dict | list) for v in level)
+
+
+def finite(value: Any) -> float | None:
+    """`value` as a float, None for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -11,7 +11,6 @@ from safetensors import SafetensorError
 from experiments.config.validation import schema_of
 from experiments.errors import UserError, one_line
 from experiments.stored import run_files
-from experiments.stored.stored_run import Stored
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,22 +26,22 @@ class Model:
     `weight` (targets, features) and `bias` (targets,) in the table's units are None for a model of the user's own.
     """
 
-    def __init__(self, run: Stored) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], result: dict[str, Any] | None) -> None:
         """Raises UserError when the run has no usable weights."""
         from safetensors.numpy import load
 
-        name = one_line(Path(run.folder).name)
-        if run.result is None:
+        name = one_line(folder.name)
+        if result is None:
             raise UserError(f"{name}: the run has no result yet, so there is nothing to predict with")
-        self.features: list[str] = run.result["features"]
-        self.targets: list[str] = run.result["targets"]
+        self.features: list[str] = result["features"]
+        self.targets: list[str] = result["targets"]
         try:
-            self._tensors = load(run_files.read(run.folder, "model.safetensors"))
+            self._tensors = load(run_files.read(folder, "model.safetensors"))
         except FileNotFoundError:
-            raise UserError(f"{name}: there is no model.safetensors (status {run.status})") from None
+            raise UserError(f"{name}: there is no model.safetensors (status {result['status']})") from None
         except (OSError, ValueError, SafetensorError, KeyError) as error:
             raise UserError(f"{name}: model.safetensors can't be read: {one_line(error)}") from None
-        self._config, self._folder = run.config, run.folder
+        self._config, self._folder = config, folder
         self._module: nn.Module | None = None
         self.weight: Array | None = None
         self.bias: Array | None = None

@@ -1,45 +1,93 @@
-"""One stored run as data: its config, its result, the last values of a run without one, and its curves."""
+"""A stored run as data: its config, its result or the last values of one without, its curves, its model."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from experiments.errors import one_line
+from experiments.errors import UserError, one_line
 from experiments.stored import run_files
+
+if TYPE_CHECKING:
+    import numpy
+    import polars
+
+    from experiments.stored.stored_model import Model
 
 TAIL = 65_536
 """Bytes at the end of metrics.jsonl in which a run's last record is looked for."""
 STATUSES = ("completed", "diverged", "stopped_early", "failed")
 UNFINISHED = "unfinished"
+LOGGED = {
+    "epoch": "epochs", "step": "steps", "loss/train": "train_loss", "loss/validation": "validation_loss",
+    "loss/gap": "gap", "optimizer/lr": "lr",
+}  # fmt: skip
+"""What a result calls the last logged values of a run without one."""
 
 
 @dataclass(frozen=True)
-class Stored:
-    """`result` is None for a run that is under way or was interrupted; `last` are then its last logged values."""
+class Run:
+    """A stored run: `config` and `result` as config.json and result.json have them (result None while unfinished).
 
-    folder: str
-    config: dict[str, Any]
-    result: dict[str, Any] | None
-    last: dict[str, Any]
+    `last`: the last logged values of a run that is under way or was interrupted.
+    """
+
+    folder: Path
+    config: dict[str, Any] = field(repr=False)
+    result: dict[str, Any] | None = field(repr=False)
+    last: dict[str, Any] = field(repr=False)
 
     @property
     def status(self) -> str:
         return UNFINISHED if self.result is None else self.result["status"]
 
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """Status, epochs, steps, rate and metrics, flat; of a run without a result its last logged values."""
+        if self.result is None:
+            return {"status": self.status} | {LOGGED.get(k, k): v for k, v in self.last.items()}
+        kept = {k: self.result.get(k) for k in ("status", "epochs", "best_epoch", "steps", "lr", "executed")}
+        return kept | self.result["metrics"]
 
-def read(folder: str) -> Stored:
+    @cached_property
+    def metrics(self) -> "polars.DataFrame":
+        """metrics.jsonl: a row per logged epoch, a column per tag. Raises UserError."""
+        import polars
+
+        name = one_line(self.folder.name)
+        try:
+            found = records(self.folder)
+            return polars.from_dicts(found, infer_schema_length=None) if found else polars.DataFrame()
+        except (OSError, ValueError) as error:
+            raise UserError(f"{name}: metrics.jsonl can't be read: {one_line(error)}") from None
+        except (polars.exceptions.PolarsError, TypeError, OverflowError):
+            raise UserError(f"{name}: metrics.jsonl is no table of numbers") from None
+
+    @cached_property
+    def model(self) -> "Model":
+        """The trained model: `model(rows)`; `model.weight`, `model.bias`; `model.module` for torch."""
+        from experiments.stored.stored_model import Model
+
+        return Model(self.folder, self.config, self.result)
+
+    def predict(self, rows: Any) -> "numpy.ndarray":
+        """Predictions (n, targets) for rows (n, features), or (targets,) for one row, in the table's units."""
+        return self.model(rows)
+
+
+def read(folder: str | Path) -> Run:
     """Read one run's config and result. Raises ValueError (one line) for what is not whole or was tampered with."""
     try:
         config = run_files.read_json(folder, "config.json")
         try:
             result = run_files.read_json(folder, "result.json")
         except FileNotFoundError:
-            return Stored(folder, config, None, last_record(folder))
+            return Run(Path(folder), config, None, last_record(folder))
         check(result)
-        return Stored(folder, config, result, {})
+        return Run(Path(folder), config, result, {})
     except OSError as error:
         raise ValueError(f"can't be read ({error.strerror or error})") from None
 
@@ -72,7 +120,7 @@ def _number(name: str, value: Any) -> None:
         raise ValueError(f"result.json: {name} is {one_line(value)!r}, not a number")
 
 
-def last_record(folder: str) -> dict[str, Any]:
+def last_record(folder: str | Path) -> dict[str, Any]:
     """The last whole line of metrics.jsonl; empty when there is none."""
     try:
         lines = run_files.read(folder, "metrics.jsonl", last=TAIL).split(b"\n")
@@ -84,7 +132,7 @@ def last_record(folder: str) -> dict[str, Any]:
     return {}
 
 
-def records(folder: str) -> list[dict[str, Any]]:
+def records(folder: str | Path) -> list[dict[str, Any]]:
     """Every whole line of metrics.jsonl; a line still being written is left out. Raises ValueError, OSError."""
     try:
         content = run_files.read(folder, "metrics.jsonl")
@@ -106,10 +154,3 @@ def _record(line: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return record if isinstance(record, dict) and isinstance(record.get("epoch"), int) else None
-
-
-def finite(value: Any) -> float | None:
-    """`value` as a float, None for what is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)

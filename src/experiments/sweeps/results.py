@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.stored.ranking import default_metric
 from experiments.tracking.files import write_atomically
 from experiments.tracking.result import Result
 
@@ -46,13 +47,9 @@ def write_csv(path: Path, rows: Sequence[Row], durable: bool = True) -> None:
 
 
 def objective(result: Result, name: str | None) -> float | None:
-    """The metric that a sweeper minimises: `sweep.objective`, else validation_loss when there is one, else gap.
-
-    A diverged or failed run is infinitely bad. A loss without a gap gives its training loss.
-    """
+    """The metric that a sweeper minimises: `sweep.objective`, else the default one; infinity for a bad run."""
     if name is None:
-        metrics = result.metrics
-        name = next((n for n in ("validation_loss", "gap") if metrics[n] is not None), "train_loss")
+        name = default_metric([{"status": result.status, **result.metrics}])
     if result.status in ("diverged", "failed"):
         return math.inf
     return result.metrics[name] if name in result.metrics else getattr(result, name)

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.errors import one_line
+from experiments.stored.ranking import default_metric
 from experiments.sweeps import results
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.outcomes import Outcomes
@@ -38,9 +39,7 @@ def show(outcomes: Outcomes, folder: Path) -> None:
     if not rows:
         return
     console = Terminal()
-    metric = outcomes.objective or next(
-        (name for name in ("validation_loss", "gap") if any(r.get(name) is not None for r in rows)), "train_loss"
-    )
+    metric = outcomes.objective or default_metric(rows)
     counts = {s: sum(r["status"] == s for r in rows) for s in dict.fromkeys(r["status"] for r in rows)}
     console.print(f"{len(rows)} jobs: " + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in counts.items()))
     best = results.best(rows, metric, BEST)

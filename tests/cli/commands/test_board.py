@@ -135,7 +135,7 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 def test_a_folder_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["board", "nowhere"]) == 2
-    assert capsys.readouterr().err == "error: nowhere: there is no such folder\n"
+    assert capsys.readouterr().err == "error: nowhere: there is no such folder, and there are no runs below outputs/\n"
 
 
 @pytest.mark.browser

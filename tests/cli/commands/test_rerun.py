@@ -9,7 +9,7 @@ import pytest
 
 from experiments import run, sweep
 from experiments.__main__ import main
-from experiments.stored.folders import resolve
+from experiments.stored.lookup import resolve
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ["training.epochs=6", "tracking.figures=false", "tracking.tensorboard=false"]

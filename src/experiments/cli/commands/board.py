@@ -4,11 +4,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from experiments.cli.commands.arguments import Parser
 from experiments.errors import UserError, one_line
 from experiments.stored.folders import OUTPUTS, find
+from experiments.stored.lookup import FOLDER, resolve
 
 POINTS, FEWEST, MOST = 200_000, 50, 1_000
 """Points of all runs together in one chart, and the bounds of one run's share. See `settings`."""
@@ -20,19 +20,17 @@ FIRST_PORT, PORTS = 6006, 20
 def main(arguments: Sequence[str]) -> int:
     """Serve until Ctrl-C; TensorBoard's own exit status."""
     parser = Parser("board", description="TensorBoard for the runs below a folder, on this machine only.")
-    parser.add_argument("folder", nargs="?", default=OUTPUTS, metavar="FOLDER")
+    parser.add_argument("folder", nargs="?", default=OUTPUTS, metavar="FOLDER", help=FOLDER)
     parser.add_argument("--port", type=int, help=f"default: the first free one from {FIRST_PORT}")
     asked = parser.read(arguments)
-    if not Path(asked.folder).is_dir():
-        raise UserError(f"{one_line(asked.folder)}: there is no such folder")
-    notes: list[str] = []
-    runs = len(find([asked.folder], notes))
+    folder = str(resolve(asked.folder, many=True))
+    runs = len(find([folder], []))
     port = free_port(asked.port)
-    print(f"http://127.0.0.1:{port}/ shows {runs} runs of {one_line(asked.folder)}; Ctrl-C ends it", flush=True)
+    print(f"http://127.0.0.1:{port}/ shows {runs} runs of {one_line(folder)}; Ctrl-C ends it", flush=True)
     if runs > PAGE:
         print(f"HParams shows {PAGE} runs at a time: 'Max # of session groups per page' below its list shows more")
     sys.stdout.flush()
-    server = subprocess.Popen(command(asked.folder, port, runs))
+    server = subprocess.Popen(command(folder, port, runs))
     try:
         return server.wait()
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.cli.commands.arguments import Parser
 from experiments.errors import UserError, one_line
 from experiments.stored.folders import OUTPUTS
+from experiments.stored.lookup import FOLDER, resolve
 
 NOTES_SHOWN = 10
 SUFFIXES = {"csv": ".csv", "parquet": ".parquet", "json": ".json", "png": ".png", "html": ".html"}
@@ -15,7 +16,7 @@ SUFFIXES = {"csv": ".csv", "parquet": ".parquet", "json": ".json", "png": ".png"
 
 def parser() -> Parser:
     made = Parser("compare", description="Runs and sweeps' jobs below the folders, best first.")
-    made.add_argument("folders", nargs="*", metavar="FOLDER", help="default: outputs")
+    made.add_argument("folders", nargs="*", metavar="FOLDER", help=FOLDER)
     made.add_argument("--sort", metavar="COLUMN", help="least first (default: gap)")
     made.add_argument("--reverse", action="store_true", help="largest first")
     made.add_argument("--top", type=int, metavar="N", help="only the first N (on a terminal: 50; 0: all)")
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     from experiments.comparison import choosing
     from experiments.comparison.runs_table import collect
 
-    runs = collect(asked.folders or [_outputs()])
+    runs = collect([resolve(word, many=True) for word in asked.folders] or [_outputs()])
     _tell(runs.notes)
     table = runs.table
     if asked.columns == "help":

@@ -8,28 +8,27 @@ from experiments.errors import one_line
 from experiments.stored import differences
 from experiments.stored.cells import cell
 from experiments.stored.differences import Pair
-from experiments.stored.folders import resolve
-from experiments.stored.load import open_run
+from experiments.stored.lookup import MEANING, load_run
+from experiments.stored.stored_config import untouched
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print configs, results and environments of both; exit status 0."""
     parser = Parser("diff", description="Two runs side by side; * marks what differs.")
-    parser.add_argument("left", metavar="RUN", help="a run's folder, a unique prefix of its name, or last")
+    parser.add_argument("left", metavar="RUN", help=MEANING)
     parser.add_argument("right", metavar="RUN")
     parser.add_argument("--changed", action="store_true", help="only what differs")
     asked = parser.read(arguments)
-    folders = resolve(asked.left), resolve(asked.right)
-    left, right = (open_run(folder) for folder in folders)
+    left, right = load_run(asked.left), load_run(asked.right)
     for run in (left, right):
-        if not differences.untouched(run):
+        if not untouched(run):
             print(f"note: {one_line(run.folder)}: config.json was changed after the run began", file=sys.stderr)
     sections = {
         "config": differences.configs(left, right),
         "result": differences.results(left, right),
         "environment": differences.environments(left, right),
     }
-    _print([one_line(f.name) for f in folders], sections, asked.changed)
+    _print([one_line(run.folder.name) for run in (left, right)], sections, asked.changed)
     return 0
 
 

@@ -11,15 +11,13 @@ from typing import Any
 from experiments.cli.commands.arguments import Parser, as_values
 from experiments.errors import UserError, one_line
 from experiments.stored import inputs
-from experiments.stored.folders import resolve
-from experiments.stored.load import open_run
-from experiments.stored.stored_model import Model
+from experiments.stored.lookup import MEANING, load_run
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print one line per input row, or write them to --out; exit status 0."""
     parser = Parser("predict", description="Predict with a stored run, in the units of its table.")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, a unique prefix of its name, or last")
+    parser.add_argument("run", metavar="RUN", help=MEANING)
     parser.add_argument(
         "rows", nargs="*", metavar="VALUES", help="an input row, as 75,63,44 or b=63,a=75; several give several lines"
     )
@@ -32,8 +30,8 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError("predict: --out goes with --table")
     if asked.out is not None and Path(asked.out).suffix.lower() not in (".csv", ".parquet"):
         raise UserError(f"--out {one_line(asked.out)}: must end in .csv or .parquet")
-    run = open_run(resolve(asked.run))
-    model = Model(run)
+    run = load_run(asked.run)
+    model = run.model
     assert run.result is not None
     if asked.table is not None:
         table = inputs.read_table(asked.table)

@@ -10,26 +10,20 @@ from experiments.errors import UserError, one_line
 from experiments.stored import differences, run_files
 from experiments.stored.cells import cell
 from experiments.stored.differences import Pair
-from experiments.stored.folders import OUTPUTS, resolve
-from experiments.stored.load import open_run
-from experiments.stored.stored_run import Stored, records
+from experiments.stored.folders import OUTPUTS
+from experiments.stored.lookup import MEANING, load_run
+from experiments.stored.stored_config import changed, untouched
+from experiments.stored.stored_run import Run, records
 
 
 def main(arguments: Sequence[str]) -> int:
     """Train the stored config into a new folder below outputs/runs; exit status as for a single run."""
     parser = Parser("rerun", description="Train a stored run's config again.")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, a unique prefix of its name, or last")
+    parser.add_argument("run", metavar="RUN", help=MEANING)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="changes to the stored config")
     asked = parser.read(arguments)
-    folder = resolve(asked.run)
-    before = open_run(folder)
-    if asked.overrides:
-        from experiments.stored.changes import changed
-
-        plain = changed(before.config, asked.overrides)
-    else:
-        plain = dict(before.config)
-    plain.pop("config_hash", None)
+    before = load_run(asked.run)
+    plain = changed(before.config, asked.overrides)
     config = validate(plain)
 
     from experiments.cli.report import Display
@@ -47,16 +41,16 @@ def main(arguments: Sequence[str]) -> int:
             result = runner.run(config, new.absolute(), watch=display.watch)
     _as_hydra_writes(new, plain, asked.overrides)
     display.summary(result)
-    for line in verdict(before, open_run(new), changed=bool(asked.overrides)):
+    for line in verdict(before, load_run(new), changed=bool(asked.overrides)):
         print(line)
     return 1 if result.status == "diverged" and config.training.fail_on_divergence else 0
 
 
-def verdict(before: Stored, after: Stored, *, changed: bool) -> list[str]:
+def verdict(before: Run, after: Run, *, changed: bool) -> list[str]:
     """Whether weights and losses are the same bits, and what differs in what they depend on."""
     said = [f"against {one_line(before.folder)}:", f"  weights: {weights(before.folder, after.folder)}"]
     said.append(f"  logged losses: {losses(before.folder, after.folder)}")
-    if not differences.untouched(before):
+    if not untouched(before):
         said.append("  its config.json was changed after it began (the config_hash differs)")
     if before.result is None:
         said.append("  that run has no result, so its environment is not known")
@@ -76,7 +70,7 @@ def line(pair: Pair) -> str:
     return f"{cell(pair.key)}: {left or 'null'} then, {right or 'null'} now"
 
 
-def weights(before: str, after: str) -> str:
+def weights(before: Path, after: Path) -> str:
     """The two model.safetensors compared, byte by byte, else by their largest difference."""
     try:
         old, new = (run_files.read(folder, "model.safetensors") for folder in (before, after))
@@ -87,7 +81,7 @@ def weights(before: str, after: str) -> str:
     return "other bits" + _largest(old, new)
 
 
-def losses(before: str, after: str) -> str:
+def losses(before: Path, after: Path) -> str:
     """The two metrics.jsonl compared, byte by byte, else the first epoch at which they part."""
     try:
         old, new = (run_files.read(folder, "metrics.jsonl") for folder in (before, after))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.cli.commands.arguments import Parser
 from experiments.errors import UserError
+from experiments.stored.lookup import resolve
 from experiments.stored.stored_config import stored_config
 from experiments.tracking.lock import clear
 
@@ -12,8 +13,8 @@ from experiments.tracking.lock import clear
 def main(arguments: Sequence[str]) -> int:
     """Resume a run, or what is left of a sweep; exit status as for the run itself, 0 where it has ended already."""
     parser = Parser("resume", description="Go on with a run or sweep that was cut off.")
-    parser.add_argument("folder", metavar="FOLDER", help="the folder of an unfinished run or sweep", type=Path)
-    folder = parser.read(arguments).folder.absolute()
+    parser.add_argument("folder", metavar="FOLDER", help="an unfinished run or sweep: its folder, last, or its name")
+    folder = resolve(parser.read(arguments).folder, many=True).absolute()
     if (folder / "result.json").exists():
         clear(folder)
         print(f"{folder}: the run has ended; there is nothing to resume")

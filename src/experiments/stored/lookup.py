@@ -1,0 +1,129 @@
+"""The run or sweep that a word on the command line means: a path, `last`, `best`, `SWEEP/123`, or a name."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.errors import UserError, nearest, one_line
+from experiments.stored import stored_run
+from experiments.stored.folders import JOB, OUTPUTS, Found, everything, written
+from experiments.stored.ranking import FINISHED, default_metric
+from experiments.stored.stored_run import Run
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_([0-9a-f]{8})(_|$)")
+"""How the name of a single run or of a sweep begins: when, and the eight letters that no other has."""
+MEANING = "a folder, last, best, SWEEP/123 (its job 123), or a name below outputs/: its beginning or its 8 letters"
+FOLDER = f"{MEANING}; default: outputs"
+"""What RUN and FOLDER may be, for the help of the commands."""
+
+
+def load_run(run: str | Path) -> Run:
+    """The stored run that a word means, see `resolve`. Raises UserError."""
+    folder = resolve(str(run))
+    try:
+        return stored_run.read(str(folder))
+    except ValueError as error:
+        raise UserError(f"{one_line(folder.name)}: {one_line(error)}") from None
+
+
+def resolve(word: str, outputs: str | Path = OUTPUTS, *, many: bool = False) -> Path:
+    """The folder that a word means: a run's, or with `many` also a sweep's or that of many runs.
+
+    A path; `last`, the newest; `best`, the best finished run of the newest sweep; `SWEEP/123`, the job 123 of a sweep;
+    or a name below outputs/: whole, its eight letters, or a beginning that no other has. Raises UserError.
+    """
+    if os.path.exists(word) if many else os.path.lexists(os.path.join(word, "config.json")):
+        return Path(word)
+    found = everything(os.fspath(outputs)) if os.path.isdir(outputs) else Found()
+    if not word:
+        raise UserError("the name of the run is empty; give a folder, last, best, or the beginning of a name")
+    if not found.runs and not found.sweeps:
+        what = "there is no such folder" if many else "no run's folder"
+        raise UserError(f"{one_line(word)}: {what}, and there are no runs below {outputs}/")
+    if word == "last" and many:
+        return Path(found.newest()[0])
+    if word == "last" and found.runs:
+        return Path(max(found.runs, key=lambda run: written(run, "config.json")))
+    if word == "best":
+        return _best(found)
+    sweep, _, number = word.rpartition("/")
+    if sweep and number.isdecimal():
+        return _job(word, sweep, int(number), found)
+    return _called(word, found, many)
+
+
+def _called(word: str, found: Found, many: bool) -> Path:
+    """The only folder of this name; a run before a sweep where a run is wanted."""
+    everywhere = [*found.runs, *found.sweeps]
+    matching = _named(word, everywhere)
+    if not many:
+        matching = [folder for folder in matching if folder in found.runs] or matching
+    if len(matching) > 1:
+        what = "folders" if many else "runs"
+        raise UserError(f"{one_line(word)}: {len(matching)} {what} are called so: {listed(matching)}; give more of one")
+    if matching and (many or matching[0] in found.runs):
+        return Path(matching[0])
+    if matching or os.path.lexists(os.path.join(word, "sweep.yaml")):
+        raise UserError(f"{one_line(word)}: a sweep; name one of its jobs, as {one_line(word)}/0, or best")
+    if os.path.isdir(word):
+        raise UserError(f"{one_line(word)}: has no config.json, so it is no run's folder")
+    newest = os.path.basename(found.newest()[0])
+    hint = nearest(word, map(os.path.basename, everywhere)) or f"; the last one is {newest}"
+    what = "there is no such folder, and no run or sweep" if many else "no run"
+    raise UserError(f"{one_line(word)}: {what} below {OUTPUTS}/ is called so{one_line(hint)}")
+
+
+def _named(word: str, folders: Sequence[str]) -> list[str]:
+    """The folders that a name means: those called exactly so, or else those whose names begin so."""
+    exact, beginning = [], []
+    for folder in folders:
+        name, within = os.path.basename(folder), "/".join(Path(folder).parts[-2:])
+        stamp = STAMP.match(name)
+        if word in (name, within) or (stamp is not None and word == stamp.group(1)):
+            exact.append(folder)
+        elif name.startswith(word) or within.startswith(word):
+            beginning.append(folder)
+    return exact or beginning
+
+
+def _job(word: str, sweep: str, number: int, found: Found) -> Path:
+    """The job of this number in the sweep that a word means."""
+    newest = [folder for folder in found.newest() if folder in found.sweeps]
+    named = newest[:1] if sweep == "last" else _named(sweep, newest)
+    if os.path.isdir(sweep):
+        found, named = everything(sweep), [sweep]
+    if len(named) != 1:
+        many = f"{len(named)} sweeps are called so: {listed(named)}" if named else "there is no such sweep"
+        raise UserError(f"{one_line(word)}: {many}")
+    for run in found.runs:
+        match = JOB.match(os.path.basename(run))
+        if match and int(match.group(1)) == number and found.runs[run] in (named[0], None):
+            return Path(run)
+    raise UserError(f"{one_line(word)}: this sweep has no job {number}")
+
+
+def _best(found: Found) -> Path:
+    """The best finished run of the newest sweep."""
+    sweep = next((folder for folder in found.newest() if folder in found.sweeps), None)
+    if sweep is None:
+        raise UserError(f"best: there is no sweep below {OUTPUTS}/")
+    finished = []
+    for folder in (run for run, of in found.runs.items() if of == sweep):
+        try:
+            run = stored_run.read(folder)
+        except ValueError:  # what can't be read is not the best
+            continue
+        if run.status in FINISHED:
+            finished.append((run.outcome, folder))
+    metric = default_metric(outcome for outcome, _ in finished)
+    ranked = [(outcome[metric], folder) for outcome, folder in finished if outcome.get(metric) is not None]
+    if not ranked:
+        raise UserError(f"best: no run of {one_line(sweep)} has finished")
+    return Path(min(ranked)[1])
+
+
+def listed(folders: Sequence[str], most: int = 5) -> str:
+    """The names of some folders, in one line."""
+    words = [one_line(f) for f in folders[:most]]
+    return ", ".join(words) + (f" and {len(folders) - most} more" if len(folders) > most else "")
