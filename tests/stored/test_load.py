@@ -16,7 +16,7 @@ from experiments.__main__ import main
 from experiments.errors import UserError
 
 QUICK = ["training.epochs=4", "tracking.figures=false", "tracking.tensorboard=false"]
-ROWS = np.array([[75.0, 63.0, 44.0], [-1.0, 0.0, 2.5]])
+ROWS = np.array([[75.0, 63.0, 44.0], [91.0, 100.5, 50.25]])
 MODULE = '''
 import torch
 
@@ -84,11 +84,11 @@ def test_an_unfinished_run_has_metrics_and_says_that_it_has_no_model() -> None:
 def test_rows_that_do_not_fit_are_refused_in_one_line() -> None:
     loaded = load_run(trained())
     for rows, words in (
-        ([1.0, 2.0], "rows of 2 values; the model takes 3: temp, rainfall, humidity"),
-        ([["a", "b", "c"]], "rows: must be numbers"),
-        ([[1.0], [1.0, 2.0]], "rows: must be numbers"),
-        (np.zeros((2, 2, 3)), "rows"),
-        (pl.DataFrame({"temp": [1.0]}), "the table: there is no column rainfall"),
+        ([1.0, 2.0], "rows: 2 values; the model takes 3: temp, rainfall, humidity"),
+        ([["a", "b", "c"]], "row 1, column temp: a where a finite number"),
+        ([[1.0], [1.0, 2.0]], "rows: 1 value; the model takes 3"),
+        (np.zeros((2, 2, 3)), "rows of 3 dimensions; must be "),
+        (pl.DataFrame({"temp": [1.0]}), "rows: there is no column rainfall"),
     ):
         with pytest.raises(UserError, match=words) as refused:
             loaded.predict(rows)

@@ -65,4 +65,4 @@ def best_of(folder: str, data_hash: str | None) -> Best:
     named = {str(units.get(t, "")) for t in table.targets} if isinstance(units, dict) else set()
     unit = one_line(named.pop()) if len(named) == 1 else ""
     kept = slice(0, MOST_TARGETS)
-    return Best(y[:, kept], model(x)[:, kept], labels[kept], unit)
+    return Best(y[:, kept], model.of(x)[:, kept], labels[kept], unit)

@@ -15,7 +15,6 @@ from experiments.tracking.files import read_bytes
 LIMITS = {
     "config.json": 2**20,
     "result.json": 64 * 2**20,
-    "encoding.json": 64 * 2**20,
     "metrics.jsonl": 256 * 2**20,
     "model.safetensors": 2**31,
 }

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from safetensors import SafetensorError
 
 from experiments.config.validation import schema_of
@@ -21,7 +20,7 @@ Array = np.ndarray
 
 
 class Model:
-    """Predicts with a run's saved weights: `model(rows)`, rows (n, features) or (features,) in the table's units.
+    """Predicts with a run's saved weights: `model(rows)`, rows in the table's units.
 
     `weight` (targets, features) and `bias` (targets,) in the table's units are None for a model of the user's own.
     """
@@ -35,6 +34,7 @@ class Model:
             raise UserError(f"{name}: the run has no result yet, so there is nothing to predict with")
         self.features: list[str] = result["features"]
         self.targets: list[str] = result["targets"]
+        self._ranges = result.get("ranges")
         try:
             self._tensors = load(run_files.read(folder, "model.safetensors"))
         except FileNotFoundError:
@@ -69,34 +69,27 @@ class Model:
     @cached_property
     def encoding(self) -> "Encoding":
         """How a table's columns become inputs: the levels of columns of text, the means of missing cells."""
-        from experiments.stored.encoding import encoding
+        from experiments.tracking.encoding import encoding
 
         return encoding(self._folder, self.features)
 
     def __call__(self, rows: Any) -> Array:
-        """Predictions (n, targets) in the targets' units, float64; of a polars DataFrame by the names of its columns.
+        """Predictions (n, targets) in the targets' units, float64; (targets,) for one row by itself.
 
-        Raises UserError for rows of another width, and for what are no numbers.
+        `rows`: numbers, texts and dates by the columns' names or in their order, in anything that holds rows; see
+        `given_rows.frame_of`. Warns of values outside the training data. Raises UserError for what does not fit.
         """
-        if isinstance(rows, pl.DataFrame):
-            from experiments.stored.inputs import from_table
+        from experiments.data.files.inputs import inputs_of
 
-            rows = from_table(rows, self.encoding, "the table")
-        try:
-            x = np.asarray(rows, dtype=np.float64)
-        except (ValueError, TypeError) as error:
-            raise UserError(f"rows: must be numbers (n, {len(self.features)}): {one_line(error)}") from None
-        single = x.ndim == 1
-        x = np.atleast_2d(x)
-        if x.ndim != 2 or x.shape[1] != len(self.features):
-            raise UserError(
-                f"rows of {x.shape[-1]} values; the model takes {len(self.features)}: {', '.join(self.features)}"
-            )
-        if self.weight is not None and self.bias is not None:
-            y = x @ self.weight.T + self.bias
-        else:
-            y = self._through_module(x)
+        x, single = inputs_of(rows, self.encoding, self._ranges)
+        y = self.of(x)
         return y[0] if single else y
+
+    def of(self, x: Array) -> Array:
+        """Predictions (n, targets) for inputs (n, features)."""
+        if self.weight is not None and self.bias is not None:
+            return x @ self.weight.T + self.bias
+        return self._through_module(x)
 
     @property
     def module(self) -> "nn.Module":

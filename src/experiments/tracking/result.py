@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.errors import UserError
 from experiments.tracking.files import json_bytes, read_json, write_atomically
 
 if TYPE_CHECKING:
@@ -54,14 +55,26 @@ class Result:
     """The training rows, where this process trained on them."""
 
     def predict(self, rows: Any) -> np.ndarray:
-        """Predictions (n, targets) for rows (n, features) or (features,), in the table's units.
+        """Predictions (n, targets) in the table's units, or (targets,) for one row by itself.
 
-        Raises ValueError for a model that is not linear, or too large to be listed: `load_run` has those.
+        `rows`: numbers, texts and dates by the columns' names or in their order, in anything that holds rows; see
+        `given_rows.frame_of`. Warns of values outside the training data. Raises UserError for what does not fit,
+        and for a model that is not linear, or too large to be listed: `load_run` has those.
         """
+        from experiments.data.files.columns import Encoding
+        from experiments.data.files.inputs import inputs_of
+        from experiments.tracking.encoding import encoding
+
         if self.parameters is None:
-            raise ValueError("this result lists no weights; use load_run(folder).predict(rows)")
+            raise UserError("this result lists no weights; use load_run(folder).predict(rows)")
+        if self.table is not None and self.table.encoding is not None:
+            columns = Encoding.from_json(self.table.encoding)
+        else:
+            columns = Encoding(tuple(self.features)) if self.folder is None else encoding(self.folder, self.features)
+        x, single = inputs_of(rows, columns, self.ranges)
         weight, bias = (np.array(self.parameters[k], dtype=np.float64) for k in ("weight", "bias"))
-        return np.asarray(rows, dtype=np.float64) @ weight.T + bias
+        y = x @ weight.T + bias
+        return y[0] if single else y
 
 
 LOCAL = {"folder", "message", "table"}

@@ -107,6 +107,23 @@ def test_out_is_the_table_with_predictions_added(run: str, suffix: str, tmp_path
     assert capsys.readouterr().out == f"1 rows: {out}\n"
 
 
+def test_rows_that_can_be_answered_are_and_the_others_are_named(encoded: str, capsys: Capture) -> None:
+    lines = ["soil,temp,day", "clay,3,2", "mud,3,2", "loam,hot,2", "sand,,2", "clay,3,", "loam,3,2"]
+    Path("in.csv").write_text("\n".join(lines))
+    assert main(["predict", encoded, "--table", "in.csv"]) == 0
+    said = capsys.readouterr()
+    assert said.out.split("\n") == ["yield 235", "", "", "yield 277", "", "yield 236", ""]
+    named = ("row 2, column soil is mud", "row 3, column temp: hot", "row 5, column day: nothing")
+    for line, words in zip(said.err.splitlines(), named, strict=True):
+        assert line.startswith("warning: no prediction: in.csv: ") and words in line
+    assert main(["predict", encoded, "--table", "in.csv", "--out", "out.csv"]) == 0
+    assert capsys.readouterr().out == "3 rows: out.csv (3 without a prediction)\n"
+    assert pl.read_csv("out.csv")["yield_predicted"].to_list() == [235.0, None, None, 277.0, None, 236.0]
+    Path("many.csv").write_text("\n".join(["soil,temp,day", "clay,3,2", *["mud,3,2"] * 15]))
+    assert main(["predict", encoded, "--table", "many.csv"]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "warning: no prediction for 5 rows more"
+
+
 def test_many_values_outside_are_one_warning(run: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "in.csv").write_text("temp,rainfall,humidity\n75,63,44\n300,63,44\n301,63,44\n")
     assert main(["predict", run, "--table", "in.csv"]) == 0
@@ -139,7 +156,10 @@ def test_mistakes_in_values_are_one_line(run: str, row: str, words: str, capsys:
     [
         ("temp,rainfall\n75,63\n", "in.csv: there is no column humidity"),
         ("temp,rainfall,humidty\n75,63,44\n", "there is no column humidity; did you mean humidty?"),
-        ("temp,rainfall,humidity\n75,63,44\n75,high,44\n", "in.csv: row 2, column rainfall: high where"),
+        (
+            "temp,rainfall,humidity\n75,much,44\n75,high,44\n",
+            "in.csv: row 1, column rainfall: much where a finite number belongs (and none of the other 1 rows)",
+        ),
         ("temp,rainfall,humidity\n75,,44\n", "row 1, column rainfall: nothing where"),
         ("temp,rainfall,humidity\n75,inf,44\n", "row 1, column rainfall: inf where"),
         ("temp,rainfall,humidity\n", "in.csv: the table has no rows"),
@@ -204,7 +224,7 @@ def test_a_table_with_levels_dates_and_missing_cells(encoded: str, tmp_path: Pat
     assert pl.read_csv("out.csv")["yield_predicted"].to_list() == [236.0, 175.0]
     frame = pl.DataFrame({"temp": [3], "day": [date(1970, 1, 3)], "soil": ["sand"]})
     assert load_run(encoded).predict(frame).tolist() == [[237.0]]
-    with pytest.raises(UserError, match="the table: there is no column temp"):
+    with pytest.raises(UserError, match="rows: there is no column temp"):
         load_run(encoded).predict(frame.drop("temp"))
 
 
@@ -212,15 +232,15 @@ def test_a_foreign_level_gets_the_nearest(encoded: str, tmp_path: Path, capsys: 
     assert "soil is sandd; must be one of its categories clay, loam, sand; did you mean sand?" in refused(
         [encoded, "sandd,3,2"], capsys
     )
-    (tmp_path / "in.csv").write_text("day,soil,temp\n2,clay,3\n2,mud,3\n")
-    assert "in.csv: row 2, column soil is mud" in refused([encoded, "--table", "in.csv"], capsys)
+    (tmp_path / "in.csv").write_text("day,soil,temp\n2,mud,3\n")
+    assert "in.csv: row 1, column soil is mud" in refused([encoded, "--table", "in.csv"], capsys)
     assert "clay,3: 2 values; the model takes 3: soil, temp, day" in refused([encoded, "clay,3"], capsys)
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"{", "encoding.json is not whole or not JSON"),
+        (b"{", "encoding.json can't be used: encoding.json is not JSON"),
         (b"[]", "holds no object"),
         (b"{}", "inputs is no list of names"),
         (b'{"inputs":["a"],"levels":[],"means":{}}', "levels is no mapping"),

@@ -54,6 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "good"
 
 
+@pytest.mark.filterwarnings("ignore:.*outside the training data")
 @pytest.mark.parametrize("name", BUILDERS)
 def test_harmless(
     name: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -3,15 +3,26 @@
 Rows are given as the columns of the table that the run was trained on: levels of text as they stand in it.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from experiments.cli.commands.arguments import Parser, as_values
+from experiments.data.files import given_rows, inputs
 from experiments.errors import UserError, one_line
-from experiments.stored import inputs
 from experiments.stored.lookup import MEANING, load_run
+from experiments.stored.stored_run import Run
+from experiments.tracking.files import write_atomically
+
+if TYPE_CHECKING:
+    import polars
+
+NAMED = 10
+"""Rows without a prediction that are named."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,41 +43,55 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(f"--out {one_line(asked.out)}: must end in .csv or .parquet")
     run = load_run(asked.run)
     model = run.model
-    assert run.result is not None
-    if asked.table is not None:
-        table = inputs.read_table(asked.table)
-        rows = inputs.from_table(table, model.encoding, asked.table)
-    else:
-        table, rows = None, inputs.from_words(asked.rows, model.encoding)
-    if run.status == "diverged":
-        print("warning: this run diverged; its predictions mean nothing", file=sys.stderr)
-    for line in inputs.outside(rows, model.features, run.result.get("ranges")):
-        print(f"warning: {line}", file=sys.stderr)
-    predictions = model(rows)
-    if asked.out is not None:
-        _write(table, model.targets, predictions, Path(asked.out))
-        print(f"{len(predictions)} rows: {asked.out}")
+    if asked.table is None:
+        x = inputs.from_frame(given_rows.from_words(asked.rows, model.encoding.inputs), model.encoding, "")
+        _warn(run, x)
+        _print(run, model.of(x))
         return 0
-    units = run.result.get("units")
-    for row in predictions.tolist():
-        print(", ".join(_said(n, v, units) for n, v in zip(model.targets, row, strict=True)))
+    table = given_rows.from_file(asked.table)
+    x, answered, refused = inputs.answerable(table, model.encoding, asked.table)
+    if refused and not len(x):
+        raise UserError(refused[0] + f" (and none of the other {len(refused) - 1} rows)" * (len(refused) > 1))
+    for line in refused[:NAMED]:
+        print(f"warning: no prediction: {line}", file=sys.stderr)
+    if len(refused) > NAMED:
+        print(f"warning: no prediction for {len(refused) - NAMED} rows more", file=sys.stderr)
+    _warn(run, x)
+    predictions = np.full((len(answered), len(model.targets)), np.nan)
+    predictions[answered] = model.of(x)
+    if asked.out is None:
+        _print(run, predictions)
+    else:
+        _write(table, model.targets, predictions, Path(asked.out))
+        print(f"{len(x)} rows: {asked.out}" + f" ({len(refused)} without a prediction)" * bool(refused))
     return 0
 
 
-def _said(target: str, value: float, units: Any) -> str:
-    unit = units.get(target, "") if isinstance(units, dict) else ""
-    return one_line(f"{target} {value:.6g} {unit}".rstrip())
+def _warn(run: Run, x: Any) -> None:
+    """Say what the predictions are not worth."""
+    if run.status == "diverged":
+        print("warning: this run diverged; its predictions mean nothing", file=sys.stderr)
+    for line in inputs.outside(x, run.model.features, (run.result or {}).get("ranges")):
+        print(f"warning: {line}", file=sys.stderr)
 
 
-def _write(table: Any, targets: Sequence[str], predictions: Any, path: Path) -> None:
-    """The table with `<target>_predicted` columns, whole or not at all. Raises UserError."""
-    import io
+def _print(run: Run, predictions: Any) -> None:
+    """A line per row: every target with its unit; an empty one for a row without a prediction."""
+    units = (run.result or {}).get("units")
+    units = units if isinstance(units, dict) else {}
+    for row in predictions.tolist():
+        pairs = zip(run.model.targets, row, strict=True)
+        said = [
+            one_line(f"{name} {value:.6g} {units.get(name, '')}".rstrip()) for name, value in pairs if value == value
+        ]
+        print(", ".join(said))
 
+
+def _write(table: "polars.DataFrame", targets: Sequence[str], predictions: Any, path: Path) -> None:
+    """The table with `<target>_predicted` columns, empty where there is none, whole or not at all. Raises UserError."""
     import polars
 
-    from experiments.tracking.files import write_atomically
-
-    added = [polars.Series(f"{name}_predicted", predictions[:, k]) for k, name in enumerate(targets)]
+    added = [polars.Series(f"{name}_predicted", predictions[:, k]).fill_nan(None) for k, name in enumerate(targets)]
     content = io.BytesIO()
     joined = table.with_columns(added)
     (joined.write_parquet if path.suffix.lower() == ".parquet" else joined.write_csv)(content)

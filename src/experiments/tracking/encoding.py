@@ -1,4 +1,4 @@
-"""How a stored run turns a table's columns into its inputs: encoding.json, checked against result.json.
+"""How a run turns a table's columns into its inputs: encoding.json, checked against result.json.
 
 It is there for runs on tables; without it the inputs are columns of numbers, called as the features are.
 """
@@ -9,14 +9,16 @@ from typing import Any
 
 from experiments.data.files.columns import Encoding
 from experiments.errors import UserError, one_line
-from experiments.stored import run_files
-from experiments.stored.run_files import finite
+from experiments.tracking.files import read_json
+
+LARGEST = 64 * 2**20
+"""Bytes of an encoding."""
 
 
 def encoding(folder: Path, features: Sequence[str]) -> Encoding:
     """The encoding of the run in `folder`, whose inputs are `features`. Raises UserError for one that does not fit."""
     try:
-        stored = run_files.read_json(folder, "encoding.json")
+        stored = read_json(folder / "encoding.json", LARGEST)
         checked(stored)
     except FileNotFoundError:
         return Encoding(tuple(features))
@@ -29,8 +31,10 @@ def encoding(folder: Path, features: Sequence[str]) -> Encoding:
     return found
 
 
-def checked(stored: dict[str, Any]) -> None:
+def checked(stored: Any) -> None:
     """Raise ValueError unless an encoding has the types that a run writes."""
+    if not isinstance(stored, dict):
+        raise ValueError("it holds no object")
     if not names(stored.get("inputs")):
         raise ValueError("inputs is no list of names")
     if len(set(stored["inputs"])) < len(stored["inputs"]):
@@ -41,7 +45,7 @@ def checked(stored: dict[str, Any]) -> None:
     kinds = stored.get("kinds", {})  # runs of before have none
     if not isinstance(kinds, dict) or not all(isinstance(v, str) for v in kinds.values()):
         raise ValueError("kinds is no mapping of names to words")
-    if not isinstance(means, dict) or any(finite(v) is None for v in means.values()):
+    if not isinstance(means, dict) or any(type(v) not in (int, float) for v in means.values()):
         raise ValueError("means is no mapping of names to numbers")
 
 
