@@ -15,12 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, nn
 
-from experiments.data.batches import Batches
+from experiments.config.composition import compose
 from experiments.data.order import epoch_order
-from experiments.learning import models
-from experiments.learning.losses import MSE
-from experiments.learning.optimizers import SGD, ManualOptimizer
-from experiments.learning.training import Progress, evaluator, fit
+from experiments.learning.training import Progress, fit
+from experiments.running.assembly import assemble
 
 ROWS, FEATURES, TARGETS, BATCH, LR, EPOCHS = 20_000, 3, 2, 50, 1e-3, 3
 
@@ -57,39 +55,35 @@ def by_hand_analytic(x: torch.Tensor, y: torch.Tensor) -> None:
             F.mse_loss(torch.addmm(bias, x, weight.t()), y).item()
 
 
-def ours(x: torch.Tensor, y: torch.Tensor, model: models.Model, optimizer: object) -> None:
-    """`training.fit`."""
-    loss, generator = MSE(), Generator().manual_seed(0)
-    evaluate = evaluator(model, loss, x, y, None)
-    steps = fit(
-        model, optimizer, loss, lambda epoch: 1.0, LR, Batches(x, y, BATCH), lambda: (evaluate().item(), None),
-        generator, Progress(), epochs=EPOCHS,
-    )  # fmt: skip
-    for _ in steps:
-        pass
+def ours(model: str, optimizer: str) -> Callable[[torch.Tensor, torch.Tensor], None]:
+    """`training.fit`, on a table of the same shape."""
+    words = [f"model={model}", f"optimizer={optimizer}", f"optimizer.lr={LR}", "data=synthetic", "device=cpu",
+             f"data.n_rows={ROWS}", f"data.n_features={FEATURES}", f"data.n_targets={TARGETS}",
+             f"training.batch_size={BATCH}", f"training.epochs={EPOCHS}"]  # fmt: skip
+    config = compose(words)
+    data = assemble(config).data
 
+    def train(x: torch.Tensor, y: torch.Tensor) -> None:
+        for _ in fit(assemble(config, data), Progress()):
+            pass
 
-def ours_linear(x: torch.Tensor, y: torch.Tensor) -> None:
-    model = nn.Linear(FEATURES, TARGETS)
-    ours(x, y, model, torch.optim.SGD(model.parameters(), lr=LR))
-
-
-def ours_analytic(x: torch.Tensor, y: torch.Tensor) -> None:
-    model = models.Analytic(FEATURES, TARGETS)
-    ours(x, y, model, ManualOptimizer(model.parameters(), SGD(), LR))
+    return train
 
 
 def main(rounds: int) -> None:
     """Print the medians and the ratios."""
     torch.set_num_threads(1)
     x, y = torch.randn(ROWS, FEATURES), torch.randn(ROWS, TARGETS)
-    loops: list[Callable] = [by_hand_linear, ours_linear, by_hand_analytic, ours_analytic]
-    seconds: dict[str, list[float]] = {loop.__name__: [] for loop in loops}
+    loops: dict[str, Callable] = {
+        "by_hand_linear": by_hand_linear, "ours_linear": ours("linear", "sgd"),
+        "by_hand_analytic": by_hand_analytic, "ours_analytic": ours("analytic", "manual_sgd"),
+    }  # fmt: skip
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(rounds):
-        for loop in loops:
+        for name, loop in loops.items():
             began = time.perf_counter()
             loop(x, y)
-            seconds[loop.__name__].append(time.perf_counter() - began)
+            seconds[name].append(time.perf_counter() - began)
     for kind in ("linear", "analytic"):
         hand, own = (median(seconds[f"{who}_{kind}"]) for who in ("by_hand", "ours"))
         steps = EPOCHS * ROWS // BATCH

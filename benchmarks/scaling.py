@@ -23,7 +23,7 @@ from experiments.data.batches import Batches
 from experiments.learning import models
 from experiments.learning.losses import MSE
 from experiments.learning.optimizers import SGD, ManualOptimizer
-from experiments.learning.training import Progress, fit
+from experiments.learning.steps import choose_step
 
 BATCH, FEATURES, ROWS = 1024, (10, 100, 1000), (100_000, 1_000_000, 10_000_000)
 WAYS = {"in order": False, "shuffled": True}
@@ -37,11 +37,9 @@ def epoch(batches: Batches, features: int, clock: Callable[[], float]) -> float:
     model = models.Analytic(features, 1)
     optimizer = ManualOptimizer(model.parameters(), SGD(), 1e-5)
     began = clock()
-    for _ in fit(
-        model, optimizer, MSE(), lambda epoch: 1.0, 1e-5, batches, lambda: (0.0, None), Generator().manual_seed(0),
-        Progress(), epochs=1,
-    ):  # fmt: skip
-        pass
+    step, arrays = choose_step(model, MSE(), optimizer, batches.batch_size)
+    for x, y in batches.epoch(Generator().manual_seed(0), arrays=arrays):
+        step(x, y)
     return clock() - began
 
 

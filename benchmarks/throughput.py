@@ -35,7 +35,7 @@ from experiments.exact.tsqr import blas
 from experiments.learning import devices, models
 from experiments.learning.losses import MSE
 from experiments.learning.optimizers import SGD, ManualOptimizer
-from experiments.learning.training import Progress, fit
+from experiments.learning.steps import choose_step
 
 BATCH, FEW = 1024, 20_000
 
@@ -65,12 +65,9 @@ def ours(kind: str, batches: Any, features: int, batch_size: int = BATCH) -> Cal
         else:
             model = torch.nn.Linear(features, 1)
             optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
-        steps = fit(
-            model, optimizer, MSE(), lambda epoch: 1.0, 1e-4, batches, lambda: (0.0, None),
-            Generator().manual_seed(0), Progress(), epochs=1,
-        )  # fmt: skip
-        for _ in steps:
-            pass
+        step, arrays = choose_step(model, MSE(), optimizer, batches.batch_size)
+        for x, y in batches.epoch(Generator().manual_seed(0), arrays=arrays):
+            step(x, y)
 
     return epoch
 

@@ -16,7 +16,7 @@ import experiments
 from experiments import __version__, run
 from experiments.__main__ import main
 from experiments.errors import UserError
-from experiments.running import runner
+from experiments.running import under_way
 
 FAST = ["training.epochs=1", "tracking.figures=false"]
 
@@ -108,7 +108,7 @@ def test_a_failing_run_is_status_1(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("broken\non purpose")
 
-    monkeypatch.setattr(runner, "_train", broken)
+    monkeypatch.setattr(under_way.Run, "epochs", broken)
     assert refused(FAST, capsys, status=1) == "error: RuntimeError: broken on purpose\n"
     [folder] = runs()
     assert json.loads((folder / "result.json").read_text())["status"] == "failed"
@@ -119,14 +119,14 @@ def test_a_failing_run_is_status_1(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_ctrl_c_is_status_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    original = runner.fit
+    original = under_way.fit
 
     def interrupted(*arguments: Any, **keys: Any) -> object:
         for look in original(*arguments, **keys):
             yield look
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(runner, "fit", interrupted)
+    monkeypatch.setattr(under_way, "fit", interrupted)
     said = refused(["training.epochs=1000000"], capsys, status=130)
     assert said.startswith("error: interrupted; go on with: experiments resume ")
     [folder] = runs()

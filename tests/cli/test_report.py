@@ -7,7 +7,7 @@ import pytest
 
 from experiments.cli.report import Display, summary
 from experiments.config import schema as schema
-from experiments.learning.training import Evaluation
+from experiments.learning.evaluation import Evaluation
 from experiments.running import runner
 from experiments.tracking.result import Result, read_result
 from tests.conftest import Configured

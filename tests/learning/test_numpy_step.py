@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.config import schema as schema
-from experiments.data.batches import Batches
 from experiments.learning.losses import L1, MSE, Loss, ManualMSE
 from experiments.learning.models import Analytic, Manual, state
 from experiments.learning.numpy_step import plain_descent
@@ -109,17 +108,20 @@ def test_torchs_own_optimizer_steps_by_itself() -> None:
 
 @pytest.mark.parametrize("shuffle", [True, "blocks", False])
 @pytest.mark.parametrize("loader", ["tensor", "torch"])
-def test_fit_by_it_ends_where_the_long_way_ends(shuffle: bool | str, loader: str) -> None:
-    x, y = rows(50, 3, 1)
+def test_fit_by_it_ends_where_the_long_way_ends(configured: Configured, shuffle: bool | str, loader: str) -> None:
     ends = []
     for model_class in (Analytic, Own):  # Own goes the long way
-        model, optimizer = parts(3, 1)
-        model.__class__, progress = model_class, Progress()
+        experiment = assemble(configured(
+            model=schema.AnalyticModel(), optimizer=schema.ManualSGD(lr=0.05),
+            schedule=schema.Step(step_size=1, gamma=0.9),
+            data=schema.Synthetic(n_rows=50, loader=loader, block_rows=20), epochs=4, batch_size=8, shuffle=shuffle,
+            dtype="float64",
+        ))  # fmt: skip
+        (model, optimizer), progress = (experiment.model, experiment.optimizer), Progress()
+        assert isinstance(model, Analytic)
+        model.__class__ = model_class
         assert (plain_descent(model, optimizer, MSE(), 8) is None) == (model_class is Own)
-        for _ in fit(
-            model, optimizer, MSE(), lambda epoch: 0.9**epoch, 0.05, Batches(x, y, 8, shuffle, 20, loader),
-            lambda: (0.0, None), torch.Generator().manual_seed(0), progress, epochs=4,
-        ):  # fmt: skip
+        for _ in fit(experiment, progress):
             pass
         assert progress.step == 4 * 7 and optimizer.state_dict()["step"].tolist() == [28, 28]
         ends.append(model.weight)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
 from experiments.errors import UserError
+from experiments.learning import schedules
 from experiments.learning.schedules import Constant, Cosine, InverseTime, Step, Warmup
 
 LR = 0.3
@@ -77,7 +79,7 @@ def test_points_computed_by_hand() -> None:
 
 
 def test_a_factor_too_large_for_a_float_is_infinite() -> None:
-    assert Step(1, 10.0)(400) == math.inf
+    assert schedules.factor(Step(1, 10.0), 400) == math.inf
 
 
 @pytest.mark.parametrize(
@@ -97,3 +99,17 @@ def test_a_factor_too_large_for_a_float_is_infinite() -> None:
 def test_values_out_of_range_are_refused_by_name(build: Callable[[], object], name: str) -> None:
     with pytest.raises(UserError, match="schedule." + name):
         build()
+
+
+def test_the_rate_of_an_epoch_is_never_more_than_float32_holds_for_one_run_and_for_many() -> None:
+    growing = schedules.Step(1, 1e30)
+    assert [float(schedules.scheduled_lr(0.5, schedules.factor(growing, e))) for e in (0, 1, 2, 20)] == [
+        0.5, 5e29, 1e38, 1e38,
+    ]  # fmt: skip
+    many = schedules.scheduled_lr(np.array([0.5, 2.0]), np.array([1e38, schedules.factor(growing, 20)]))
+    assert many.tolist() == [5e37, 1e38]
+
+
+def test_a_schedule_may_give_a_tensor_or_a_number_too_large() -> None:
+    assert schedules.factor(lambda epoch: torch.tensor(0.25 * epoch), 3) == 0.75
+    assert schedules.factor(lambda epoch: 10**epoch, 400) == math.inf

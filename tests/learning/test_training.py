@@ -1,6 +1,7 @@
 """fit against the tutorial's own loop, its patience, its divergence, and going on from where it stood."""
 
 import copy
+import dataclasses
 import math
 from typing import Any
 
@@ -12,23 +13,16 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from experiments.config import schema as schema
 from experiments.config.schema import Config
+from experiments.learning.evaluation import Evaluation, evaluator
+from experiments.learning.experiment import Experiment
 from experiments.learning.models import state
-from experiments.learning.training import Evaluation, Progress, fit, rate_at, set_lr
-from experiments.running.assembly import Experiment, assemble
+from experiments.learning.training import Progress, fit, set_lr
+from experiments.running.assembly import assemble
 from tests.conftest import Configured
 
 
-def train(experiment: Experiment, progress: Progress | None = None, **changes: Any) -> list[Evaluation | None]:
-    training = experiment.config.training
-    keys = {"epochs": training.epochs, "log_every": training.log_every, "patience": training.patience} | changes
-    return list(steps(experiment, progress or Progress(), **keys))
-
-
-def steps(experiment: Experiment, progress: Progress, **keys: Any) -> Any:
-    return fit(
-        experiment.model, experiment.optimizer, experiment.loss, experiment.schedule, experiment.lr,
-        experiment.batches, experiment.trained_loss(), experiment.generator, progress, **keys,
-    )  # fmt: skip
+def train(experiment: Experiment, progress: Progress | None = None) -> list[Evaluation | None]:
+    return list(fit(experiment, progress or Progress()))
 
 
 def weights(experiment: Experiment) -> dict[str, Tensor]:
@@ -132,7 +126,7 @@ def test_looks_come_where_they_are_logged_and_at_the_end(configured: Configured)
 
 def test_no_epochs_is_one_look_at_the_start(configured: Configured) -> None:
     experiment, progress = assemble(configured(epochs=0)), Progress()
-    expected = experiment.trained_loss()()
+    expected = evaluator(experiment)()
     [evaluation] = train(experiment, progress)
     assert evaluation == Evaluation(0, 0, 1e-5, *expected)
     assert progress.status == "completed" and progress.step == 0
@@ -145,6 +139,10 @@ def test_losses_are_over_all_rows_after_the_epoch_in_the_tables_units(configured
     for rows, loss in ((experiment.data.table, last.train_loss), (experiment.data.held_out, last.validation_loss)):
         assert rows is not None
         assert loss == pytest.approx((experiment.predict(rows.x) - rows.y).square().mean().item(), rel=1e-12)
+
+
+def shorter(epochs: int) -> schema.Training:
+    return schema.Training(epochs=epochs, batch_size=1)
 
 
 def patient(configured: Configured, **changes: Any) -> Config:
@@ -160,10 +158,21 @@ def test_patience_counts_looks_keeps_the_best_and_stops(configured: Configured) 
     best = losses.index(min(losses))
     assert progress.best_epoch == evaluations[best].epoch and progress.best_loss == losses[best]
     assert len(evaluations) - 1 - best == 3
-    again = assemble(patient(configured, patience=3))
-    train(again, epochs=progress.best_epoch, patience=None)
+    again = assemble(dataclasses.replace(patient(configured), training=shorter(progress.best_epoch)))
+    train(again)
     assert progress.best is not None
     assert same(progress.best, weights(again))
+
+
+def test_the_best_weights_are_kept_without_patience_where_that_is_asked_for(configured: Configured) -> None:
+    experiment, progress = assemble(patient(configured, keep="best")), Progress()
+    losses = [e.validation_loss or math.inf for e in train(experiment, progress) if e]
+    assert progress.status == "completed" and progress.best_epoch == 1 + losses.index(min(losses)) < 200
+    again = assemble(dataclasses.replace(patient(configured), training=shorter(progress.best_epoch)))
+    train(again)
+    assert progress.best is not None and same(progress.best, weights(again))
+    train(last := assemble(patient(configured)), other := Progress())
+    assert other.best is None and same(weights(last), weights(experiment))
 
 
 def test_without_validation_patience_watches_the_training_loss(configured: Configured) -> None:
@@ -219,7 +228,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(configured: Configured, sto
 
 def test_the_time_limit_stops_after_a_step_with_a_last_look(configured: Configured) -> None:
     experiment, progress = assemble(configured(epochs=50, log_every=10)), Progress()
-    run = steps(experiment, progress, epochs=50, log_every=10)
+    run = fit(experiment, progress)
     assert next(run) is None
     progress.stop = "max_seconds"
     evaluation = next(run)
@@ -232,8 +241,3 @@ def test_set_lr_reaches_every_group_of_torchs_optimizers() -> None:
     optimizer = torch.optim.SGD([{"params": [a]}, {"params": [b], "lr": 3.0}], lr=1.0)
     set_lr(optimizer, 0.5)
     assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.5]
-
-
-def test_a_schedule_may_give_a_tensor() -> None:
-    rate = rate_at(3, 0.5, lambda epoch: torch.tensor(0.25 * epoch))  # type: ignore[arg-type, return-value]  # the user's
-    assert type(rate) is float and rate == 0.375

@@ -22,7 +22,7 @@ from experiments.config import schema as schema
 from experiments.config.schema import Custom
 from experiments.config.validation import config_hash, validate
 from experiments.errors import UserError
-from experiments.learning.training import Evaluation
+from experiments.learning.evaluation import Evaluation
 from experiments.running import runner
 from experiments.tracking.result import Result, as_json, read_result
 from tests.conftest import Configured
@@ -138,7 +138,8 @@ def test_result_json_has_the_contracts_fields(folder: Path) -> None:
     assert result["lr"] == 1e-5 and result["rows"] == {"train": 12, "validation": 3}
     assert result["features"] == ["temp", "rainfall", "humidity"] and result["targets"] == ["apples", "oranges"]
     assert result["metrics"].keys() == {
-        "train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse",
+        "train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse", "validation_r2",
+        "validation_rmse",
     }  # fmt: skip
     assert len(result["metrics"]["r2"]) == len(result["metrics"]["rmse"]) == 2
     assert result["conditioning"].keys() == {"lambda_max", "condition_number", "max_stable_lr"}

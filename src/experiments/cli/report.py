@@ -13,7 +13,7 @@ from experiments.errors import harmless, one_line
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from experiments.learning.training import Evaluation
+    from experiments.learning.evaluation import Evaluation
 
     # both import torch, which a refused request should not wait for
     from experiments.tracking.result import Result

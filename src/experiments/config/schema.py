@@ -271,6 +271,8 @@ class Training:
     shuffle: Any = key(True, "new order every epoch; blocks: of blocks, and within them",
                        choices=(True, False, "blocks"))  # fmt: skip
     patience: int | None = key(None, "looks without a better loss before stopping (null: never)", low=1)
+    keep: str = key("last", "the weights that are saved: the last, or the best by the validation loss (training loss "
+                    "where no rows are held out)", choices=("last", "best"))  # fmt: skip
     checkpoint_every: int | None = key(None, "epochs between two checkpoints (null: none)", low=1)
     max_seconds: float | None = key(None, "stop training after this time (null: never)", above=0)
     fail_on_divergence: bool = key(False, "exit with status 1 when the loss is not finite")

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -48,6 +49,11 @@ class Prepared:
     @property
     def validation_rows(self) -> int:
         return 0 if self.held_out is None else len(self.held_out.x)
+
+    @cached_property
+    def target_scale(self) -> Tensor | None:
+        """What residuals (n, targets) are multiplied by to be in the table's units, on the device; None for 1."""
+        return self.scaling.y_scale.to("cpu", self.y.dtype).to(self.y.device) if self.standardized else None
 
     def blocks(self, held_out: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
         """x and y of the training or validation rows, some at a time, in the table's units, on the CPU."""

@@ -9,8 +9,8 @@ would broadcast to (n, n), so whoever builds model and data checks that the two 
 """
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -80,13 +80,14 @@ class Huber:
         r^2 / 2                        where |r| <= delta
         delta * (|r| - delta / 2)      elsewhere
 
-    `delta` is in the targets' units. Raises UserError unless it is positive and finite.
+    `delta` is in the targets' units, a number or one for each target (targets,). Raises UserError unless it is
+    positive and finite.
     """
 
-    delta: float = 1.0
+    delta: float | Tensor = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.delta < math.inf:
+        if not isinstance(self.delta, Tensor) and not 0 < self.delta < math.inf:
             raise UserError(
                 f"loss.delta={self.delta}: the residual at which Huber's loss turns from squared to "
                 "absolute must be positive and finite; use for instance loss.delta=1.0"
@@ -94,12 +95,26 @@ class Huber:
 
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """(n, targets), (n, targets) -> ()."""
-        return F.huber_loss(prediction, target, delta=self.delta)
+        if not isinstance(self.delta, Tensor):
+            return F.huber_loss(prediction, target, delta=self.delta)
+        size = (prediction - target).abs()
+        return torch.where(size <= self.delta, size * size / 2, self.delta * (size - self.delta / 2)).mean()
 
     def gradient(self, prediction: Tensor, target: Tensor) -> Tensor:
         """The residual, held within [-delta, delta], / (n targets)."""
-        return (prediction - target).clamp_(-self.delta, self.delta).div_(prediction.numel())
+        low: Any = -self.delta  # clamp's two forms, with numbers and with tensors, are typed apart
+        return (prediction - target).clamp_(low, self.delta).div_(prediction.numel())
 
 
-BASES = (MSE, ManualMSE, L1, Huber)
+def on_scaled_targets(loss: Any, scale: Tensor | None) -> Any:
+    """The loss to train with where targets and predictions (n, targets) are divided by `scale` (targets,).
+
+    Only the residual at which Huber's loss turns has units; it is divided with them.
+    """
+    return replace(loss, delta=loss.delta / scale) if isinstance(loss, Huber) and scale is not None else loss
+
+
+SQUARED = (MSE, ManualMSE)
+"""The losses that are quadratic in the weights of a linear model."""
+BASES = (*SQUARED, L1, Huber)
 """What `loss._target_` may name a subclass of, besides nn.Module."""

@@ -8,9 +8,30 @@ rounded like Python's, nor alike everywhere in the tensor. Values out of range r
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from experiments.errors import UserError
+
+LARGEST_RATE = 1e38
+"""What float32 can hold, about."""
+
+
+def factor(schedule: Callable[[int], Any], epoch: int) -> float:
+    """The factor of an epoch; infinity where the schedule's number is too large. The user's own may give a tensor."""
+    try:
+        return float(schedule(epoch))
+    except OverflowError:
+        return math.inf
+
+
+def scheduled_lr(lr: Any, factor: Any) -> Any:
+    """The learning rate of an epoch, numbers or arrays of runs alike: never more than float32 can hold."""
+    with np.errstate(over="ignore"):
+        return np.minimum(np.multiply(lr, factor), LARGEST_RATE)
 
 
 def _require(name: str, value: float, inside: bool, allowed: str) -> None:
@@ -46,10 +67,7 @@ class Step:
 
     def __call__(self, epoch: int) -> float:
         """The factor on the learning rate in this epoch."""
-        try:
-            return self.gamma ** (epoch // self.step_size)
-        except OverflowError:
-            return math.inf  # the run then ends as diverged
+        return self.gamma ** (epoch // self.step_size)
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,22 @@
 """The training loop, to be read like the tutorial's `fit`.
 
-It knows nothing of folders or logs: it yields a `Evaluation` at the losses wherever one is due, and keeps where it
-stands in `Progress`, from which it can go on.
+It knows nothing of folders or logs: it yields an `Evaluation` wherever one is due, and keeps where it stands in
+`Progress`, from which it can go on.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from experiments.data.batches import Batches
-from experiments.learning.models import Analytic, Model, evaluating, state
-from experiments.learning.numpy_step import plain_descent
+from experiments.learning.evaluation import Evaluation, evaluator
+from experiments.learning.experiment import Experiment
+from experiments.learning.models import state
 from experiments.learning.optimizers import ManualOptimizer
-
-LARGEST_RATE = 1e38
-"""What float32 can hold, about."""
-Losses = tuple[float, float | None]
-"""Training loss and validation loss (None without validation rows), over all rows, in the table's units."""
-
-
-class Evaluation(NamedTuple):
-    """The losses after an epoch."""
-
-    epoch: int
-    step: int
-    lr: float
-    train_loss: float
-    validation_loss: float | None
+from experiments.learning.schedules import factor, scheduled_lr
+from experiments.learning.steps import choose_step
 
 
 @dataclass
@@ -46,42 +32,29 @@ class Progress:
     evaluations_since_best: int = 0
     status: str = "running"
     best: dict[str, Tensor] | None = None
-    """The best weights so far, kept under patience."""
+    """The best weights so far, where they are to be kept."""
     drawn: Tensor | None = None
     """State of the generator at the start of the epoch that is under way."""
     stop: str | None = None
     """Set from outside to end the training after the current step: `interrupted` or `max_seconds`."""
 
 
-def fit(
-    model: Model, optimizer: Any, loss: Any, schedule: Callable[[int], float], lr: float, batches: Batches,
-    evaluate: Callable[[], Losses], generator: Generator, progress: Progress, *,
-    epochs: int, log_every: int = 1, patience: int | None = None,
-) -> Iterator[Evaluation | None]:  # fmt: skip
-    """Train for `epochs` passes over the rows; yield after each a Evaluation where one is due, else None.
+def fit(experiment: Experiment, progress: Progress) -> Iterator[Evaluation | None]:
+    """Train for `training.epochs` passes over the rows; yield after each an Evaluation where one is due, else None.
 
     With no epochs at all there is one evaluation, at the start.
     """
-    descend = plain_descent(model, optimizer, loss, batches.batch_size)
-    if epochs == 0 and progress.status == "running":
-        evaluation = Evaluation(0, 0, rate_at(0, lr, schedule), *evaluate())
-        judge(evaluation, model, progress, patience)
-        yield evaluation
-    while progress.epoch < epochs and progress.status == "running":
+    training, batches, generator = experiment.config.training, experiment.batches, experiment.generator
+    evaluate = evaluator(experiment)
+    step, arrays = choose_step(experiment.model, experiment.loss, experiment.optimizer, batches.batch_size)
+    if training.epochs == 0 and progress.status == "running":
+        yield judged(Evaluation(0, 0, rate_at(experiment, 0), *evaluate()), experiment, progress)
+    while progress.epoch < training.epochs and progress.status == "running":
         progress.drawn = generator.get_state()
-        set_lr(optimizer, rate := rate_at(progress.epoch, lr, schedule))
+        set_lr(experiment.optimizer, lr := rate_at(experiment, progress.epoch))
 
-        for x, y in batches.epoch(generator, first=progress.batch, arrays=descend is not None):
-            if descend is not None:
-                descend(x, y)  # all of the below in one, where it is no more than w -= lr * grad
-            else:
-                prediction = model(x)
-                if isinstance(model, Analytic):
-                    model.backward(x, loss.gradient(prediction, y))  # the chain rule by hand
-                else:
-                    loss(prediction, y).backward()  # autograd
-                optimizer.step()
-                optimizer.zero_grad()
+        for x, y in batches.epoch(generator, first=progress.batch, arrays=arrays):
+            step(x, y)
             progress.batch += 1
             if progress.stop:
                 break
@@ -92,39 +65,34 @@ def fit(
         progress.epoch, progress.batch = progress.epoch + 1, 0
         if stop == "max_seconds":
             progress.status = "stopped_early"
-        if progress.epoch % log_every == 0 or progress.epoch == epochs or progress.status == "stopped_early":
-            evaluation = Evaluation(
-                progress.epoch, progress.step, rate, *evaluate()
-            )  # the losses leave the device here
-            judge(evaluation, model, progress, patience)
-            yield evaluation
+        if progress.epoch % training.log_every == 0 or progress.epoch == training.epochs or stop == "max_seconds":
+            yield judged(Evaluation(progress.epoch, progress.step, lr, *evaluate()), experiment, progress)
         else:
             yield None
     if progress.status == "running":
         progress.status = "completed"
 
 
-def judge(evaluation: Evaluation, model: Model, progress: Progress, patience: int | None) -> None:
+def judged(evaluation: Evaluation, experiment: Experiment, progress: Progress) -> Evaluation:
     """Divergence and early stopping: a loss that is not finite, or `patience` evaluations in a row without a better."""
+    training = experiment.config.training
     monitored = evaluation.train_loss if evaluation.validation_loss is None else evaluation.validation_loss
     if not (math.isfinite(evaluation.train_loss) and math.isfinite(monitored)):
         progress.status = "diverged"
     elif monitored < progress.best_loss:
         progress.best_loss, progress.best_epoch, progress.evaluations_since_best = monitored, evaluation.epoch, 0
-        if patience is not None:
-            progress.best = {name: tensor.clone() for name, tensor in state(model).items()}
+        if training.patience is not None or training.keep == "best":
+            progress.best = {name: tensor.clone() for name, tensor in state(experiment.model).items()}
     else:
         progress.evaluations_since_best += 1
-        if patience is not None and progress.evaluations_since_best >= patience:
+        if training.patience is not None and progress.evaluations_since_best >= training.patience:
             progress.status = "stopped_early"
+    return evaluation
 
 
-def rate_at(epoch: int, lr: float, schedule: Callable[[int], float]) -> float:
-    """The learning rate of an epoch; of a schedule that grows without bound, what float32 can hold."""
-    try:
-        return min(float(lr * schedule(epoch)), LARGEST_RATE)  # a schedule of the user's own may give a tensor
-    except OverflowError:
-        return LARGEST_RATE
+def rate_at(experiment: Experiment, epoch: int) -> float:
+    """The learning rate of an epoch (0-based)."""
+    return float(scheduled_lr(experiment.lr, factor(experiment.schedule, epoch)))
 
 
 def set_lr(optimizer: Any, lr: float) -> None:
@@ -134,35 +102,3 @@ def set_lr(optimizer: Any, lr: float) -> None:
         return
     for group in optimizer.param_groups:
         group["lr"] = lr
-
-
-def evaluator(model: Model, loss: Any, x: Tensor, y: Tensor, scale: Tensor | None) -> Callable[[], Tensor]:
-    """The loss over all of x (n, features), y (n, targets), as trained, in the table's units; 0-dim.
-
-    Every loss here is a function of the residual, so both sides are multiplied by the targets' `scale`
-    (targets,); the shift cancels.
-    """
-    goal = y if scale is None else y * scale
-
-    def evaluate() -> Tensor:
-        with torch.no_grad(), evaluating(model):
-            prediction = model(x)
-            return loss(prediction if scale is None else prediction * scale, goal)
-
-    return evaluate
-
-
-def streamed_evaluator(
-    model: Model, loss: Any, blocks: Callable[[], Iterator[tuple[Tensor, Tensor]]], scale: Tensor | None
-) -> Callable[[], Tensor]:
-    """The same over blocks of rows: the mean of their losses, each weighted by its rows."""
-
-    def whole() -> Tensor:
-        total, rows = torch.zeros((), dtype=torch.float64), 0
-        for x, y in blocks():
-            if len(x):
-                total += len(x) * evaluator(model, loss, x, y, scale)().to("cpu", torch.float64)
-                rows += len(x)
-        return total / rows
-
-    return whole

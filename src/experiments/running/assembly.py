@@ -1,13 +1,12 @@
 """From a config to an experiment: the table read or made, and every part of a run built and in its place."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from experiments.config.locate import accepted, build, locate
 from experiments.config.schema import Config, Custom, Data
@@ -15,61 +14,17 @@ from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared, prepare
 from experiments.errors import UserError
 from experiments.learning import devices, models
-from experiments.learning.training import Losses, evaluator, streamed_evaluator
-from experiments.running.factories import build_loss, build_model, build_optimizer, build_schedule, options, try_loss
-
-
-@dataclass
-class Experiment:
-    """Everything that a run trains with, built and in place."""
-
-    config: Config
-    device: torch.device
-    data: Prepared
-    generator: Generator
-    model: models.Model
-    optimizer: Any
-    loss: Any
-    schedule: Callable[[int], float]
-    lr: float
-    batches: Any
-
-    def trained_loss(self) -> Callable[[], Losses]:
-        """A look at the losses over all rows: one transfer from the device for both."""
-        scale = None
-        if self.data.standardized:
-            scale = self.data.scaling.y_scale.to(self.data.y.device, self.data.y.dtype)
-        if self.data.streamed:
-            train = streamed_evaluator(self.model, self.loss, self.data.placed_blocks, scale)
-            if not self.data.validation_rows:
-                return lambda: (train().item(), None)
-            held = streamed_evaluator(self.model, self.loss, lambda: self.data.placed_blocks(held_out=True), scale)
-            return lambda: (train().item(), held().item())
-        train = evaluator(self.model, self.loss, self.data.x, self.data.y, scale)
-        if self.data.x_validation is None or self.data.y_validation is None:
-            return lambda: (train().item(), None)
-        held_out = evaluator(self.model, self.loss, self.data.x_validation, self.data.y_validation, scale)
-
-        def both() -> Losses:
-            train_loss, validation_loss = torch.stack([train(), held_out()]).tolist()
-            return train_loss, validation_loss
-
-        return both
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Predictions (n, targets), float64, for rows (n, features), both in the table's units."""
-        if models.is_linear(self.model):
-            weight, bias = self.parameters()
-            return x @ weight.t() + bias
-        with torch.no_grad(), models.evaluating(self.model):
-            scaled = self.data.scaling.inputs(x).to(self.device, self.data.x.dtype)
-            # to the CPU first: mps has no float64
-            return self.data.scaling.predictions(self.model(scaled).cpu().to(torch.float64))
-
-    def parameters(self) -> tuple[Tensor, Tensor]:
-        """A linear model's weight (targets, features) and bias (targets,) in the table's units, float64."""
-        assert not isinstance(self.model.weight, torch.nn.Module)
-        return self.data.scaling.original(self.model.weight, self.model.bias)  # type: ignore[arg-type]  # nn.Module's are untyped
+from experiments.learning.experiment import Experiment
+from experiments.learning.losses import on_scaled_targets
+from experiments.running.factories import (
+    build_loss,
+    build_model,
+    build_optimizer,
+    build_schedule,
+    options,
+    start_lr,
+    try_loss,
+)  # fmt: skip
 
 
 def assemble(config: Config, data: Prepared | None = None) -> Experiment:
@@ -78,17 +33,20 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
     dtype = devices.precision(config.device.dtype, device)
     if config.device.threads is not None:
         torch.set_num_threads(config.device.threads)
-    loss = build_loss(config)
+    reported_loss = build_loss(config)
     data = data or load(config, device, dtype)
     generator = Generator().manual_seed(config.seed)
     model = build_model(config, data, generator, device, dtype)
     if isinstance(config.loss, Custom):
-        try_loss(config.loss._target_, loss, model(data.x[:1]), data.y[:1])
-    schedule = build_schedule(config)
-    optimizer, lr = build_optimizer(config, model, data, loss)
-    training = config.training
-    batches = data.batches(training.batch_size, training.shuffle)
-    return Experiment(config, device, data, generator, model, optimizer, loss, schedule, lr, batches)
+        try_loss(config.loss._target_, reported_loss, model(data.x[:1]), data)
+    lr = start_lr(config, data, reported_loss)
+    optimizer = build_optimizer(config, model, lr)
+    return Experiment(
+        config=config, device=device, data=data, generator=generator, model=model, optimizer=optimizer,
+        loss=on_scaled_targets(reported_loss, data.target_scale), reported_loss=reported_loss,
+        schedule=build_schedule(config), lr=float(lr if lr is not None else optimizer.defaults["lr"]),
+        batches=data.batches(config.training.batch_size, config.training.shuffle),
+    )  # fmt: skip
 
 
 def threads(experiment: Experiment) -> int:

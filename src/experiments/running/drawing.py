@@ -13,7 +13,7 @@ from experiments.running.figures import figures, loss_surface
 from experiments.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from experiments.running.assembly import Experiment
+    from experiments.learning.experiment import Experiment
 
 MOST_PLANES = 6
 MOST_ROWS = 100_000

@@ -71,14 +71,24 @@ def build_loss(config: Config) -> Any:
     return loss
 
 
-def try_loss(target: str, loss: Any, prediction: Tensor, y: Tensor) -> None:
-    """Raise UserError for a class that gives no number for a prediction and its targets (1, targets)."""
+def try_loss(target: str, loss: Any, prediction: Tensor, data: Prepared) -> None:
+    """Try a class of the user's own on predictions (n, targets) for the first rows.
+
+    Raises UserError where it gives no number, and where it needs more than the residual although the targets are
+    scaled: its losses could not be told in the table's units.
+    """
+    y = data.y[: len(prediction)]
     try:
-        value = loss(prediction, y)
+        value, shifted = loss(prediction, y), loss(prediction + 1, y + 1)
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise UserError(f"loss._target_={target}: can't be called as loss(prediction, target): {error}") from error
     if not isinstance(value, Tensor) or value.ndim != 0:
         raise UserError(f"loss._target_={target}: gives no single number for predictions and targets")
+    if data.target_scale is not None and not torch.allclose(value, shifted, rtol=1e-3, atol=1e-5, equal_nan=True):
+        raise UserError(
+            f"loss._target_={target}: data.standardize=true scales the targets, but this loss depends on more than the "
+            "residual; use data.standardize=inputs"
+        )
 
 
 def build_schedule(config: Config) -> Callable[[int], float]:
@@ -90,25 +100,29 @@ def build_schedule(config: Config) -> Callable[[int], float]:
     return build("schedule", target, keys)
 
 
-def build_optimizer(config: Config, model: models.Model, data: Prepared, loss: Any) -> tuple[Any, float]:
-    """The optimizer, torch's or ours, and the learning rate that the schedule starts from."""
-    target = locate("optimizer._target_", config.optimizer._target_, (torch.optim.Optimizer, Rule))
+def start_lr(config: Config, data: Prepared, loss: Any) -> float | None:
+    """The rate that the schedule starts from; None where it is left to a class of the user's own."""
+    lr = options(config.optimizer).get("lr")
+    return automatic_lr(config, data, loss) if lr == "auto" else lr
+
+
+def build_optimizer(config: Config, model: models.Model, lr: float | None) -> Any:
+    """The optimizer, torch's or ours."""
+    name = config.optimizer._target_
+    target = locate("optimizer._target_", name, (torch.optim.Optimizer, Rule))
     keys = own_options("optimizer", target, config.optimizer)
-    if keys.get("lr") == "auto":
-        keys["lr"] = automatic_lr(config, data, loss)
     if issubclass(target, Rule):
-        lr = keys.pop("lr", None)
+        keys.pop("lr", None)
         if not isinstance(lr, int | float):
             raise UserError(f"optimizer.lr={lr}: an update rule needs a number")
-        return ManualOptimizer(model.parameters(), build("optimizer", target, keys), lr), lr
+        return ManualOptimizer(model.parameters(), build("optimizer", target, keys), lr)
+    keys |= {"lr": lr} if "lr" in keys else {}
     optimizer = build("optimizer", target, {"params": list(model.parameters()), **keys})
     if target is torch.optim.SparseAdam:
         raise UserError("optimizer._target_=torch.optim.SparseAdam: is for sparse gradients; use torch.optim.Adam")
     if "lr" not in optimizer.defaults or not needs_no_argument(optimizer.step):
-        raise UserError(
-            f"optimizer._target_={config.optimizer._target_}: must have a learning rate and a step() without a closure"
-        )
-    return optimizer, float(optimizer.param_groups[0]["lr"])
+        raise UserError(f"optimizer._target_={name}: must have a learning rate and a step() without a closure")
+    return optimizer
 
 
 def own_options(group: str, target: type, node: Any) -> dict[str, Any]:

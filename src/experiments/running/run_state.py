@@ -14,9 +14,9 @@ from torch import Tensor
 
 from experiments.errors import UserError
 from experiments.learning import models
+from experiments.learning.experiment import Experiment
 from experiments.learning.optimizers import ManualOptimizer
 from experiments.learning.training import Progress
-from experiments.running.assembly import Experiment
 from experiments.tracking.checkpoint import Checkpoint
 from experiments.tracking.tracker import Tracker
 

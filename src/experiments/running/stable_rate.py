@@ -7,6 +7,7 @@ import time
 
 from experiments.config.schema import Config, Custom
 from experiments.data.prepared import Prepared
+from experiments.learning.evaluation import evaluator
 from experiments.learning.training import Progress, fit
 from experiments.running.assembly import assemble
 from experiments.running.automatic_rate import round_down
@@ -34,18 +35,13 @@ def stable_lr(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -
     while time.monotonic() < deadline and candidate > 1e-30:
         candidate = round_down(candidate / 2)
         trial = assemble(with_lr(config, candidate), data)
-        losses = trial.trained_loss()
-        first, progress = losses()[0], Progress()
-        steps = fit(
-            trial.model, trial.optimizer, trial.loss, trial.schedule, candidate, trial.batches, losses,
-            trial.generator, progress, epochs=config.training.epochs, log_every=config.training.log_every,
-        )  # fmt: skip
+        first, progress = evaluator(trial)().train, Progress()
         last = first
-        for evaluation in steps:
+        for evaluation in fit(trial, progress):
             if evaluation is not None:
                 last = evaluation.train_loss
             if time.monotonic() > deadline:
                 return None
-        if progress.status == "completed" and math.isfinite(last) and last <= first:
+        if progress.status != "diverged" and math.isfinite(last) and last <= first:
             return candidate
     return None

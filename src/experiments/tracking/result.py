@@ -21,7 +21,8 @@ LARGEST_LISTED = 10_000
 class Result:
     """One finished run, field for field as in result.json; losses, gap and parameters in the table's units.
 
-    `metrics`: train_loss, validation_loss, optimum_loss, gap, gap_relative, r2, rmse (lists, one a target).
+    `metrics`: train_loss, validation_loss, optimum_loss, gap, gap_relative; r2, rmse, validation_r2, validation_rmse
+    (lists, one a target).
     `parameters` and `optimum`: weight (targets x features) and bias (targets), or None.
     `conditioning`: lambda_max, condition_number, max_stable_lr of the loss as trained.
     """
@@ -81,7 +82,10 @@ LOCAL = {"folder", "message", "table"}
 """Fields that result.json does not hold."""
 STORED = tuple(f.name for f in dataclasses.fields(Result) if f.name not in LOCAL)
 OPTIONAL = {"error", "ranges", "units"}
-METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse")
+METRICS = (
+    "train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse",
+    "validation_r2", "validation_rmse",
+)  # fmt: skip
 
 
 def as_json(result: Result) -> dict[str, Any]:

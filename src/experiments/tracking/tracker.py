@@ -38,6 +38,7 @@ class Tracker:
         Raises UserError when another run is there, has ended there, or is at work there; OSError as it comes.
         """
         self.folder, self.resumed = folder, resumed
+        self.plain, self.config_hash = plain, config_hash
         self.checkpoints = Checkpoints(folder / "checkpoint")
         folder.mkdir(parents=True, exist_ok=True)
         if not resumed and any((folder / name).exists() for name in ("config.json", "result.json")):

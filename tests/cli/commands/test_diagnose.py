@@ -7,7 +7,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.config import schema as schema
-from experiments.learning.training import Evaluation
+from experiments.learning.evaluation import Evaluation
 from experiments.running import runner
 from tests.conftest import Configured
 

@@ -7,7 +7,7 @@ from experiments.config.composition import compose
 from experiments.errors import UserError, harmless
 
 if TYPE_CHECKING:  # assembly imports torch, which a refused request should not wait for
-    from experiments.running.assembly import Experiment
+    from experiments.learning.experiment import Experiment
 
 
 def main(arguments: Sequence[str]) -> int:

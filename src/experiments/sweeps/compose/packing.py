@@ -16,7 +16,7 @@ PER_RUN = frozenset(
     ["seed", "model.init", "data.standardize", "data.seed", "data.noise", "optimizer.lr", "optimizer.momentum",
      "optimizer.dampening", "optimizer.weight_decay", "optimizer.betas", "optimizer.eps", "optimizer.alpha",
      "optimizer.lr_decay", "optimizer.initial_accumulator_value", "training.epochs", "training.patience",
-     "training.log_every", "training.checkpoint_every", "training.fail_on_divergence",
+     "training.log_every", "training.keep", "training.checkpoint_every", "training.fail_on_divergence",
      "schedule.step_size", "schedule.gamma", "schedule.epochs", "schedule.minimum", "schedule.decay",
      "schedule.start"]
 )  # fmt: skip

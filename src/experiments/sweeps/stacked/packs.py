@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ import torch
 from experiments.config.validation import validate
 from experiments.data.order import SORTED_ROWS
 from experiments.learning import devices
+from experiments.learning.losses import MSE
+from experiments.running.ending import Trained, in_common, result_of
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.stacked import stacked_metrics, writing
 from experiments.sweeps.stacked.settings import gather
@@ -20,7 +21,7 @@ from experiments.sweeps.stacked.stacked_training import train
 from experiments.sweeps.stacked.table_cache import TableCache, Variant
 from experiments.tracking import environment
 from experiments.tracking.files import json_bytes, write_atomically
-from experiments.tracking.result import LARGEST_LISTED, Result, described
+from experiments.tracking.result import Result
 
 PACK_BYTES = 256 * 2**20
 """Bound of the memory that the tables, batches and losses of one pack take."""
@@ -76,13 +77,15 @@ class Pack:
             self._rates = [_rate(job, variants[v]) for job, v in zip(self.jobs, chosen, strict=True)]
             held = variants[0].data.held_out
             packed = gather(self.jobs, self._rates, chosen, 0 if held is None else len(held.x))
-            tables = lay_out([v.data for v in variants], packed.bias, self.jobs[0].value("training.batch_size"))
+            tables = lay_out(
+                [v.data for v in variants], [v.reference.optimum for v in variants], packed.bias,
+                self.jobs[0].value("training.batch_size"),
+            )  # fmt: skip
             self._trained = train(packed, tables)
             self._training_seconds = time.perf_counter() - clock
             self._assess(packed.bias)
             self._kept = self._trained.weights.cpu().numpy()
-        self._steps, self._rows = tables.steps, tables.rows
-        self._least = np.array([np.nan if (o := variants[v].optimum) is None else o.loss for v in chosen])
+        self._steps = tables.steps
         self._layouts = [
             writing.Weights(v.data.scaling if v.data.standardized else None, packed.bias) for v in variants
         ]
@@ -90,7 +93,9 @@ class Pack:
             environment.describe(devices.describe(v.data.x.device), 1, self.jobs[0].value("device.dtype"), v.digest)
             for v in variants
         ]
-        self._templates = [_result(v, about) for v, about in zip(variants, abouts, strict=True)]
+        self._common = [
+            in_common(v.data, v.reference, about, "stacked") for v, about in zip(variants, abouts, strict=True)
+        ]
         self._ended = time.time()
         self._seconds = time.perf_counter() - clock
 
@@ -103,8 +108,9 @@ class Pack:
             runs = [r for r, v in enumerate(self._chosen) if v == number]
             weights = stacked_metrics.original(self._trained.weights[runs], variant.data, bias)
             self._parameters[runs] = weights.numpy()
-            for run, found in zip(runs, stacked_metrics.assess(weights, variant.data, variant.optimum), strict=True):
-                self._metrics[run] = found
+            found = stacked_metrics.assess(weights, MSE(), variant.data, variant.reference.optimum)
+            for run, its in zip(runs, found, strict=True):
+                self._metrics[run] = its
 
     def parts(self) -> Iterator[slice]:
         """The jobs in portions for `finish`, within EVALUATIONS_AT_ONCE."""
@@ -114,7 +120,7 @@ class Pack:
     def finish(self, part: slice) -> list[tuple[Job, Result]]:
         """Write what these jobs came to, result.json last. Raises OSError."""
         evaluations = self._trained.evaluations.of(part)
-        records = writing.Records(evaluations, self._steps, self._least[part], self._began, self._ended)
+        records = writing.Records(evaluations, self._steps, self._began, self._ended)
         finished = []
         for run in range(*part.indices(len(self.jobs))):
             job, variant, numbers = self.jobs[run], self._chosen[run], self._parameters[run]
@@ -125,21 +131,13 @@ class Pack:
         return finished
 
     def _result(self, run: int) -> Result:
-        job, trained, numbers = self.jobs[run], self._trained, self._parameters[run]
-        epochs, seconds = int(trained.epochs[run]), self._training_seconds / len(self.jobs)
-        return replace(
-            self._templates[self._chosen[run]],
-            status=trained.status[run], config_hash=job.digest, seed=job.value("seed"), epochs=epochs,
-            best_epoch=int(trained.best_epoch[run]) or None, steps=epochs * self._steps, lr=self._rates[run],
-            metrics=self._metrics[run],
-            parameters=None if numbers.size > LARGEST_LISTED else {
-                "weight": numbers[:, :-1].tolist(), "bias": numbers[:, -1].tolist(),
-            },
-            timing={
-                "train_seconds": seconds, "total_seconds": self._seconds / len(self.jobs),
-                "rows_per_second": epochs * self._rows / max(seconds, 1e-9),
-            },
+        job, stack, count = self.jobs[run], self._trained, len(self.jobs)
+        epochs = int(stack.epochs[run])
+        trained = Trained(
+            stack.status[run], epochs, int(stack.best_epoch[run]), epochs * self._steps, self._rates[run],
+            self._metrics[run], self._parameters[run], self._training_seconds / count, self._seconds / count,
         )  # fmt: skip
+        return result_of(trained, self._common[self._chosen[run]], job.digest, job.value("seed"))
 
 
 def packs(jobs: Sequence[Job], cache: TableCache) -> list[Pack]:
@@ -181,31 +179,10 @@ def _has(job: Job, key: str) -> bool:
     return key.partition(".")[2] in job.template.normal["data"]
 
 
-def _result(variant: Variant, about: dict[str, Any]) -> Result:
-    """What the results of all jobs on one table have in common."""
-    table, held, optimum = variant.data.table, variant.data.held_out, variant.optimum
-    listed = None
-    if optimum is not None and optimum.weight.size + optimum.bias.size <= LARGEST_LISTED:
-        listed = {"weight": optimum.weight.tolist(), "bias": optimum.bias.tolist()}
-    known = variant.conditioning
-    return Result(
-        status="", config_hash="", seed=0, epochs=0, best_epoch=None, steps=0, lr=None, executed="stacked", metrics={},
-        parameters=None, optimum=listed,
-        conditioning=None if known is None else {
-            "lambda_max": known.lambda_max, "condition_number": known.condition_number,
-            "max_stable_lr": known.max_stable_lr,
-        },
-        features=list(table.features), targets=list(table.targets),
-        rows={"train": len(table.x), "validation": 0 if held is None else len(held.x)},
-        timing={}, environment=about, **described(table),
-    )  # fmt: skip
-
-
 def _rate(job: Job, variant: Variant) -> float:
     rate = job.value("optimizer.lr")
     if rate != "auto":
         return float(rate)
-    from experiments.learning.losses import MSE
     from experiments.running.automatic_rate import automatic_lr
 
     return automatic_lr(validate(job.plain()), variant.data, MSE())

@@ -28,6 +28,8 @@ class Settings:
     log_every: np.ndarray
     patience: np.ndarray
     """0 where there is none."""
+    keep_best: np.ndarray
+    """Whether the best weights are kept, not the last."""
     rates: Tensor
     variant: Tensor
     """Which of the pack's tables, (R,) int64."""
@@ -43,8 +45,9 @@ class Settings:
 
     def lr(self, alive: np.ndarray, epoch: int) -> Tensor:
         """The learning rate of each run in an epoch, (A, 1, 1)."""
-        factors = np.array([schedule(epoch) for schedule in self.schedules])
-        return self.rates[alive] * torch.from_numpy(factors[self.scheduled[alive]]).reshape(-1, 1, 1)
+        factors = np.array([schedules.factor(schedule, epoch) for schedule in self.schedules])
+        rates = schedules.scheduled_lr(self.rates[alive].reshape(-1).numpy(), factors[self.scheduled[alive]])
+        return torch.from_numpy(rates).reshape(-1, 1, 1)
 
     def rule(self, alive: np.ndarray) -> Rule:
         """The update rule with the hyper-parameters of the runs alive."""
@@ -94,7 +97,8 @@ def gather(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int], 
 
     return Settings(
         jobs=jobs, seeds=[job.value("seed") for job in jobs], epochs=whole("training.epochs"),
-        log_every=whole("training.log_every"), patience=whole("training.patience"), rates=_per_run(rates),
+        log_every=whole("training.log_every"), patience=whole("training.patience"),
+        keep_best=np.array([job.value("training.keep") == "best" for job in jobs]), rates=_per_run(rates),
         variant=torch.tensor(variant), bias=config["model"]["bias"], shuffle=config["training"]["shuffle"],
         rows_validation=rows_validation, rule_class=rule_class, hyper=hyper,
         schedules=[schedule_class(**dict(setting)) for setting in distinct],

@@ -1,11 +1,11 @@
 """A stacked job once more, as a stack of one: the same bits, since a job's bits do not depend on its pack."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from experiments.config.schema import Config
 from experiments.config.validation import config_hash
+from experiments.running.ending import told
 from experiments.sweeps.compose.config_template import FixedConfig
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.packing import unstackable
@@ -31,8 +31,9 @@ def run_alone(config: Config, folder: Path) -> Result:
         content = {**job.template.normal, "config_hash": job.digest}
         write_whole(f"{place}/config.json", json_bytes(content))
 
-    (result,) = run_pack([job], lambda job: str(folder), TableCache(), begin)
-    return replace(result, folder=folder)
+    cache = TableCache()
+    (result,) = run_pack([job], lambda job: str(folder), cache, begin)
+    return told(result, config, cache.variant(job).data, folder)
 
 
 def _job(config: Config) -> Job:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from experiments.data.allocation import CACHE_LINE
 from experiments.data.prepared import Prepared
+from experiments.exact.optimum import Optimum
 
 SMALL_PRODUCT = 400
 """Multiplications of one matrix product below which torch uses a loop of its own instead of MKL."""
@@ -32,6 +33,8 @@ class Tables:
     y: Tensor
     scale: Tensor
     """Scale of the targets, (V, t, 1): residuals times it are in the table's units."""
+    best: Tensor | None
+    """What the optimum predicts as trained, (V, t, rows padded); None where an optimum is not known."""
     x_validation: Tensor | None
     y_validation: Tensor | None
     rows: int
@@ -62,8 +65,10 @@ class Tables:
         return x, y
 
 
-def lay_out(variants: Sequence[Prepared], bias: bool, batch_size: int | None) -> Tables:
-    """The tables of a pack; all variants have the same shape, dtype and device."""
+def lay_out(
+    variants: Sequence[Prepared], optima: Sequence[Optimum | None], bias: bool, batch_size: int | None
+) -> Tables:
+    """The tables of a pack; all variants have the same shape, dtype and device. `optima` are in the tables' units."""
     first = variants[0]
     (rows, features), targets = first.x.shape, first.y.shape[1]
     held = 0 if first.x_validation is None else len(first.x_validation)
@@ -87,12 +92,20 @@ def lay_out(variants: Sequence[Prepared], bias: bool, batch_size: int | None) ->
             out[k, : len(tensor), : tensor.shape[1]] = tensor
         return out
 
+    def predicted(data: Prepared, optimum: Optimum) -> Tensor:
+        weight, level = data.scaling.trained(torch.from_numpy(optimum.weight), torch.from_numpy(optimum.bias))
+        best = data.y.new_zeros(targets, up(rows))
+        best[:, :rows] = torch.addmm(level.to(data.x), data.x, weight.to(data.x).t()).t()
+        return best
+
+    known = [predicted(v, o) for v, o in zip(variants, optima, strict=True) if o is not None]
     y_validation = stacked("y_validation", up(held)).transpose(1, 2).contiguous() if held else None
     like: dict[str, Any] = {"device": first.x.device, "dtype": first.x.dtype}
     return Tables(
         x=stacked("x", rows + 1),
         y=stacked("y", rows + 1),
         scale=torch.stack([v.scaling.y_scale for v in variants])[:, :, None].to(**like),
+        best=torch.stack(known) if len(known) == len(variants) else None,
         x_validation=stacked("x_validation", up(held)) if held else None,
         y_validation=y_validation,
         rows=rows, columns=columns, targets=targets,

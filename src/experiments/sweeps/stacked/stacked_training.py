@@ -33,13 +33,15 @@ class Evaluations:
     """(R, L)"""
     validation: np.ndarray | None
     """(R, L)"""
+    gap: np.ndarray | None
+    """(R, L)"""
     lr: np.ndarray
     """(R, L)"""
 
     def of(self, runs: slice) -> "Evaluations":
         """The evaluations of some of the runs."""
-        validation = None if self.validation is None else self.validation[runs]
-        return Evaluations(self.epochs, self.due[runs], self.train[runs], validation, self.lr[runs])
+        validation, gap = (None if losses is None else losses[runs] for losses in (self.validation, self.gap))
+        return Evaluations(self.epochs, self.due[runs], self.train[runs], validation, gap, self.lr[runs])
 
 
 @dataclass
@@ -93,12 +95,9 @@ class _Runs:
                 self.parameters.sub_(rule.update(self.parameters, gradient, self.state, step, lr))
             due = (epoch % settings.log_every[alive] == 0) | (epoch == settings.epochs[alive])
             if due.any():
-                train, validation = self._losses()
-                rates = np.broadcast_to(np.asarray(lr, dtype=np.float64).reshape(-1), alive.shape)
-                evaluated.append(
-                    (epoch, alive[due], train[due], None if validation is None else validation[due], rates[due])
-                )
-                self._judge(epoch, due, train, train if validation is None else validation)
+                losses = self._losses()
+                evaluated.append((epoch, alive[due], losses[:, due], lr.reshape(-1).numpy()[due]))
+                self._judge(epoch, due, losses[0], losses[0] if self._held_out is None else losses[1])
             if not len(self.alive):
                 break
         return Trained(self.status, self.ended, self.best_epoch, self.kept[:, :, : self.tables.columns],
@@ -151,18 +150,23 @@ class _Runs:
         for step, (x_batch, y_batch) in enumerate(zip(x.unbind(1), y.transpose(2, 3).unbind(1), strict=True)):
             yield x_batch, y_batch, min(size, rows - step * size)
 
-    def _losses(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Training and validation loss (A,) of the runs alive, over all rows, in the table's units."""
-        parts = [(self._rows, self.tables.rows)]
+    def _losses(self) -> np.ndarray:
+        """Training loss, then validation loss and gap where they are known, (1 to 3, A), in the table's units."""
+        targets, scale = self.tables.targets, self.tables.scale[self.variant]
+        x, y = self._rows
+        prediction = torch.bmm(self.parameters, x.transpose(1, 2))
+        found = [_mean_square(prediction - y, scale, self.tables.rows * targets)]
         if self._held_out is not None:
             assert self.settings.rows_validation
-            parts.append((self._held_out, self.settings.rows_validation))
-        scale, losses = self.tables.scale[self.variant], []
-        for (x, y), rows in parts:
-            residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y).mul_(scale)
-            losses.append(residual.square_().flatten(1).sum(1) / (rows * self.tables.targets))
-        found = torch.stack(losses).cpu().to(torch.float64).numpy()  # the losses leave the device here
-        return found[0], found[1] if len(found) > 1 else None
+            x, y = self._held_out
+            residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y)
+            found.append(_mean_square(residual, scale, self.settings.rows_validation * targets))
+        if self.tables.best is not None:
+            prediction -= self.tables.best[self.variant]
+            if self.tables.rows_padded > self.tables.rows:
+                prediction[:, :, self.tables.rows :] = 0
+            found.append(_mean_square(prediction, scale, self.tables.rows * targets))
+        return torch.stack(found).cpu().to(torch.float64).numpy()  # the losses leave the device here
 
     def _judge(self, epoch: int, due: np.ndarray, train: np.ndarray, monitored: np.ndarray) -> None:
         """`training.judge` for the runs that were looked at; those that end are taken out of the stack."""
@@ -174,7 +178,7 @@ class _Runs:
         self.since_best[runs[better]] = 0
         self.since_best[runs[worse]] += 1
         patience = settings.patience[runs]  # 0: none
-        saved = better & (patience > 0)
+        saved = better & ((patience > 0) | settings.keep_best[runs])
         if saved.any():
             self.kept[runs[saved]] = self.parameters[torch.from_numpy(saved)]
         diverged = due & ~finite
@@ -186,7 +190,8 @@ class _Runs:
         for run, is_diverged, is_impatient in zip(runs[ends], diverged[ends], impatient[ends], strict=True):
             self.status[run] = "diverged" if is_diverged else "stopped_early" if is_impatient else "completed"
         self.ended[runs[ends]] = epoch
-        last = ends & ((patience == 0) | ~np.isfinite(self.best_loss[runs]))  # nothing better was kept
+        kept = ((patience > 0) | settings.keep_best[runs]) & np.isfinite(self.best_loss[runs])
+        last = ends & ~kept
         self.kept[runs[last]] = self.parameters[torch.from_numpy(last)]
         self._keep(~ends)
 
@@ -203,10 +208,16 @@ class _Runs:
 
     def _collected(self, evaluated: list) -> Evaluations:
         shape = (len(self.settings.seeds), len(evaluated))
-        train, lr, due = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-        validation = None if self._held_out is None else np.full(shape, np.nan)
-        for column, (_, runs, train_loss, validation_loss, rate) in enumerate(evaluated):
-            due[runs, column], train[runs, column], lr[runs, column] = True, train_loss, rate
-            if validation is not None:
-                validation[runs, column] = validation_loss
-        return Evaluations(np.array([look[0] for look in evaluated], dtype=np.int64), due, train, validation, lr)
+        lr, due = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+        losses = np.full((1 + (self._held_out is not None) + (self.tables.best is not None), *shape), np.nan)
+        for column, (_, runs, found, rate) in enumerate(evaluated):
+            due[runs, column], losses[:, runs, column], lr[runs, column] = True, found, rate
+        train, *others = losses
+        validation = others.pop(0) if self._held_out is not None else None
+        epochs = np.array([epoch for epoch, *_ in evaluated], dtype=np.int64)
+        return Evaluations(epochs, due, train, validation, others[0] if others else None, lr)
+
+
+def _mean_square(residual: Tensor, scale: Tensor, count: int) -> Tensor:
+    """Of residuals (A, t, rows padded), multiplied by their scale (A, t, 1), for each run (A,). Overwrites them."""
+    return residual.mul_(scale).square_().flatten(1).sum(1) / count

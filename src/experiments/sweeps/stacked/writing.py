@@ -61,16 +61,15 @@ def event_file_name(now: float, number: int) -> str:
 class Records:
     """The evaluations of a pack as the bytes of its jobs' event files and metrics.jsonl."""
 
-    def __init__(self, evaluations: "Evaluations", steps: int, least: np.ndarray, began: float, ended: float) -> None:
-        """`steps` of an epoch; `least` (R,) the smallest possible loss, NaN where unknown."""
+    def __init__(self, evaluations: "Evaluations", steps: int, began: float, ended: float) -> None:
+        """`steps` of an epoch."""
         self.evaluations, self.began = evaluations, began
         self.header, self.footer = event_bytes.header(began), event_bytes.session_end(ended)
         self.columns: dict[str, np.ndarray] = {"loss/train": evaluations.train}
         if evaluations.validation is not None:
             self.columns["loss/validation"] = evaluations.validation
-        if not np.isnan(least).all():
-            with np.errstate(invalid="ignore"):
-                self.columns["loss/gap"] = evaluations.train - least[:, None]
+        if evaluations.gap is not None:
+            self.columns["loss/gap"] = evaluations.gap
         self.columns["optimizer/lr"] = evaluations.lr
         # the wall times of the evaluations are spread evenly over the training that the runs went through together
         times = np.linspace(began, ended, len(evaluations.epochs) + 1)[1:]
@@ -136,7 +135,7 @@ def hparam_entries(job: Job, lr: float | None) -> bytes:
 
 
 class Weights:
-    """model.safetensors of a pack's jobs, which differ only in the numbers: as `runner.saved_weights` lays it down."""
+    """model.safetensors of a pack's jobs, which differ only in the numbers: as `saved.saved_weights` lays it down."""
 
     def __init__(self, scaling: Any, bias: bool) -> None:
         self._scaling, self._bias = scaling, bias

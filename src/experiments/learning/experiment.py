@@ -1,0 +1,49 @@
+"""Everything that one run trains with, built and in its place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from experiments.config.schema import Config
+from experiments.data.prepared import Prepared
+from experiments.exact.optimum import Optimum
+from experiments.learning import models
+
+
+@dataclass
+class Experiment:
+    """The parts of a run: `assembly.assemble` builds them, `training.fit` trains them."""
+
+    config: Config
+    device: torch.device
+    data: Prepared
+    generator: Generator
+    model: models.Model
+    optimizer: Any
+    loss: Any
+    """The loss as trained, on the targets as scaled."""
+    reported_loss: Any
+    """The same in the targets' own units."""
+    schedule: Callable[[int], float]
+    lr: float
+    batches: Any
+    optimum: Optimum | None = None
+    """What the logged gap is measured against, where it is known."""
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Predictions (n, targets), float64, for rows (n, features), both in the table's units."""
+        if models.is_linear(self.model):
+            weight, bias = self.parameters()
+            return x @ weight.t() + bias
+        with torch.no_grad(), models.evaluating(self.model):
+            scaled = self.data.scaling.inputs(x).to(self.device, self.data.x.dtype)
+            # to the CPU first: mps has no float64
+            return self.data.scaling.predictions(self.model(scaled).cpu().to(torch.float64))
+
+    def parameters(self) -> tuple[Tensor, Tensor]:
+        """A linear model's weight (targets, features) and bias (targets,) in the table's units, float64."""
+        assert not isinstance(self.model.weight, torch.nn.Module)
+        return self.data.scaling.original(self.model.weight, self.model.bias)  # type: ignore[arg-type]  # nn.Module's are untyped

@@ -1,0 +1,171 @@
+"""A run under way: trained epoch by epoch, recorded, checkpointed, and brought to its end."""
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from experiments.errors import DataChanged
+from experiments.exact.tsqr import blas
+from experiments.learning import models
+from experiments.learning.evaluation import Evaluation
+from experiments.learning.experiment import Experiment
+from experiments.learning.losses import SQUARED
+from experiments.learning.training import fit
+from experiments.running import assembly, run_state
+from experiments.running.ending import Trained, in_common, result_of
+from experiments.running.interruption import Interruption
+from experiments.running.metrics import metrics
+from experiments.running.reference import reference_solution
+from experiments.running.run_state import Session
+from experiments.running.saved import saved_weights
+from experiments.tracking.files import json_bytes, write_atomically
+from experiments.tracking.hparams import hparams
+from experiments.tracking.result import Result, write_result
+from experiments.tracking.tracker import Tracker
+
+log = logging.getLogger("experiments")
+LARGEST_TRACED = 64
+"""Models of more numbers than this have no weights/ tags and no path on the loss surface."""
+
+
+class Run:
+    """An experiment and the folder that it is recorded in."""
+
+    def __init__(
+        self, experiment: Experiment, tracker: Tracker, about: dict[str, Any], began: float, single: bool
+    ) -> None:
+        """`about` is the environment; `single` is False in a sweep."""
+        config, model = experiment.config, experiment.model
+        self.experiment, self.tracker, self.about, self.began = experiment, tracker, about, began
+        log.info("training on %s, %s, seed %d", about["device"], config.device.dtype, config.seed)
+        self.linear = models.is_linear(model)
+        self.reference = reference_solution(
+            experiment.data, experiment.reported_loss, bias=assembly.has_bias(config), linear=self.linear
+        )
+        for remark in self.reference.remarks:
+            log.warning("%s", remark)
+        if isinstance(experiment.reported_loss, SQUARED):
+            experiment.optimum = self.reference.optimum
+        small = self.linear and sum(t.numel() for t in models.state(model).values()) <= LARGEST_TRACED
+        self.weights_logged = small and (single if config.tracking.weights is None else config.tracking.weights)
+        self.drawing = single if config.tracking.figures is None else config.tracking.figures
+        self.traced = small and self.drawing
+        self.digests = {"config_hash": tracker.config_hash, "data_hash": about["data_hash"]}
+        self._begin()
+
+    def _begin(self) -> None:
+        """What stands in the folder before the first epoch, or stood when the run was cut off."""
+        tracker, data = self.tracker, self.experiment.data
+        if data.table.encoding is not None:
+            write_atomically(tracker.folder / "encoding.json", json_bytes(data.table.encoding))
+        if tracker.events is not None:
+            tracker.events.hparams(hparams(tracker.plain, self.experiment.lr))
+            tracker.events.text("config", _markdown(dict(tracker.plain)))
+        self.session = run_state.restore(tracker, self.experiment, self.digests) if tracker.resumed else Session()
+        if self.traced and not self.session.path:
+            self.session.path.append(_point(self.experiment.model))
+        self.training_began = time.perf_counter()
+
+    def epochs(self) -> Iterator[Evaluation | None]:
+        """Train; what `fit` yields, recorded. Raises KeyboardInterrupt and DataChanged, after a checkpoint."""
+        progress, training = self.session.progress, self.experiment.config.training
+        left = None if training.max_seconds is None else max(training.max_seconds - self.session.train_seconds, 0)
+        recorded = progress.epoch  # an epoch that ended without its evaluation is done again
+        try:
+            with Interruption(progress, left), blas().limit(limits=torch.get_num_threads(), user_api="blas"):
+                for evaluation in fit(self.experiment, progress):
+                    recorded = progress.epoch
+                    if evaluation is not None:
+                        self._record(evaluation)
+                    due = training.checkpoint_every and progress.epoch % training.checkpoint_every == 0
+                    if due and progress.status != "diverged":
+                        self._checkpoint()
+                    yield evaluation
+        except DataChanged:
+            if progress.epoch == recorded:
+                self._checkpoint()
+            raise
+        if progress.stop == "interrupted":
+            self._checkpoint()
+            raise KeyboardInterrupt
+
+    def _record(self, evaluation: Evaluation) -> None:
+        values = scalars(evaluation)
+        if self.weights_logged:
+            values |= weight_scalars(self.experiment)
+        self.tracker.record(evaluation.epoch, evaluation.step, values)
+        if self.traced:
+            self.session.path.append(_point(self.experiment.model))
+
+    def _checkpoint(self) -> None:
+        now = time.perf_counter()
+        session = self.session.after(now - self.training_began, now - self.began)
+        run_state.save(self.tracker, self.experiment, session, self.digests)
+
+    def ended(self) -> Result:
+        """Write the weights, the figures, and last of all the result."""
+        experiment, tracker, progress = self.experiment, self.tracker, self.session.progress
+        seconds = self.session.train_seconds + time.perf_counter() - self.training_began
+        if progress.best is not None:
+            models.load_state(experiment.model, progress.best)
+        tracker.weights(saved_weights(experiment))
+        if self.drawing:
+            from experiments.running.drawing import draw
+
+            draw(tracker, experiment, self.reference.optimum, self.session.path, progress.epoch)
+        (found,) = metrics(
+            lambda x: experiment.predict(x).t()[None], 1, experiment.reported_loss, experiment.data,
+            self.reference.optimum, self.linear,
+        )  # fmt: skip
+        weights = None
+        if self.linear:
+            weight, bias = experiment.parameters()
+            weights = torch.cat([weight, bias[:, None]], dim=1).numpy()
+        trained = Trained(
+            progress.status, progress.epoch, progress.best_epoch, progress.step, experiment.lr, found, weights,
+            seconds, self.session.total_seconds + time.perf_counter() - self.began,
+        )  # fmt: skip
+        common = in_common(experiment.data, self.reference, self.about, "serial")
+        result = result_of(trained, common, tracker.config_hash, experiment.config.seed)
+        log.info("%s after %d epochs, training loss %s", result.status, result.epochs, result.metrics["train_loss"])
+        if tracker.events is not None:
+            tracker.events.end("success")
+        tracker.flush()
+        write_result(tracker.folder, result)
+        tracker.checkpoints.remove()
+        return result
+
+
+def scalars(evaluation: Evaluation) -> dict[str, float]:
+    """An evaluation by TensorBoard's tags."""
+    values = {
+        "loss/train": evaluation.train_loss, "loss/validation": evaluation.validation_loss,
+        "loss/gap": evaluation.gap, "optimizer/lr": evaluation.lr,
+    }  # fmt: skip
+    return {tag: value for tag, value in values.items() if value is not None}
+
+
+def weight_scalars(experiment: Experiment) -> dict[str, float]:
+    """`weights/<target>/<feature>` of a linear model, in the table's units."""
+    table, (weight, bias) = experiment.data.table, experiment.parameters()
+    values: dict[str, float] = {}
+    for target, row, intercept in zip(table.targets, weight.tolist(), bias.tolist(), strict=True):
+        values |= {f"weights/{target}/{f}": w for f, w in zip(table.features, row, strict=True)}
+        values[f"weights/{target}/bias"] = intercept
+    return values
+
+
+def _point(model: Any) -> Tensor:
+    """Where a linear model is on its loss surface: the weights row by row, then the bias, as trained."""
+    parts = [t.detach().flatten() for t in (model.weight, model.bias) if t is not None]
+    return torch.cat(parts).cpu()
+
+
+def _markdown(plain: dict[str, Any]) -> str:
+    import yaml
+
+    return f"```yaml\n{yaml.safe_dump(plain, sort_keys=False)}```"
