@@ -67,7 +67,8 @@ def write_run(folder: Path, lr: float, seed: int, epochs: int = 100, **result: A
         for e, gap in enumerate(gaps, 1)
     ]
     outcome["metrics"] |= {"train_loss": OPTIMUM + gaps[-1], "gap": gaps[-1], "gap_relative": gaps[-1] / OPTIMUM}
-    config["config_hash"] = config_hash(plain_config(validate({k: v for k, v in config.items() if k != "config_hash"})))
+    config = plain_config(validate({k: v for k, v in config.items() if k != "config_hash"}))
+    config["config_hash"] = config_hash(config)
     outcome |= {"lr": lr, "seed": seed, "epochs": epochs, "steps": 3 * epochs, "config_hash": config["config_hash"]}
     outcome |= result
     (folder / "config.json").write_bytes(orjson.dumps(config, option=orjson.OPT_INDENT_2))
