@@ -5,40 +5,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from experiments.cli.faults import explain_fault
-from experiments.errors import Failure, UserError, nearest, one_line
+from experiments.cli.faults import DONE, explain
+from experiments.errors import UserError, nearest
 
-DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Answer one command line; the exit status."""
-    traceback_wanted = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    """Answer one command line; the exit status. Under HYDRA_FULL_ERROR=1 errors are raised."""
     try:
         _let_own_modules_in()
         return _answer(list(arguments))
-    except UserError as error:
-        status, text = WRONG_REQUEST, one_line(error)
-        if traceback_wanted:
-            raise
-    except Failure as error:
-        status, text = FAILED, one_line(error)
-        if traceback_wanted:
-            raise
-    except KeyboardInterrupt as stop:
-        status, text = INTERRUPTED, one_line(stop) or "interrupted"
     except BrokenPipeError:  # the reader, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except OSError as error:
-        status, text = FAILED, explain_fault(error)
-        if traceback_wanted:
+    except (Exception, KeyboardInterrupt) as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1" and isinstance(error, Exception):
             raise
-    except Exception as error:
-        status, text = FAILED, f"{type(error).__name__}: {one_line(error)}"
-        if traceback_wanted:
-            raise
+        status, text = explain(error)
     print(f"error: {text}", file=sys.stderr)
     return status
 

@@ -5,7 +5,7 @@ Thin on purpose: Hydra imports this for every command; the work is imported when
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn
@@ -13,9 +13,6 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-
-if TYPE_CHECKING:
-    from experiments.sweeps.launching import Sweep
 
 
 @dataclass
@@ -25,11 +22,6 @@ class StackedLauncherConf:
     """Packs that train at once; by default one a processor."""
 
 
-@dataclass
-class StackedSweeperConf:
-    _target_: str = "hydra_plugins.experiments_stacked.StackedSweeper"
-
-
 class StackedLauncher(Launcher):
     """Trains jobs of one program as one tensor program, and the others one by one."""
 
@@ -37,20 +29,10 @@ class StackedLauncher(Launcher):
         self.workers = workers
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
-        self._session: Sweep | None = None
+        from experiments.sweeps.launching import Sweep
 
-    @property
-    def session(self) -> "Sweep":
-        """The sweep under way; one for all launches, so that what was composed is not composed again."""
-        if self._session is None:
-            from experiments.sweeps.launching import Sweep
-
-            assert self.hydra_context is not None
-            assert self.task_function is not None
-            assert self.config is not None
-            self._session = Sweep(self.hydra_context, self.task_function, self.config, self.workers)
-        return self._session
+        # one for all launches, so that what was composed is not composed again
+        self.session = Sweep(hydra_context, task_function, config, self.workers)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
@@ -73,9 +55,10 @@ class StackedSweeper(Sweeper):
 
         assert self.hydra_context is not None
         assert self.config is not None
-        session = self.launcher.session if isinstance(self.launcher, StackedLauncher) else None
-        return sweep(arguments, self.hydra_context, self.config, session, self.launcher, self.task_function)
+        session = getattr(self.launcher, "session", None)
+        return sweep(arguments, self.hydra_context, self.config, session, self.launcher)
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=StackedLauncherConf, provider="experiments")
-ConfigStore.instance().store(group="hydra/sweeper", name="stacked", node=StackedSweeperConf, provider="experiments")
+OF_SWEEPER = {"_target_": "hydra_plugins.experiments_stacked.StackedSweeper"}
+ConfigStore.instance().store(group="hydra/sweeper", name="stacked", node=OF_SWEEPER, provider="experiments")

@@ -23,8 +23,8 @@ def test_compose_takes_the_users_groups(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--cfg=job"], "--cfg=job: only overrides and --config-dir go here"),
-        (["-m", "seed=1"], "-m: only overrides"),
+        (["--cfg=job"], "--cfg: only overrides and --config-dir go here"),
+        (["-m", "seed=1"], "--multirun: only overrides"),
         (["--config-dir"], "expected one argument"),
         (["seed"], "seed: not an override"),
         (["optimizer=adamm"], "did you mean adam?"),

@@ -27,7 +27,7 @@ from experiments.errors import UserError, nearest, one_line
         ("optimizer.betas=[0.9,0.99]", ("optimizer.betas", "optimizer=adam or adamw")),
         ("experiment=scratch", ("experiment=scratch", "did you mean from_scratch?")),
         ("training.epochs=1,2", ("training.epochs=1,2", "add -m", "training.epochs=[1,2]")),
-        ("experiment=[1]", ("a list", "names of its choices")),
+        ("experiment=[1]", ("what is no name", "name one of its choices")),
         ("model=null", ("set to null", "name one of its choices")),
         ("training.epochs=[1", ("training.epochs=[1", "cannot be read")),
         ("seed=${nowhere}", ("nowhere", "not found")),

@@ -14,8 +14,8 @@ from experiments.config.values import checked
 
 @dataclass
 class Schema:
-    rate: Any = key(0.1, "", above=0, high=10.0, special=("auto",))
-    order: Any = key(True, "", choices=(True, False, "blocks"))
+    rate: float | str = key(0.1, "", above=0, high=10.0, special=("auto",))
+    order: bool | str = key(True, "", choices=(True, False, "blocks"))
     count: int = key(1, "", low=1)
     seed: int = key(0, "", low=0, high=2**63 - 1)
     most: int | None = key(None, "", low=1)
@@ -62,7 +62,7 @@ def test_paths_are_made_absolute_from_here_and_home(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("rate", 0, "a.rate=0.0: must be above 0"),
+        ("rate", 0, "a.rate=0: must be above 0"),
         ("rate", 10.5, "a.rate=10.5: must be at most 10.0"),
         ("rate", "otto", "a.rate=otto: must be a number or auto"),
         ("rate", math.nan, "a.rate=nan: must be a finite number or auto"),
@@ -75,7 +75,7 @@ def test_paths_are_made_absolute_from_here_and_home(tmp_path: Path, monkeypatch:
         ("count", 2**63, "a.count=9223372036854775808: must be at most 9223372036854775807"),
         ("most", "3", "a.most=3: must be a whole number"),
         ("pair", [0.5], "a.pair=[0.5]: must have 2 entries"),
-        ("pair", [0.5, 1], "a.pair=[0.5, 1.0]: must be below 1"),
+        ("pair", [0.5, 1], "a.pair=[0.5, 1]: must be below 1"),
         ("pair", None, "a.pair=null: must be a list, as [a,b]"),
         ("names", "temp", "a.names=temp: must be a list, as [temp]"),
         ("names", [None], "a.names=[None]: must be a list of texts; put quotes around null"),

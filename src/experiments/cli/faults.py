@@ -1,8 +1,10 @@
-"""What the operating system refused, in one line: the path, why, what to do."""
+"""Whatever stopped a command, in one line and with an exit status."""
 
 import errno
 
-from experiments.errors import one_line
+from experiments.errors import Failure, UserError, one_line
+
+DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 REMEDIES = {
     errno.ENOSPC: "the disk is full; make room",
@@ -18,6 +20,19 @@ REMEDIES = {
     errno.ENOTDIR: "a part of the path is a file, not a folder",
     errno.EIO: "the disk reports an error",
 }
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit status that an exception means, and its line."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, one_line(error) or "interrupted"
+    if isinstance(error, UserError):
+        return WRONG_REQUEST, one_line(error)
+    if isinstance(error, Failure):
+        return FAILED, one_line(error)
+    if isinstance(error, OSError):
+        return FAILED, explain_fault(error)
+    return FAILED, f"{type(error).__name__}: {one_line(error)}"
 
 
 def explain_fault(error: OSError) -> str:

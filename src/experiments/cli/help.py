@@ -1,9 +1,9 @@
 """The text of `--help`: groups, choices, and a line on each key, from the schema."""
 
-import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from experiments.config.schema import GROUPS, SECTIONS, Config
+from experiments.config.schema import GROUPS, SECTIONS, Config, all_keys, keys
 
 USAGE = """\
 experiments [OVERRIDES]                    one run
@@ -26,25 +26,17 @@ def text() -> str:
     """The whole help."""
     lines = [USAGE, "Groups (group=choice)"]
     lines += [f"  {group:<12}{', '.join(choices)}" for group, choices in GROUPS.items()]
-    lines += [f"  {'experiment':<12}{PRESETS}", "", "Keys (key=value)"]
-    lines += _keys("", {"seed": next(f for f in dataclasses.fields(Config) if f.name == "seed")})
-    for section, schema in SECTIONS.items():
-        lines += _keys(f"{section}.", {f.name: f for f in dataclasses.fields(schema)})
-    for group, choices in GROUPS.items():
-        lines += _keys(f"{group}.", _all_keys(choices))
+    lines += [f"  {'experiment':<12}{PRESETS}", "", "Keys (key=value)", _line("seed", keys(Config)["seed"].metadata)]
+    for section in (*SECTIONS, *GROUPS):
+        lines += [_line(f"{section}.{name}", key.metadata) for name, key in all_keys(section).items()]
     return "\n".join(lines)
 
 
-def _all_keys(choices: dict[str, type]) -> dict[str, dataclasses.Field]:
-    """Every key that some choice of a group has, once."""
-    return {f.name: f for schema in choices.values() for f in dataclasses.fields(schema)}
+def _line(name: str, rules: Mapping[str, Any]) -> str:
+    return f"  {name:<36}{rules['help']}{_range(rules)}"
 
 
-def _keys(prefix: str, fields: dict[str, dataclasses.Field]) -> list[str]:
-    return [f"  {prefix + name:<36}{f.metadata['help']}{_range(f.metadata)}" for name, f in fields.items()]
-
-
-def _range(rules: Any) -> str:
+def _range(rules: Mapping[str, Any]) -> str:
     if "choices" in rules:
         return f" [{', '.join(str(c).lower() if isinstance(c, bool) else str(c) for c in rules['choices'])}]"
     signs = {"low": ">= ", "above": "> ", "high": "<= ", "below": "< "}

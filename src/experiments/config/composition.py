@@ -1,6 +1,7 @@
 """From overrides to the typed config, as Hydra composes it; nothing is run or written."""
 
-import argparse
+import os
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,9 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config import folder_names
-from experiments.config.explain import explain
-from experiments.config.flags import check_flags
+from experiments.config import command_line, folder_names
+from experiments.config.explain import explained
 from experiments.config.paths import config_folder
-from experiments.config.quoting import quoted
 from experiments.config.schema import Config
 from experiments.config.validation import validate
 from experiments.errors import UserError
@@ -22,25 +21,32 @@ from experiments.errors import UserError
 
 def compose(arguments: Sequence[str]) -> Config:
     """The typed config of a command line of overrides (and --config-dir), composed but not run. Raises UserError."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-dir", "-cd")
-    parser.add_argument("overrides", nargs="*")
-    check_flags(arguments)
-    found, unknown = parser.parse_known_intermixed_args(list(arguments))
-    if unknown:
-        raise UserError(f"{unknown[0]}: only overrides and --config-dir go here")
-    overrides = [quoted(word) for word in found.overrides]
-    if found.config_dir:
-        overrides.append(f"hydra.searchpath=[file://{Path(found.config_dir).resolve()}]")
+    asked = command_line.read(arguments)
+    for flag, value in vars(asked).items():
+        if value and flag not in ("overrides", "config_dir"):
+            raise UserError(f"--{flag.replace('_', '-')}: only overrides and --config-dir go here")
+    with hydra_for(asked):
+        return validate(plain(hydra.compose("config", asked.overrides)))
+
+
+@contextmanager
+def hydra_for(asked: Namespace) -> Iterator[Any]:
+    """Hydra with our config folder and that of --config-dir, which joins the overrides of `asked`.
+
+    What Hydra refuses inside is raised as UserError. A notebook's own initialised Hydra is left as it was.
+    """
+    if asked.config_dir is not None:
+        if not Path(asked.config_dir).is_dir():
+            raise UserError(f"--config-dir {asked.config_dir}: there is no such folder")
+        asked.overrides.append(f"hydra.searchpath=['file://{Path(asked.config_dir).resolve()}']")
     register_resolvers()
+    others, folder = GlobalHydra.instance().hydra, os.path.abspath(asked.config_path or config_folder())
+    GlobalHydra.instance().clear()
     try:
-        with own_hydra(), hydra.initialize_config_dir(str(config_folder()), version_base="1.3"):
-            return validate(plain(hydra.compose("config", overrides)))
-    except Exception as error:
-        explained = explain(error)
-        if explained is None:
-            raise
-        raise explained from error
+        with explained(), hydra.initialize_config_dir(folder, job_name="experiments", version_base="1.3"):
+            yield GlobalHydra.instance().hydra
+    finally:
+        GlobalHydra.instance().hydra = others
 
 
 def plain(composed: DictConfig) -> dict[str, Any]:
@@ -62,14 +68,3 @@ def register_resolvers() -> None:
 
 def _job_name(*, _root_: DictConfig) -> str:
     return folder_names.job_name(_root_.hydra.job.num, _root_.hydra.overrides.task)
-
-
-@contextmanager
-def own_hydra() -> Iterator[None]:
-    """Leave a notebook's own initialised Hydra as it was."""
-    others = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        yield
-    finally:
-        GlobalHydra.instance().hydra = others

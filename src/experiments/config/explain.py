@@ -1,13 +1,25 @@
 """Hydra's and OmegaConf's exceptions as one line of ours: the value, why it is wrong, the nearest right name."""
 
-import dataclasses
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.config.schema import GROUPS, SECTIONS
+from experiments.config.schema import GROUPS, SECTIONS, all_keys, keys
 from experiments.errors import UserError, nearest, one_line
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what Hydra and OmegaConf refuse inside as UserError."""
+    try:
+        yield
+    except Exception as error:
+        if (mistake := explain(error)) is None or mistake is error:
+            raise
+        raise mistake from error
 
 
 def explain(error: BaseException) -> UserError | None:
@@ -15,12 +27,10 @@ def explain(error: BaseException) -> UserError | None:
     if isinstance(error, UserError):
         return error
     text = str(error)
-    if isinstance(error, ValueError) and text.startswith("Config group override must be"):
-        return UserError("a group was set to null or to what is no name: name one of its choices, or leave it out")
-    if isinstance(error, ValueError) and text.startswith("Config group override deletion"):
-        return UserError("a group was taken away by a value that is no name: write ~group, or ~group=choice")
-    if isinstance(error, TypeError) and _raised_in(error) == "hydra._internal.defaults_list":
-        return UserError("a group was set to a list that holds what is no name: list names of its choices")
+    if isinstance(error, ValueError | TypeError) and _raised_in(error) == "hydra._internal.defaults_list":
+        return UserError("a group was set to null, or to what is no name: name one of its choices, or leave it out")
+    if isinstance(error, ValueError) and _raised_in(error) == "hydra._internal.hydra":  # of --shell-completion
+        return UserError(one_line(text))
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     if isinstance(error, OverrideParseException):
@@ -65,18 +75,14 @@ def _in_quotes(override: str) -> str:
 
 def known_keys() -> list[str]:
     """Every word that may stand left of an override's `=`."""
-    keys = [*GROUPS, "experiment", "seed"]
-    for section, schema in SECTIONS.items():
-        keys += [f"{section}.{f.name}" for f in dataclasses.fields(schema)]
-    for group, choices in GROUPS.items():
-        keys += {f"{group}.{f.name}": None for schema in choices.values() for f in dataclasses.fields(schema)}
-    return keys
+    inner = [f"{section}.{name}" for section in (*SECTIONS, *GROUPS) for name in all_keys(section)]
+    return [*GROUPS, "experiment", "seed", *inner]
 
 
 def _where(key: str) -> str:
     """Which choices have the key that the one composed lacks."""
     group, _, name = key.partition(".")
-    choices = [c for c, schema in GROUPS.get(group, {}).items() if name in {f.name for f in dataclasses.fields(schema)}]
+    choices = [choice for choice, schema in GROUPS.get(group, {}).items() if name in keys(schema)]
     if not choices:
         return "not a key that is composed here"
     return f"no such key in the choice of {group} that is composed here; {group}={' or '.join(choices)} has it"

@@ -1,20 +1,41 @@
-"""The typed schema: every group, its choices, its keys, with a line of help and the range of each.
+"""What may be asked for: every key with its type, default, one line of help and range.
 
-This file imports neither torch nor Hydra, and nothing of ours: it is what `--help` prints and what
-`validation.py` checks a composed config against. The values people edit stand in `conf/`; a test holds
-that the defaults there and here are the same.
+This file imports neither torch nor Hydra, and nothing of ours: it is what `--help` prints and what `validation.py`
+checks a composed config against. The values people edit stand in `conf/`; a test holds that the defaults there and
+here are the same.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import Field, dataclass, field, fields, make_dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+Schema = TypeVar("Schema")
 
 
 def key(default: Any, help: str, **rules: Any) -> Any:
-    """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`, `path`."""
+    """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`, `length` of a
+    list, `special` words beside numbers, `path`."""
     metadata = {"help": help, **rules}
     if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def target(default: str) -> Any:
+    """The key that names the class to build."""
+    return key(default, "the class, as package.module.Class")
+
+
+def variant(name: str, base: type[Schema], where: str) -> type[Schema]:
+    """A schema with the keys of `base` for another class, the one at `where`."""
+    made = make_dataclass(name, [("_target_", str, target(where))], bases=(base,), frozen=True)
+    made.__module__ = __name__
+    return made
+
+
+@dataclass(frozen=True)
+class NoKeys:
+    """A class that has nothing to set."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +49,14 @@ class Custom:
 # ---------------------------------------------------------------------------------------------- model
 @dataclass(frozen=True)
 class Model:
-    _target_: str = key("torch.nn.Linear", "the class of the model")
+    _target_: str = target("torch.nn.Linear")
     init: str = key("uniform", "start weights: as nn.Linear's, standard normal, or zero",
                     choices=("uniform", "normal", "zeros"))  # fmt: skip
     bias: bool = key(True, "whether each target has an intercept")
 
 
-@dataclass(frozen=True)
-class ManualModel(Model):
-    _target_: str = key("experiments.learning.models.Manual", "the class of the model")
-
-
-@dataclass(frozen=True)
-class AnalyticModel(Model):
-    _target_: str = key("experiments.learning.models.Analytic", "the class of the model")
+ManualModel = variant("ManualModel", Model, "experiments.learning.models.Manual")
+AnalyticModel = variant("AnalyticModel", Model, "experiments.learning.models.Analytic")
 
 
 # ------------------------------------------------------------------------------------------ optimizer
@@ -53,8 +68,8 @@ DECAY = "weight decay (L2), added to the gradient"
 
 @dataclass(frozen=True)
 class SGD:
-    _target_: str = key("torch.optim.SGD", "the class of the optimizer")
-    lr: Any = key(1e-5, LR, above=0, high=LARGEST, special=("auto",))
+    _target_: str = target("torch.optim.SGD")
+    lr: float | str = key(1e-5, LR, above=0, high=LARGEST, special=("auto",))
     momentum: float = key(0.0, "share of the last update that goes on", low=0, high=LARGEST)
     dampening: float = key(0.0, "share of the gradient kept out of the momentum", high=LARGEST)
     weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
@@ -63,8 +78,8 @@ class SGD:
 
 @dataclass(frozen=True)
 class Adam:
-    _target_: str = key("torch.optim.Adam", "the class of the optimizer")
-    lr: Any = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
+    _target_: str = target("torch.optim.Adam")
+    lr: float | str = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
     betas: list[float] = key([0.9, 0.999], "decay of the two running means", low=0, below=1, length=2)
     eps: float = key(1e-8, "added to the denominator", low=0, high=LARGEST)
     weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
@@ -73,14 +88,14 @@ class Adam:
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    _target_: str = key("torch.optim.AdamW", "the class of the optimizer")
+    _target_: str = target("torch.optim.AdamW")
     weight_decay: float = key(0.01, "weight decay, applied to the weights themselves", low=0, high=LARGEST)
 
 
 @dataclass(frozen=True)
 class RMSprop:
-    _target_: str = key("torch.optim.RMSprop", "the class of the optimizer")
-    lr: Any = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
+    _target_: str = target("torch.optim.RMSprop")
+    lr: float | str = key(0.1, LR, above=0, high=LARGEST, special=("auto",))
     alpha: float = key(0.99, "decay of the running mean of squares", low=0, below=1)
     eps: float = key(1e-8, "added to the denominator", low=0, high=LARGEST)
     weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
@@ -90,91 +105,61 @@ class RMSprop:
 
 @dataclass(frozen=True)
 class Adagrad:
-    _target_: str = key("torch.optim.Adagrad", "the class of the optimizer")
-    lr: Any = key(1.0, LR, above=0, high=LARGEST, special=("auto",))
+    _target_: str = target("torch.optim.Adagrad")
+    lr: float | str = key(1.0, LR, above=0, high=LARGEST, special=("auto",))
     lr_decay: float = key(0.0, "decay of the learning rate with the steps", low=0, high=LARGEST)
     weight_decay: float = key(0.0, DECAY, low=0, high=LARGEST)
     initial_accumulator_value: float = key(0.0, "start of the sum of squares", low=0, high=LARGEST)
     eps: float = key(1e-10, "added to the denominator", low=0, high=LARGEST)
 
 
-@dataclass(frozen=True)
-class ManualSGD(SGD):
-    _target_: str = key("experiments.learning.optimizers.SGD", "the class of the optimizer")
-
-
-@dataclass(frozen=True)
-class ManualAdam(Adam):
-    _target_: str = key("experiments.learning.optimizers.Adam", "the class of the optimizer")
-
-
-@dataclass(frozen=True)
-class ManualAdamW(AdamW):
-    _target_: str = key("experiments.learning.optimizers.AdamW", "the class of the optimizer")
-
-
-@dataclass(frozen=True)
-class ManualRMSprop(RMSprop):
-    _target_: str = key("experiments.learning.optimizers.RMSprop", "the class of the optimizer")
-
-
-@dataclass(frozen=True)
-class ManualAdagrad(Adagrad):
-    _target_: str = key("experiments.learning.optimizers.Adagrad", "the class of the optimizer")
+ManualSGD = variant("ManualSGD", SGD, "experiments.learning.optimizers.SGD")
+ManualAdam = variant("ManualAdam", Adam, "experiments.learning.optimizers.Adam")
+ManualAdamW = variant("ManualAdamW", AdamW, "experiments.learning.optimizers.AdamW")
+ManualRMSprop = variant("ManualRMSprop", RMSprop, "experiments.learning.optimizers.RMSprop")
+ManualAdagrad = variant("ManualAdagrad", Adagrad, "experiments.learning.optimizers.Adagrad")
 
 
 # ------------------------------------------------------------------------------------------- schedule
-@dataclass(frozen=True)
-class Constant:
-    _target_: str = key("experiments.learning.schedules.Constant", "the class of the schedule")
+Constant = variant("Constant", NoKeys, "experiments.learning.schedules.Constant")
 
 
 @dataclass(frozen=True)
 class Step:
-    _target_: str = key("experiments.learning.schedules.Step", "the class of the schedule")
+    _target_: str = target("experiments.learning.schedules.Step")
     step_size: int = key(30, "epochs between two steps", low=1)
     gamma: float = key(0.1, "factor of each step", above=0)
 
 
 @dataclass(frozen=True)
 class Cosine:
-    _target_: str = key("experiments.learning.schedules.Cosine", "the class of the schedule")
+    _target_: str = target("experiments.learning.schedules.Cosine")
     epochs: int | None = key(None, "epochs down to the minimum (null: training.epochs)", low=1)
     minimum: float = key(0.0, "lowest share of the learning rate", low=0, high=1)
 
 
 @dataclass(frozen=True)
 class InverseTime:
-    _target_: str = key("experiments.learning.schedules.InverseTime", "the class of the schedule")
+    _target_: str = target("experiments.learning.schedules.InverseTime")
     decay: float = key(0.01, "lr / (1 + decay * epoch)", low=0)
 
 
 @dataclass(frozen=True)
 class Warmup:
-    _target_: str = key("experiments.learning.schedules.Warmup", "the class of the schedule")
+    _target_: str = target("experiments.learning.schedules.Warmup")
     epochs: int = key(10, "epochs up to the full rate", low=1)
     start: float = key(0.1, "share of the learning rate in the first epoch", above=0, high=1)
 
 
 # ----------------------------------------------------------------------------------------------- loss
-@dataclass(frozen=True)
-class MSE:
-    _target_: str = key("experiments.learning.losses.MSE", "the class of the loss")
-
-
-@dataclass(frozen=True)
-class ManualMSE:
-    _target_: str = key("experiments.learning.losses.ManualMSE", "the class of the loss")
-
-
-@dataclass(frozen=True)
-class L1:
-    _target_: str = key("experiments.learning.losses.L1", "the class of the loss")
+MSE = variant("MSE", NoKeys, "experiments.learning.losses.MSE")
+ManualMSE = variant("ManualMSE", NoKeys, "experiments.learning.losses.ManualMSE")
+L1 = variant("L1", NoKeys, "experiments.learning.losses.L1")
 
 
 @dataclass(frozen=True)
 class Huber:
-    _target_: str = key("experiments.learning.losses.Huber", "the class of the loss")
+    _target_: str = target("experiments.learning.losses.Huber")
     delta: float = key(1.0, "residual at which the square becomes a line", above=0)
 
 
@@ -193,19 +178,13 @@ class Data:
     block_rows: int = key(65_536, "rows read or shuffled together, fewer where they are wide", low=1)
 
 
-@dataclass(frozen=True)
-class Crops(Data):
-    _target_: str = key("experiments.data.sources.crops.Crops", "the class of the data")
-
-
-@dataclass(frozen=True)
-class CropsSmall(Data):
-    _target_: str = key("experiments.data.sources.crops.CropsSmall", "the class of the data")
+Crops = variant("Crops", Data, "experiments.data.sources.crops.Crops")
+CropsSmall = variant("CropsSmall", Data, "experiments.data.sources.crops.CropsSmall")
 
 
 @dataclass(frozen=True)
 class Synthetic(Data):
-    _target_: str = key("experiments.data.sources.synthetic.Synthetic", "the class of the data")
+    _target_: str = target("experiments.data.sources.synthetic.Synthetic")
     n_rows: int = key(1000, "rows", low=1)
     n_features: int = key(3, "features", low=1)
     n_targets: int = key(1, "targets", low=1)
@@ -219,36 +198,24 @@ class Synthetic(Data):
 
 @dataclass(frozen=True)
 class Table(Data):
-    _target_: str = key("experiments.data.sources.table.Table", "the class of the data")
+    _target_: str = target("experiments.data.sources.table.Table")
     path: str | None = key(None, "file: CSV, TSV, Parquet, Arrow, Feather, NPY or NPZ", path=True)
     one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
     missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean",
                        choices=("error", "drop", "mean"))  # fmt: skip
     units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
     validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
-    validation_path: str | None = key(None, "second file, all of it for validation", path=True)
+    validation_path: str | None = key(None, "second file (of a stream: or folder), all of it for validation", path=True)
+
+
+Diabetes = variant("Diabetes", Data, "experiments.data.sources.samples.Diabetes")
+Linnerud = variant("Linnerud", Data, "experiments.data.sources.samples.Linnerud")
 
 
 @dataclass(frozen=True)
-class Diabetes(Data):
-    _target_: str = key("experiments.data.sources.samples.Diabetes", "the class of the data")
-
-
-@dataclass(frozen=True)
-class Linnerud(Data):
-    _target_: str = key("experiments.data.sources.samples.Linnerud", "the class of the data")
-
-
-@dataclass(frozen=True)
-class Stream(Data):
-    _target_: str = key("experiments.data.sources.stream.Stream", "the class of the data")
+class Stream(Table):
+    _target_: str = target("experiments.data.sources.stream.Stream")
     path: str | None = key(None, "Parquet file or folder, NPY or CSV file, of any size", path=True)
-    one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
-    missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean",
-                       choices=("error", "drop", "mean"))  # fmt: skip
-    units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
-    validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
-    validation_path: str | None = key(None, "second file or folder, all of it for validation", path=True)
 
 
 # --------------------------------------------------------------------------------------------- device
@@ -268,7 +235,7 @@ class Training:
     epochs: int = key(100, "passes over the rows", low=0)
     batch_size: int | None = key(5, "rows a step (null: all of them)", low=1)
     log_every: int = key(1, "epochs between two looks at the losses", low=1)
-    shuffle: Any = key(True, "new order every epoch; blocks: of blocks, and within them",
+    shuffle: bool | str = key(True, "new order every epoch; blocks: of blocks, and within them",
                        choices=(True, False, "blocks"))  # fmt: skip
     patience: int | None = key(None, "looks without a better loss before stopping (null: never)", low=1)
     keep: str = key("last", "the weights that are saved: the last, or the best by the validation loss (training loss "
@@ -331,3 +298,16 @@ GROUPS: dict[str, dict[str, type]] = {
 SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "tracking": Tracking}
 UNHASHED = ("tracking", "sweep")
 """Sections that change what is written or when, but not what is learned."""
+
+
+@cache
+def keys(schema: type) -> dict[str, Field]:
+    """The keys of a schema by their names."""
+    return {f.name: f for f in fields(schema)}
+
+
+@cache
+def all_keys(section: str) -> dict[str, Field]:
+    """Every key that a section has, or that some choice of a group has, once."""
+    schemas = [SECTIONS[section]] if section in SECTIONS else GROUPS[section].values()
+    return {name: f for schema in schemas for name, f in keys(schema).items()}

@@ -16,9 +16,13 @@ from experiments.sweeps.compose.overrides import OWN, job_name, jobs_of, key_of,
 from experiments.sweeps.launching import Sweep
 
 
-def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None, launcher: Any,
-          task: Any) -> list[Any]:  # fmt: skip
-    """Run a whole sweep. `session` is ours when the launcher is the stacked one. Raises Failure, KeyboardInterrupt."""
+def sweep(
+    arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None, launcher: Any
+) -> list[dict[str, Any]]:
+    """Run a whole sweep; the rows of its table, none where another launcher than ours (`session`) runs the jobs.
+
+    Raises Failure and KeyboardInterrupt.
+    """
     try:
         batches, swept = jobs_of(arguments, context)
     except Exception as error:
@@ -39,13 +43,13 @@ def sweep(arguments: Sequence[str], context: HydraContext, config: DictConfig, s
     if resumed is not None and not (session.folder / "sweep.yaml").is_file():
         resuming.read(session.folder)  # says what is wrong with the folder
     with resuming.held(session.folder):
-        return _run(jobs, session, arguments, swept, _fixed(jobs, batches, swept, session), resumed is not None, task)
+        return _run(jobs, session, arguments, swept, _fixed(jobs, batches, swept, session), resumed is not None)
 
 
 def _run(
     jobs: list[Job], session: Sweep, arguments: Sequence[str], swept: set[str], fixed: dict[str, Any] | None,
-    resumed: bool, task: Any,
-) -> list[Any]:  # fmt: skip
+    resumed: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
     """The jobs that are still to be run, in a folder that is ours."""
     if resumed:
         resuming.same_settings(resuming.read(session.folder), fixed, swept, session.folder)
@@ -57,7 +61,7 @@ def _run(
         resuming.write(session.folder, [a for a in arguments if key_of(a) not in OWN], swept, fixed)
     try:
         with ended_by_sigterm():
-            returns = session.run(jobs)
+            session.run(jobs)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_unfinished(session, jobs, "interrupted")) from None
     except OSError as error:
@@ -70,12 +74,10 @@ def _run(
         _unfinished(session, jobs, "stopped")
         raise
     finally:
-        if outcome := getattr(task, "outcome", None):
-            outcome.rows = session.outcomes.table()
         summary.show(session.outcomes, session.folder)
     if failures := session.outcomes.failures:
         raise Failure(f"{len(failures)} of {len(session.outcomes.rows)} jobs failed")
-    return returns
+    return session.outcomes.table()
 
 
 def _unfinished(session: Sweep, jobs: Sequence[Job], word: str) -> str:
@@ -100,7 +102,7 @@ def _fixed(
     return None if base.error is not None else resuming.settings(base.plain())
 
 
-def _foreign(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) -> list[Any]:
+def _foreign(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) -> list[dict[str, Any]]:
     """The jobs under a launcher that is not ours, each told its folder."""
     if config.sweep.resume is not None:
         raise UserError("sweep.resume: only the stacked launcher goes on with a sweep; leave out hydra/launcher")
@@ -116,7 +118,7 @@ def _foreign(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig
         print(f"failed: {' '.join(done.overrides or [])}: {done._return_value}")
     if failed:
         raise Failure(f"{len(failed)} of {len(returns)} jobs failed")
-    return list(returns)
+    return []
 
 
 def _absolute(folder: str) -> Path:
