@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from sklearn.linear_model import LinearRegression
 
-from experiments.data.sources.stream import Stream, prepare_stream
+from experiments.data.prepared import Preparation
+from experiments.data.sources.stream import Stream
 from experiments.exact.optimum import Optimum, solve
 
 NIST = Path(__file__).parents[1] / "tests" / "exact" / "nist"
@@ -50,10 +51,7 @@ def streamed(x: np.ndarray, y: np.ndarray, bias: bool) -> Optimum:
         path = Path(folder) / "t.npy"
         np.save(path, np.hstack([x, y]))
         source = Stream(path=str(path), targets=[f"c{x.shape[1] + 1}"], block_rows=BLOCK_ROWS)
-        data = prepare_stream(
-            source, standardize=False, bias=bias, loader="tensor", device=torch.device("cpu"), dtype=torch.float64
-        )
-        return data.optimum(bias)
+        return source.prepared(Preparation(bias=bias, dtype=torch.float64)).optimum(bias)
 
 
 def measured(name: str, rows: int) -> dict[str, float]:

@@ -30,7 +30,9 @@ from torch import Generator
 
 from experiments.data.batches import Batches
 from experiments.data.prefetch import DEPTH, prefetched
-from experiments.data.sources.stream import Stream, Streamed, prepare_stream
+from experiments.data.prepared import Preparation
+from experiments.data.sources.stream import Stream
+from experiments.data.streaming.streamed import Streamed
 from experiments.exact.tsqr import blas
 from experiments.learning import devices, models
 from experiments.learning.losses import MSE
@@ -91,10 +93,7 @@ def sklearn_epoch(x: np.ndarray, y: np.ndarray, shuffle: bool) -> None:
 
 
 def streamed(path: Path, target: str, standardize: bool = False) -> Streamed:
-    return prepare_stream(
-        Stream(path=str(path), targets=[target]), standardize=standardize, bias=True, loader="tensor",
-        device=torch.device("cpu"), dtype=torch.float32,
-    )  # fmt: skip
+    return Stream(path=str(path), targets=[target]).prepared(Preparation(standardize=standardize))
 
 
 def only_read(data: Streamed) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from experiments.data.dataset import Dataset
-from experiments.data.prepared import data_hash, prepare, split
+from experiments.data.prepared import Preparation, data_hash, prepare, split
 from experiments.data.sources.crops import crops
 from experiments.errors import UserError
 
@@ -14,7 +14,7 @@ def test_plain_table_is_cast_and_whole() -> None:
     assert data.x.dtype == data.y.dtype == torch.float32 and data.x.is_contiguous() and data.y.is_contiguous()
     assert torch.equal(data.x.double(), crops(15).x)
     assert data.held_out is None and data.x_validation is None and data.y_validation is None
-    assert prepare(crops(15), dtype=torch.float64).x.dtype == torch.float64
+    assert prepare(crops(15), Preparation(dtype=torch.float64)).x.dtype == torch.float64
 
 
 def test_rows_begin_on_a_cache_line_wherever_their_source_put_them() -> None:
@@ -25,7 +25,7 @@ def test_rows_begin_on_a_cache_line_wherever_their_source_put_them() -> None:
         x=memory[start : start + 10].view(5, 2), y=memory[start : start + 5].view(5, 1),
         features=("a", "b"), targets=("c",),
     )  # fmt: skip
-    data = prepare(table, dtype=torch.float64)
+    data = prepare(table, Preparation(dtype=torch.float64))
     assert data.x.data_ptr() % 64 == data.y.data_ptr() % 64 == 0
     assert torch.equal(data.x, table.x) and torch.equal(data.y, table.y)
 
@@ -52,7 +52,7 @@ def test_split_that_leaves_nothing_is_refused(share: float, left: str) -> None:
 
 
 def test_scaling_learns_nothing_from_the_held_out_rows() -> None:
-    data = prepare(crops(15), validation=0.2, standardize=True, dtype=torch.float64)
+    data = prepare(crops(15), Preparation(validation=0.2, standardize=True, dtype=torch.float64))
     assert data.x_validation is not None and data.held_out is not None
     torch.testing.assert_close(data.x.mean(0), torch.zeros(3).double(), atol=1e-12, rtol=0)
     torch.testing.assert_close(data.y.std(0, correction=0), torch.ones(2).double())
@@ -62,7 +62,7 @@ def test_scaling_learns_nothing_from_the_held_out_rows() -> None:
 
 
 def test_columns_are_chosen_before_the_split() -> None:
-    data = prepare(crops(15), inputs=["rainfall"], targets=["temp"], validation=0.2)
+    data = prepare(crops(15), Preparation(inputs=["rainfall"], targets=["temp"], validation=0.2))
     assert data.x.shape == (12, 1) and data.y_validation is not None and data.y_validation.shape == (3, 1)
 
 
@@ -70,7 +70,7 @@ def test_values_beyond_float32_are_refused_in_float32_only() -> None:
     table = Dataset(torch.tensor([[1e300], [1.0]], dtype=torch.float64), torch.zeros(2, 1).double(), ("a",), ("b",))
     with pytest.raises(UserError, match="beyond float32"):
         prepare(table)
-    prepare(table, dtype=torch.float64)
+    prepare(table, Preparation(dtype=torch.float64))
 
 
 def test_hash_is_of_values_and_names() -> None:

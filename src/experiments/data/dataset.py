@@ -89,33 +89,30 @@ def finite(tensor: Tensor) -> bool:
 
 
 def select(dataset: Dataset, inputs: list[str] | None, targets: list[str] | None) -> Dataset:
-    """The data set with only the named columns; either may come from the inputs or the targets of the table."""
+    """The data set with only the named columns; either may come from the inputs or the targets of the table.
+
+    Raises UserError for a column that is not there, or is on both sides, and for a side without columns.
+    """
     if inputs is None and targets is None:
         return dataset
-    names = (*dataset.features, *dataset.targets)
-    units = (*dataset.feature_units, *dataset.target_units)
+    names, units = (*dataset.features, *dataset.targets), (*dataset.feature_units, *dataset.target_units)
     targets = list(dataset.targets) if targets is None else targets
-    if inputs is None:
-        inputs = [n for n in dataset.features if n not in targets]
+    inputs = [n for n in dataset.features if n not in targets] if inputs is None else inputs
     for key, chosen in (("inputs", inputs), ("targets", targets)):
         if not chosen:
             raise UserError(f"data.{key}=[]: at least one column is needed; there are {', '.join(names)}")
         for name in chosen:
             if name not in names:
-                raise UserError(
-                    f"data.{key}: there is no column {name}{nearest(name, names) or '; there are ' + ', '.join(names)}"
-                )
-    both = sorted(set(inputs) & set(targets))
-    if both:
+                there = nearest(name, names) or "; there are " + ", ".join(names)
+                raise UserError(f"data.{key}: there is no column {name}{there}")
+    if both := sorted(set(inputs) & set(targets)):
         raise UserError(f"data.inputs and data.targets both name {both[0]}; a column can only be one of them")
     table = torch.cat([dataset.x, dataset.y], dim=1)
-    at = {name: i for i, name in enumerate(names)}
-    i, j = [at[n] for n in inputs], [at[n] for n in targets]
-    same_inputs = tuple(inputs) == dataset.features
-    truth = dataset.truth
-    if truth is not None:
-        kept = [dataset.targets.index(n) for n in targets] if set(targets) <= set(dataset.targets) else []
-        truth = (truth[0][kept], truth[1][kept]) if kept and same_inputs else None
+    i, j = ([names.index(n) for n in chosen] for chosen in (inputs, targets))
+    same_inputs, truth = tuple(inputs) == dataset.features, None
+    if dataset.truth is not None and same_inputs and set(targets) <= set(dataset.targets):
+        kept = [dataset.targets.index(n) for n in targets]
+        truth = dataset.truth[0][kept], dataset.truth[1][kept]
     return dataclasses.replace(
         dataset,
         x=table[:, i],

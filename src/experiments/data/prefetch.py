@@ -1,8 +1,8 @@
 """Reading ahead: an iterator that works in a background thread while its consumer trains."""
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -12,40 +12,13 @@ DEPTH = 2
 
 def prefetched(items: Iterable[Item], depth: int = DEPTH) -> Generator[Item, None, None]:
     """The same items in the same order. What the iterator raises is raised here; leaving early ends the thread."""
-    waiting: queue.Queue = queue.Queue(depth)
-    left = threading.Event()
-
-    def put(what: tuple[str, object]) -> bool:
-        while not left.is_set():
-            try:
-                waiting.put(what, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
+    iterator, end = iter(items), object()
+    with ThreadPoolExecutor(1, "reading ahead") as thread:
+        waiting = deque(thread.submit(next, iterator, end) for _ in range(depth + 1))
         try:
-            for item in items:
-                if not put(("item", item)):
-                    return
-                del item  # the consumer alone holds it now
-            put(("end", None))
-        except BaseException as error:
-            put(("error", error))
-
-    thread = threading.Thread(target=work, name="reading ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, value = waiting.get()
-            if kind == "item":
-                yield value
-                del value
-            elif kind == "error":
-                raise value
-            else:
-                return
-    finally:
-        left.set()
-        thread.join()
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(thread.submit(next, iterator, end))
+                yield item  # type: ignore[misc]  # it is no `end`
+                del item  # the consumer alone has held it
+        finally:
+            thread.shutdown(cancel_futures=True)

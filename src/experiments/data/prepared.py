@@ -16,8 +16,35 @@ from experiments.data.dataset import Dataset, finite, select
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
 from experiments.data.splitting import held_out_rows
 from experiments.errors import UserError
-from experiments.exact.optimum import Conditioning, LeastSquares, Optimum, conditioning, solve
+from experiments.exact.optimum import Conditioning, LeastSquares, Optimum, conditioning
 from experiments.exact.spectrum import BatchStability, batch_stability
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a table becomes what a run trains on: keys of `data`, whether the model has an intercept, and the device."""
+
+    inputs: list[str] | None = None
+    targets: list[str] | None = None
+    validation: float = 0.0
+    split_seed: int = 0
+    standardize: bool = False
+    bias: bool = True
+    loader: str = "tensor"
+    block_rows: int = 65_536
+    device: torch.device = torch.device("cpu")
+    dtype: torch.dtype = torch.float32
+
+    def placed(self, table: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+        """A table (n, columns) as trained, on the device. Raises UserError for numbers beyond its dtype."""
+        if self.standardize:
+            table = scaled(table, shift, scale, torch.empty(table.shape, dtype=self.dtype))
+        table = table.to(device=self.device, dtype=self.dtype)
+        if self.dtype == torch.float32 and not finite(table):
+            raise UserError(
+                "data: a value is beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true"
+            )
+        return on_cache_line(table.contiguous())
 
 
 @dataclass(frozen=True)
@@ -34,12 +61,15 @@ class Prepared:
     y: Tensor
     x_validation: Tensor | None
     y_validation: Tensor | None
-    standardized: bool = False
-    loader: str = "tensor"
-    block_rows: int = 65_536
+    how: Preparation
 
     streamed: ClassVar[bool] = False
-    """Whether the rows come block by block, see `stream.Streamed`."""
+    """Whether the rows come block by block, see `streaming/streamed.py`."""
+
+    @property
+    def standardized(self) -> bool:
+        """Whether the model trains on other units than the table's."""
+        return bool(self.how.standardize)
 
     @property
     def rows(self) -> int:
@@ -81,7 +111,7 @@ class Prepared:
 
     def optimum(self, bias: bool) -> Optimum:
         """Of the training rows, in the table's units."""
-        return solve(self.table.x, self.table.y, bias=bias)
+        return self.squares(bias).optimum()
 
     def conditioning(self, bias: bool) -> Conditioning:
         """Of the loss as trained."""
@@ -97,40 +127,25 @@ class Prepared:
 
     def batches(self, batch_size: int | None, shuffle: bool | str) -> Any:
         """What `fit` asks for: an object whose `epoch(generator, first)` gives an epoch's batches."""
-        return Batches(self.x, self.y, batch_size, shuffle, self.block_rows, self.loader)
+        return Batches(self.x, self.y, batch_size, shuffle, self.how.block_rows, self.how.loader)
 
 
-def prepare(
-    dataset: Dataset, *, inputs: list[str] | None = None, targets: list[str] | None = None,
-    validation: float = 0.0, split_seed: int = 0, standardize: bool = False, bias: bool = True,
-    loader: str = "tensor", block_rows: int = 65_536,
-    device: torch.device | None = None, dtype: torch.dtype = torch.float32,
-) -> Prepared:  # fmt: skip
+def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
     """Choose columns, split, scale by the training rows only, cast and place. Raises UserError."""
-    dataset = select(dataset, inputs, targets)
-    table, held_out = split(dataset, validation, split_seed)
-    if standardize:
-        scaling = standardization(table.x, table.y, bias)
+    dataset = select(dataset, how.inputs, how.targets)
+    table, held_out = split(dataset, how.validation, how.split_seed)
+    if how.standardize:
+        scaling = standardization(table.x, table.y, how.bias)
     else:
         scaling = identity(len(dataset.features), len(dataset.targets))
 
-    def placed(rows: Dataset | None) -> tuple[Tensor | None, Tensor | None]:
-        if rows is None:
-            return None, None
-        x, y = rows.x, rows.y
-        if standardize:
-            x = scaled(x, scaling.x_shift, scaling.x_scale, torch.empty(x.shape, dtype=dtype))
-            y = scaled(y, scaling.y_shift, scaling.y_scale, torch.empty(y.shape, dtype=dtype))
-        x, y = x.to(device=device, dtype=dtype), y.to(device=device, dtype=dtype)
-        if dtype == torch.float32 and not (finite(x) and finite(y)):
-            raise UserError(
-                "data: a value is beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true"
-            )
-        return on_cache_line(x.contiguous()), on_cache_line(y.contiguous())
+    def placed(rows: Dataset) -> tuple[Tensor, Tensor]:
+        return how.placed(rows.x, scaling.x_shift, scaling.x_scale), how.placed(
+            rows.y, scaling.y_shift, scaling.y_scale
+        )
 
-    x, y = placed(table)
-    assert x is not None and y is not None
-    return Prepared(table, held_out, scaling, x, y, *placed(held_out), standardize, loader, block_rows)
+    x_validation, y_validation = (None, None) if held_out is None else placed(held_out)
+    return Prepared(table, held_out, scaling, *placed(table), x_validation, y_validation, how)
 
 
 def split(dataset: Dataset, validation: float, split_seed: int) -> tuple[Dataset, Dataset | None]:

@@ -11,7 +11,7 @@ from torch import Generator
 from experiments.config.locate import accepted, build, locate
 from experiments.config.schema import Config, Custom, Data
 from experiments.data.dataset import Dataset
-from experiments.data.prepared import Prepared, prepare
+from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.errors import UserError
 from experiments.learning import devices, models
 from experiments.learning.experiment import Experiment
@@ -66,22 +66,17 @@ def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     own = {k: v for k, v in keys.items() if k not in {f.name for f in dataclasses.fields(Data)}}
     taken = accepted(target, common)
     source = build("data", target, own | taken)
+    shared = {f.name: common[f.name] for f in dataclasses.fields(Data)}
+    shared |= dict.fromkeys({"inputs", "targets"} & taken.keys())  # a source may choose by itself
+    how = Preparation(**shared, bias=has_bias(config), device=device, dtype=dtype)
     if hasattr(source, "prepared"):  # a stream, whose rows come block by block
-        return source.prepared(
-            standardize=common["standardize"], bias=has_bias(config), loader=common["loader"],
-            device=device, dtype=dtype,
-        )  # fmt: skip
+        return source.prepared(how)
     if not callable(getattr(source, "load", None)):
         raise UserError(f"data._target_={config.data._target_}: has no load() that gives a table")
     dataset = source.load()
     if not isinstance(dataset, Dataset):
         raise UserError(f"data._target_={config.data._target_}: load() gave no experiments.data.dataset.Dataset")
-    chosen = {k: None if k in taken else common[k] for k in ("inputs", "targets")}  # a source may choose by itself
-    return prepare(
-        dataset, **chosen, validation=common["validation"],
-        split_seed=common["split_seed"], standardize=common["standardize"], bias=has_bias(config),
-        loader=common["loader"], block_rows=common["block_rows"], device=device, dtype=dtype,
-    )  # fmt: skip
+    return prepare(dataset, how)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from experiments.stored import run_files
 if TYPE_CHECKING:
     from torch import nn
 
-    from experiments.data.files.columns import Encoding
+    from experiments.data.files.encoding import Encoding
 
 Array = np.ndarray
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.data.files.columns import Encoding
+from experiments.data.files.encoding import Encoding
 from experiments.errors import UserError, one_line
 from experiments.tracking.files import read_json
 

@@ -62,7 +62,7 @@ class Result:
         `given_rows.frame_of`. Warns of values outside the training data. Raises UserError for what does not fit,
         and for a model that is not linear, or too large to be listed: `load_run` has those.
         """
-        from experiments.data.files.columns import Encoding
+        from experiments.data.files.encoding import Encoding
         from experiments.data.files.inputs import inputs_of
         from experiments.tracking.encoding import encoding
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from experiments.data.dataset import Dataset
-from experiments.data.sources.stream import Stream, prepare_stream
+from experiments.data.prepared import Preparation
+from experiments.data.sources.stream import Stream
 from experiments.data.sources.table import Table
 from experiments.errors import UserError
 
@@ -24,10 +25,7 @@ def loaded(source: str, path: str, **keys: Any) -> Dataset:
     keys = {"path": path, "targets": ["y"], **keys}
     if source == "table":
         return Table(**keys).load()
-    stream = Stream(block_rows=2, **keys)
-    return prepare_stream(
-        stream, standardize=False, bias=True, loader="tensor", device=torch.device("cpu"), dtype=torch.float64
-    ).table
+    return Stream(block_rows=2, **keys).prepared(Preparation(dtype=torch.float64)).table
 
 
 @pytest.mark.parametrize("source", ["table", "stream"])

@@ -18,8 +18,8 @@ from torch import Generator
 from experiments.__main__ import main
 from experiments.cli.application import run
 from experiments.data.files import chosen
-from experiments.data.prepared import prepare
-from experiments.data.sources.stream import Stream, prepare_stream
+from experiments.data.prepared import Preparation, prepare
+from experiments.data.sources.stream import Stream
 from experiments.data.sources.table import Table
 from experiments.data.streaming import reader
 from experiments.data.streaming.reader import Reader
@@ -65,16 +65,13 @@ def write(frame):
 
 
 def streamed(path: str, standardize: Any = False, **keys: Any):
-    return prepare_stream(
-        Stream(path=path, **{"block_rows": 60, **EVERY, **keys}), standardize=standardize, bias=True, loader="tensor",
-        device=torch.device("cpu"), dtype=torch.float64,
-    )  # fmt: skip
+    source = Stream(path=path, **{"block_rows": 60, **EVERY, **keys})
+    return source.prepared(Preparation(standardize=standardize, dtype=torch.float64))
 
 
 def in_memory(path: str, standardize: Any = False, **keys: Any):
-    return prepare(
-        Table(path=path, **{**EVERY, **keys}).load(), standardize=standardize, bias=True, dtype=torch.float64
-    )
+    table = Table(path=path, **{**EVERY, **keys}).load()
+    return prepare(table, Preparation(standardize=standardize, dtype=torch.float64))
 
 
 def rows_of(data, held=False):

@@ -13,9 +13,9 @@ from experiments.__main__ import main
 from experiments.cli.application import run
 from experiments.config.validation import validate
 from experiments.data.files import reading
-from experiments.data.files.columns import Encoding
+from experiments.data.files.encoding import Encoding
 from experiments.data.files.reading import read
-from experiments.data.prepared import prepare
+from experiments.data.prepared import Preparation, prepare
 from experiments.data.sources.table import Table
 from experiments.data.splitting import held_out_rows
 from experiments.errors import DataChanged, UserError
@@ -103,7 +103,7 @@ def test_means_are_learned_on_the_training_rows_only(tmp_path):
     found = load(tmp_path, text, missing="mean", validation_column="part")
     assert found.x.flatten().tolist() == [1, 3, 2]
     assert found.held_out is not None and found.held_out.x.flatten().tolist() == [1000, 2]
-    scaling = prepare(found, standardize=True).scaling
+    scaling = prepare(found, Preparation(standardize=True)).scaling
     assert (scaling.x_shift.item(), scaling.y_shift.item()) == (2, 2)
 
 
@@ -130,7 +130,8 @@ def test_scaling_means_and_optimum_see_no_validation_row(tmp_path, how):
             "column": {"validation_column": "part"},
             "file": {"validation_path": "held.csv"},
         }
-        data = prepare(Table(path="t.csv", targets=["yield"], missing="mean", **keys[how]).load(), standardize=True)
+        table = Table(path="t.csv", targets=["yield"], missing="mean", **keys[how]).load()
+        data = prepare(table, Preparation(standardize=True))
         assert (data.rows, data.validation_rows) == (45, 15)
         found.append(data)
     one, other = found

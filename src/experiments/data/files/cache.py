@@ -126,21 +126,11 @@ def _remove_others(root: Path, own: str, copy: Path) -> None:
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     """No two processes are in here with the same lock file at once; a process that dies leaves."""
-    if fcntl is None:
+    with lock.open("ab") as file:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # file systems without locks: each process makes its own copy
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
-        return
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-        with contextlib.suppress(OSError):  # file systems without locks: each process makes its own copy
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _same(descriptor, lock):
-            break
-        os.close(descriptor)  # the one before removed the file
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(descriptor)
 
 
 def _same(descriptor: int, path: Path) -> bool:

@@ -1,25 +1,14 @@
-"""Which columns and rows of a file the keys of data=table and data=stream choose: for both by these functions."""
+"""Which columns and rows of a file the keys of data=table and data=stream choose."""
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import polars as pl
 
-from experiments.data.files.columns import (
-    TEXT,
-    Numbers,
-    first,
-    in_file,
-    named,
-    numeric,
-    require,
-    stripped,
-    unlike,
-    unused,
-    words,
-)
+from experiments.data.files.columns import TEXT, Numbers, first, in_file, numeric, require, words
+from experiments.data.files.dialect import NAMELESS
 from experiments.errors import UserError
 
 log = logging.getLogger("experiments")
@@ -28,72 +17,121 @@ MOST_LEVELS = 10_000
 """A column of numbers, or of text, with more different values than these holds no categories."""
 
 
-class Keys(Protocol):
-    """What data=table and data=stream have in common."""
+@dataclass(frozen=True)
+class FileKeys:
+    """The keys that data=table and data=stream have in common, see `config/schema.py`."""
+
+    path: str | None = None
+    inputs: list[str] | None = None
+    targets: list[str] | None = None
+    one_hot: list[str] | None = None
+    missing: str = "error"
+    units: dict[str, str] | None = None
+    validation: float = 0.0
+    validation_column: str | None = None
+    validation_path: str | None = None
+    split_seed: int = 0
 
     @property
-    def path(self) -> str | None: ...
-    @property
-    def inputs(self) -> list[str] | None: ...
-    @property
-    def one_hot(self) -> list[str] | None: ...
-    @property
-    def validation_column(self) -> str | None: ...
+    def categories(self) -> list[str]:
+        """The columns of categories."""
+        return self.one_hot or []
+
+    def file(self, choice: str) -> Path:
+        """The file to read for data=`choice`. Raises UserError where none is named."""
+        if self.path is None:
+            raise UserError(f"data.path: data={choice} needs a file; add data.path=FILE")
+        return Path(self.path)
+
+    def units_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The unit of each column, or nothing."""
+        return tuple((self.units or {}).get(name, "") for name in names)
+
+    def split(self) -> str | None:
+        """The key that tells which rows are held out. Raises UserError where more than one does."""
+        asked = [k for k in ("validation", "validation_column", "validation_path") if getattr(self, k)]
+        if len(asked) > 1:
+            raise UserError(f"data.{asked[0]} and data.{asked[1]}: rows can be held out in one way only")
+        return asked[0] if asked else None
 
 
-def required_path(path: str | None, choice: str) -> Path:
-    if path is None:
-        raise UserError(f"data.path: data={choice} needs a file; add data.path=FILE")
-    return Path(path)
-
-
-def chosen_targets(targets: list[str] | None, columns: Sequence[str]) -> list[str]:
+def chosen_targets(keys: FileKeys, columns: Sequence[str]) -> tuple[str, ...]:
     """The targets, each a column of the table. Raises UserError."""
-    if not targets:
+    if not keys.targets:
         raise UserError(
             f"data.targets: name the columns to predict, as data.targets=[{columns[-1]}]; there are "
             + ", ".join(columns[:20])
         )
-    require(columns, targets, "data.targets")
-    unlike((), targets)
-    return list(targets)
+    require(columns, keys.targets, "data.targets")
+    _unlike("data.targets", keys.targets, ())
+    return tuple(keys.targets)
 
 
-def chosen_inputs(keys: Keys, frame: pl.DataFrame, targets: Sequence[str]) -> list[str]:
+def chosen_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str]) -> tuple[str, ...]:
     """Those asked for, or every other numeric column and the categorical ones of one_hot. Raises UserError.
 
     `frame` holds all the columns of the file, and rows enough to tell what they hold.
     """
-    one_hot = keys.one_hot or []
-    require(frame.columns, one_hot, "data.one_hot")
-    unlike((), targets, one_hot)
-    if keys.inputs is not None:
-        if not keys.inputs:
-            raise UserError("data.inputs=[]: at least one column is needed")
+    require(frame.columns, keys.categories, "data.one_hot")
+    _unlike("data.one_hot", keys.categories, targets)
+    if keys.inputs is None:
+        kept = _numeric_inputs(keys, frame, targets)
+    elif keys.inputs:
         kept = keys.inputs
         require(frame.columns, kept, "data.inputs")
     else:
-        rest = named([n for n in frame.columns if n not in targets and n != keys.validation_column])
-        kept = [n for n in rest if n in one_hot or numeric(frame[n])]
-        left = [n for n in rest if n not in kept]
-        if left and kept:
-            log.warning("%s", unused(frame, left))
-        if not kept:
-            raise UserError(
-                f"data.path={keys.path}: no numeric column is left for the inputs"
-                + (f"; {unused(frame, left)}" if left else "")
-            )
-    unlike(kept, targets)
+        raise UserError("data.inputs=[]: at least one column is needed")
+    _unlike("data.inputs", kept, targets)
     for name in (*kept, *targets):
-        column = frame[name]
-        if column.dtype.is_integer() and name not in one_hot and _beyond_float(column):
+        if name not in keys.categories and _beyond_float(frame[name]):
             log.warning("column %s holds integers beyond 2^53: a number keeps about 16 digits of them", name)
-    return [*kept, *(n for n in one_hot if n not in kept)]
+    return (*kept, *(n for n in keys.categories if n not in kept))
+
+
+def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str]) -> list[str]:
+    """Every column that may be an input without being named; the user is told of those left out."""
+    rest = [n for n in frame.columns if n not in targets and n != keys.validation_column]
+    if nameless := [name for name in rest if NAMELESS.fullmatch(name)]:  # most often the rows' number
+        verb, it = ("has", "it") if len(nameless) == 1 else ("have", "them")
+        log.warning("not used: %s, which %s no name; data.inputs can name %s", _listed(nameless), verb, it)
+    rest = [name for name in rest if name not in nameless]
+    kept = [n for n in rest if n in keys.categories or numeric(frame[n])]
+    unused = _unused(frame.select(n for n in rest if n not in kept))
+    if not kept:
+        raise UserError(
+            f"data.path={keys.path}: no numeric column is left for the inputs" + (f"; {unused}" if unused else "")
+        )
+    if unused:
+        log.warning("%s", unused)
+    return kept
+
+
+def _unused(frame: pl.DataFrame) -> str:
+    """What is said of columns that are no inputs because they hold no numbers."""
+    if not frame.width:
+        return ""
+    texts = [column.name for column in frame if column.dtype in TEXT]
+    kinds = {"text" if column.name in texts else str(column.dtype) for column in frame}
+    hint = f"; data.one_hot=[{','.join(texts[:5])}] makes inputs of the categories" if texts else ""
+    verb = "holds" if frame.width == 1 else "hold"
+    return f"not used: {_listed(frame.columns)}, which {verb} {' and '.join(sorted(kinds))}{hint}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _unlike(key: str, names: Sequence[str], targets: Sequence[str]) -> None:
+    """Raise UserError for a column that is named twice."""
+    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+        raise UserError(f"{key}: names {twice[0]} twice; each column is used once")
+    if both := set(names) & set(targets):
+        raise UserError(f"{key} and data.targets both name {min(both)}; a column can only be one of them")
 
 
 def _beyond_float(column: pl.Series) -> bool:
     """Whether a column of integers has some that float64 can't hold."""
-    low, high = column.min(), column.max()
+    low, high = (column.min(), column.max()) if column.dtype.is_integer() else (None, None)
     return isinstance(low, int) and isinstance(high, int) and max(-low, high) > 2**53
 
 
@@ -102,7 +140,6 @@ def checked_categories(name: str, found: Collection[str], kind: pl.DataType) -> 
 
     The order is that of the column's type: numbers by size, an enumeration as it is defined, text by its letters.
     """
-    too_many(name, len(found), kind)
     if len(found) < 2:
         raise UserError(f"data.one_hot: {name} has {len(found)} level; at least two tell rows apart")
     if kind.is_numeric():
@@ -113,39 +150,20 @@ def checked_categories(name: str, found: Collection[str], kind: pl.DataType) -> 
     return sorted(found)
 
 
-def too_many(name: str, values: int, kind: pl.DataType, unfinished: bool = False) -> None:
-    """Raise UserError for a column with so many values, or more where it is unfinished, that they are no categories."""
+def refuse_too_many(name: str, values: int, kind: pl.DataType) -> None:
+    """Raise UserError for a column with so many different values, seen so far, that they are no categories."""
     most = MOST_LEVELS if kind in TEXT else MOST_NUMBERS
     if values > most:
-        said = f"more than {most}" if unfinished else str(values)
-        raise UserError(f"data.one_hot: {name} has {said} different values; too many to be levels")
+        raise UserError(f"data.one_hot: {name} has more than {most} different values; too many to be levels")
 
 
-def one_split(share: float, column: str | None, path: str | None) -> str | None:
-    """Which of the three ways of holding rows out is asked for. Raises UserError for more than one."""
-    ways = {"validation": share, "validation_column": column, "validation_path": path}
-    asked = [name for name, value in ways.items() if value]
-    if len(asked) > 1:
-        raise UserError(f"data.{asked[0]} and data.{asked[1]}: rows can be held out in one way only")
-    return asked[0] if asked else None
-
-
-def present(column: pl.Series) -> pl.Series:
-    """True where a column has a cell that is not missing."""
-    if column.dtype in TEXT:
-        return stripped(column).is_not_null()
-    return column.is_not_null() & column.is_not_nan() if column.dtype.is_float() else column.is_not_null()
-
-
-def checked_drop(cells: dict[str, int], kept: int, rows: int) -> None:
-    """Say how many rows are dropped, from how many cells are there by column. Raises UserError where none is left."""
+def checked_drop(cells: dict[str, int], kept: int) -> None:
+    """Raise UserError where data.missing=drop leaves no row, from how many cells are there by column."""
     for name, there in cells.items():
         if not there:
             raise UserError(f"data.missing=drop: every cell of column {name} is missing, so no row would be left")
     if not kept:
         raise UserError("data.missing=drop: every row has a missing cell, so none would be left")
-    if kept < rows:
-        log.info("%d of %d rows dropped for missing cells", rows - kept, rows)
 
 
 def said_held(column: pl.Series, rows: Numbers = None, file: str = "") -> pl.Series:
@@ -162,9 +180,3 @@ def said_held(column: pl.Series, rows: Numbers = None, file: str = "") -> pl.Ser
             "or false, 1 or 0, or validation or train"
         )
     return held
-
-
-def checked_held(name: str, held: int, rows: int) -> None:
-    """Raise UserError where a validation column holds all of the rows out, or none."""
-    if held in (0, rows):
-        raise UserError(f"data.validation_column={name}: {'none' if held == 0 else 'all'} of the rows are held out")

@@ -1,88 +1,17 @@
-"""The columns of a frame as numbers: dates, booleans, levels of text, missing cells; and how to do it again.
+"""The columns of a frame as numbers: dates, booleans, text; and what is said of cells that are none."""
 
-`Encoding` is what a run stores so that another file can be turned into the same inputs.
-"""
-
-import logging
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from experiments.data.allocation import reused
-from experiments.data.files.dialect import NAMELESS
 from experiments.errors import UserError, nearest
 
-log = logging.getLogger("experiments")
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 Numbers = Sequence[int] | np.ndarray | None
 """Which row of its file, counted from 0, each row of a frame is; None where they are the file's first rows."""
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """From a table's columns to inputs: the columns as named in the file, the levels of those of text.
-
-    A column of k categories becomes k - 1 inputs called `column=level`; the first level is where all are zero.
-    Dates are days since 1970-01-01, booleans 0 and 1: `kinds` says which inputs are such. `means` fills missing cells
-    where data.missing=mean.
-    """
-
-    inputs: tuple[str, ...]
-    categories: dict[str, list[str]] = field(default_factory=dict)
-    means: dict[str, float] = field(default_factory=dict)
-    kinds: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the inputs, categories spread out."""
-        spread = [[f"{n}={v}" for v in self.categories[n][1:]] if n in self.categories else [n] for n in self.inputs]
-        return tuple(name for names in spread for name in names)
-
-    def encode(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> np.ndarray:
-        """The inputs (rows, features) of a frame, float32 where every column is, else float64. Raises UserError."""
-        return matrix(self.columns(frame, where, rows), where, rows)
-
-    def columns(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> list[pl.Series]:
-        """The inputs of a frame, each a column of floats called as its feature; missing cells without a mean stay."""
-        require(frame.columns, self.inputs, where)
-        columns: list[pl.Series] = []
-        for name in self.inputs:
-            if name in self.categories:
-                columns += self._spread(frame[name], where, rows)
-                continue
-            values = numbers(frame[name], where, rows)
-            if name in self.means:
-                values = values.fill_nan(None).fill_null(self.means[name])
-            columns.append(values)
-        return columns
-
-    @staticmethod
-    def from_json(stored: dict[str, Any]) -> "Encoding":
-        """The encoding that `as_json` gave."""
-        return Encoding(tuple(stored["inputs"]), stored["levels"], stored["means"], stored.get("kinds", {}))
-
-    def as_json(self) -> dict[str, Any]:
-        return {"inputs": self.inputs, "levels": self.categories, "means": self.means, "kinds": self.kinds}
-
-    def _spread(self, column: pl.Series, where: str, rows: Numbers) -> list[pl.Series]:
-        categories, text = self.categories[column.name], words(column, "data.one_hot")
-        known = list(dict.fromkeys(categories))
-        # numbers, because to compare texts once a level costs several times as much
-        code = text.cast(pl.Enum(known), strict=False).to_physical()
-        if (row := first(code.is_null())) is not None:
-            cell = f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(text[row])}"
-            if text[row] is None:
-                raise UserError(f"{cell}; correct it, or use data.missing=drop: categories have no mean")
-            raise UserError(
-                f"{cell}; must be one of its categories {', '.join(categories[:20])}"
-                f"{nearest(str(text[row]), categories)}"
-            )
-        return [
-            (code == known.index(level)).cast(pl.Float32).alias(f"{column.name}={level}") for level in categories[1:]
-        ]
 
 
 def require(names: Sequence[str], wanted: Sequence[str], where: str) -> None:
@@ -93,48 +22,12 @@ def require(names: Sequence[str], wanted: Sequence[str], where: str) -> None:
             raise UserError(f"{where}: there is no column {name}{there}")
 
 
-def unlike(inputs: Sequence[str], targets: Sequence[str], one_hot: Sequence[str] = ()) -> None:
-    """Raise UserError for a column that is named twice."""
-    for key, names in (("data.inputs", inputs), ("data.targets", targets), ("data.one_hot", one_hot)):
-        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
-            raise UserError(f"{key}: names {twice[0]} twice; each column is used once")
-    for key, names in (("data.inputs", inputs), ("data.one_hot", one_hot)):
-        if both := set(names) & set(targets):
-            raise UserError(f"{key} and data.targets both name {min(both)}; a column can only be one of them")
-
-
-def unused(frame: pl.DataFrame, names: Sequence[str]) -> str:
-    """What is said of columns that are no inputs because they hold no numbers."""
-    kinds = {"text" if frame[n].dtype in TEXT else str(frame[n].dtype) for n in names}
-    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    texts = [n for n in names if frame[n].dtype in TEXT]
-    hint = f"; data.one_hot=[{','.join(texts[:5])}] makes inputs of the categories" if texts else ""
-    return f"not used: {listed}, which {'holds' if len(names) == 1 else 'hold'} {' and '.join(sorted(kinds))}{hint}"
-
-
-def named(names: Sequence[str]) -> list[str]:
-    """The columns that have a name: one without is most often the rows' number, or nothing. The others are told."""
-    left = [name for name in names if NAMELESS.fullmatch(name)]
-    if left:
-        log.warning(
-            "not used: %s, which %s no name; data.inputs can name %s",
-            ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else ""),
-            *(("has", "it") if len(left) == 1 else ("have", "them")),
-        )
-    return [name for name in names if name not in left]
-
-
 def numeric(column: pl.Series) -> bool:
-    """Whether a column is meant as numbers: by its type, or as text most of which reads as numbers, if there is any."""
-    if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
-        return True
-    if column.dtype == pl.Null:
-        return True
+    """Whether a column is meant as numbers: by its type, or because at least half of its text reads as such."""
     if column.dtype not in TEXT:
-        return False
+        return column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype in (pl.Boolean, pl.Null)
     filled = stripped(column).drop_nulls()
-    read = filled.cast(pl.Float64, strict=False)
-    return filled.is_empty() or 2 * read.null_count() < len(filled)
+    return filled.is_empty() or 2 * filled.cast(pl.Float64, strict=False).null_count() < len(filled)
 
 
 def words(column: pl.Series, key: str) -> pl.Series:
@@ -149,6 +42,13 @@ def stripped(column: pl.Series) -> pl.Series:
     return column.cast(pl.String).str.strip_chars().replace("", None)
 
 
+def present(column: pl.Series) -> pl.Series:
+    """True where a column has a cell that is not missing."""
+    if column.dtype in TEXT:
+        return stripped(column).is_not_null()
+    return column.is_not_null() & column.is_not_nan() if column.dtype.is_float() else column.is_not_null()
+
+
 def kind_of(kind: pl.DataType) -> str:
     """What besides numbers a column's type stands for: a boolean, a date, a time, a duration; or nothing."""
     if kind == pl.Boolean:
@@ -158,13 +58,12 @@ def kind_of(kind: pl.DataType) -> str:
     return "duration" if kind == pl.Duration else "time" if kind == pl.Time else "date"
 
 
-def kinds(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, str]:
-    """The kinds of those of the columns that have one."""
-    return {name: kind for name in names if (kind := kind_of(frame[name].dtype))}
-
-
 def numbers(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
-    """A column as floats: float32 stays, the rest is float64; missing cells stay null. Names the first bad cell."""
+    """A column as floats: float32 stays, the rest becomes float64, missing cells stay null.
+
+    Dates are days since 1970-01-01, durations days, times shares of a day, booleans 0 and 1. Raises UserError for the
+    first cell of text that is no number, and for a column of lists and the like.
+    """
     kind = column.dtype
     if kind in (pl.Float32, pl.Float64):
         return column
@@ -189,26 +88,10 @@ def numbers(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
     return column.cast(pl.Float64)
 
 
-def matrix(columns: list[pl.Series], where: str, rows: Numbers = None) -> np.ndarray:
-    """Columns side by side (rows, columns), float32 where all are; the first missing or infinite cell is named."""
-    table = side_by_side(columns)
-    if not finite(table):
-        for i in np.flatnonzero(np.isnan(table).all(0)):
-            raise UserError(empty_column(where, columns[i].name))
-        raise UserError(unusable(where, table, [column.name for column in columns], rows))
-    return table
-
-
-def finite(table: np.ndarray) -> bool:
-    """Whether every number is: mostly one pass and no copy."""
-    with np.errstate(all="ignore"):  # this may run in a thread of its own
-        return bool(np.isfinite(table.sum()) or np.isfinite(table).all())
-
-
 def side_by_side(columns: list[pl.Series], spare: np.ndarray | None = None) -> np.ndarray:
     """(rows, columns) in C order, float32 where every column is, else float64; a missing cell is NaN.
 
-    In the memory of `spare` where that fits, a table like it.
+    The table is written into `spare`, a table that nobody needs any more, where it fits there.
     """
     kind = pl.Float32 if all(column.dtype == pl.Float32 for column in columns) else pl.Float64
     table = reused(spare, (len(columns[0]), len(columns)), np.float32 if kind == pl.Float32 else np.float64)
@@ -218,6 +101,39 @@ def side_by_side(columns: list[pl.Series], spare: np.ndarray | None = None) -> n
         for i in range(0, len(table), 512):
             table[i : i + 512, j : j + 16] = strip[i : i + 512]
     return table
+
+
+def require_numbers(
+    table: np.ndarray, names: Sequence[str], where: str, rows: Numbers = None, span: str = "", largest: float = math.inf
+) -> None:
+    """Raise UserError for the first column of a table without a number, or the first cell that is none or too large.
+
+    `span` says which rows of the file the table holds, where it is not all of them; `largest` is what float32 takes.
+    """
+    with np.errstate(all="ignore"):  # this may run in a thread of its own
+        whole = np.isfinite(table.sum()) or np.isfinite(table).all()  # mostly one pass and no copy
+    if not whole:
+        for column in np.flatnonzero(np.isnan(table).all(0)):
+            raise UserError(empty_column(where, names[int(column)], span))
+        bad = ~np.isfinite(table)
+    elif len(table) and table.dtype == np.float64 and max(-table.min(), table.max()) > largest:
+        bad = np.abs(table) > largest
+    else:
+        return
+    row, column = (int(k) for k in np.argwhere(bad)[0])
+    value = float(table[row, column])
+    if value != value:
+        said = "missing; correct it, or use data.missing=drop or mean (which fills in inputs only)"
+    elif whole:
+        said = f"{value}, beyond float32 (3.4e38); use device.dtype=float64 or data.standardize=true"
+    else:
+        said = f"{value}: infinite, or beyond 1.8e308; every cell must be a finite number"
+    raise UserError(f"{where}: row {in_file(row, rows)}, column {names[column]} is {said}")
+
+
+def empty_column(where: str, name: str, span: str = "") -> str:
+    """What is said of a column without a number, or with none in the rows that `span` names."""
+    return f"{where}: every cell{span} of column {name} is missing; leave it out of data.inputs"
 
 
 def first(mask: pl.Series) -> int | None:
@@ -230,21 +146,6 @@ def in_file(row: int, rows: Numbers) -> int:
     return 1 + (row if rows is None else int(rows[row]))
 
 
-def empty_column(where: str, name: str, which: str = "") -> str:
-    """What is said of a column without a number; `which` are the rows meant, where they are not all."""
-    return f"{where}: every cell{which} of column {name} is missing; leave it out of data.inputs"
-
-
-def unusable(where: str, table: np.ndarray, names: Sequence[str], rows: Numbers = None) -> str:
-    """What is said of the first cell of a table that is no finite number, with the remedy."""
-    row, i = (int(k) for k in np.argwhere(~np.isfinite(table))[0])
-    value = float(table[row, i])
-    if value != value:
-        said = "missing; correct it, or use data.missing=drop or mean (which fills in inputs only)"
-    else:
-        said = f"{value}: infinite, or beyond 1.8e308; every cell must be a finite number"
-    return f"{where}: row {in_file(row, rows)}, column {names[i]} is {said}"
-
-
 def shown(value: object) -> str:
+    """A cell in a message."""
     return "missing" if value is None else str(value)[:40]

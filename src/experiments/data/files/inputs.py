@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.data.files.columns import TEXT, Encoding, kind_of, numbers, require, stripped
+from experiments.data.files.columns import TEXT, kind_of, numbers, require, stripped
 from experiments.data.files.dialect import MISSING
+from experiments.data.files.encoding import Encoding
 from experiments.data.files.given_rows import UNNAMED, frame_of, require_width
 from experiments.errors import UserError, one_line
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from experiments.data.files.backtraces import no_backtraces
 from experiments.data.files.dialect import csv_options, filled
 from experiments.errors import DataChanged, UserError, nearest, one_line
 
@@ -26,6 +25,17 @@ DAMAGED = (
 )  # fmt: skip
 """What the libraries raise for a file that is cut off, or is not what its name says."""
 
+FURTHER = re.compile(r"Consider|You might want|The current offset|If you trust|\(?Error \{")
+"""Where a library's reason turns into advice for programmers."""
+MEANS = {
+    "more fields": "a line has more cells than the header",
+    "(?i)utf-8": "it is not in UTF-8; save it in that encoding",
+    'CSV malformed|could not parse `"': "a quotation mark is not closed, or stands inside a cell; it may be cut off",
+    "allow_pickle|Python objects": "it holds Python objects, which are not read; save numbers",
+    "pickled": "its content is something else",
+}
+"""Words in the libraries' reasons, and what they most likely mean."""
+
 
 def read(path: Path) -> pl.DataFrame:
     """The table in `path`, every column as the file has it. Raises UserError, and DataChanged."""
@@ -34,13 +44,10 @@ def read(path: Path) -> pl.DataFrame:
         if suffix in (".csv", ".tsv"):
             frame = filled(pl.read_csv(path, **csv_options(path)))
         elif suffix == ".parquet":
-            with no_backtraces():
-                frame = pl.read_parquet(path, glob=False)
+            frame = pl.read_parquet(path, glob=False)
         elif suffix in (".arrow", ".feather"):
             # by its bytes: polars maps an Arrow file, and a mapped file that is cut off kills the process
-            content = io.BytesIO(path.read_bytes())
-            with no_backtraces():
-                frame = pl.read_ipc(content)
+            frame = pl.read_ipc(io.BytesIO(path.read_bytes()))
         else:
             frame = _arrays(path)
     if frame.width == 0:
@@ -131,23 +138,10 @@ def unreadable(path: Path, error: Exception) -> UserError:
     """What a library says of a file that it can't read, as one line with what it most likely means."""
     if isinstance(error, PermissionError):
         return UserError(f"data.path={path}: no permission to read it; change its permissions")
-    further = r"Consider|You might want|The current offset|If you trust|\(?Error \{"
-    reason = re.split(further, one_line(error))[0][:LONGEST].rstrip(" :;.")
-    if "more fields" in reason:
-        hint = "a line has more cells than the header"
-    elif "utf-8" in reason.lower():
-        hint = "it is not in UTF-8; save it in that encoding"
-    elif "CSV malformed" in reason or 'could not parse `"' in reason:
-        hint = "a quotation mark is not closed, or stands inside a cell; it may be cut off"
-    elif "allow_pickle" in reason or "Python objects" in reason:
-        hint = "it holds Python objects, which are not read; save numbers"
-    elif "pickled" in reason:
-        hint = "its content is something else"
-    else:
-        return UserError(
-            f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}, it may be cut off or damaged: {reason}"
-        )
-    return UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}: {hint}")
+    reason = FURTHER.split(one_line(error))[0][:LONGEST].rstrip(" :;.")
+    means = next((means for said, means in MEANS.items() if re.search(said, reason)), None)
+    why = f": {means}" if means else f", it may be cut off or damaged: {reason}"
+    return UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}{why}")
 
 
 def array(path: Path, mapped: bool = False) -> np.ndarray:

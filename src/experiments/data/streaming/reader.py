@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 
 from experiments.data.allocation import reused
-from experiments.data.files.backtraces import no_backtraces
+from experiments.data.files import reading
 from experiments.data.files.cache import converted
 from experiments.data.files.columns import numbers, require, side_by_side
-from experiments.data.files.reading import array, array_names, changed, checked, guarded, plain, require_way, stamp
+from experiments.data.order import rows_of_a_block
+from experiments.data.splitting import held_by_hash, held_out_rows
 from experiments.errors import UserError
 
 NPY = ".npy"
@@ -21,17 +22,23 @@ FORMATS = (".parquet", NPY, ".csv", ".tsv")
 HEAD = 1000
 """Rows that tell which columns hold numbers."""
 SPAN = 2**22
-"""Cells read at once by a look at few columns."""
+"""Cells read at once where few columns are looked at."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One file: its rows, its stamp when it was opened, and the file that the user knows it as."""
+    """One file: its columns, its rows, its stamp when it was opened, and the file that the user knows it as."""
 
     path: Path
+    names: tuple[str, ...]
     rows: int
     stamp: tuple[int, int]
     known_as: Path
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is NPY; else it is Parquet."""
+        return self.path.suffix.lower() == NPY
 
 
 @dataclass(frozen=True)
@@ -49,35 +56,42 @@ class Block:
         return f"data.path={self.part.known_as}"
 
     @property
+    def span(self) -> str:
+        """Which rows of the file these are, for a message, where they are not all."""
+        return "" if self.rows == self.part.rows else f" of rows {self.first + 1} to {self.first + self.rows}"
+
+    @property
     def numbers(self) -> range:
         """The rows' numbers in their file, from 0."""
         return range(self.first, self.first + self.rows)
 
 
 class Reader:
-    """The blocks of a file or folder, at most `block_rows` rows each; none crosses from one file to the next."""
+    """The blocks of a file or folder, at most `asked` rows each; none crosses from one file to the next."""
 
-    def __init__(self, path: Path, block_rows: int) -> None:
-        """Evaluations at names and sizes only. Raises UserError."""
-        self.path = path
+    def __init__(self, path: Path, asked: int) -> None:
+        """Looks at names and sizes only. Raises UserError."""
+        self.asked = asked
         self.parts = [opened(p, path if path.is_file() else p) for p in files(path, self)]
-        self.names = columns(self.parts[0])
+        self.names = self.parts[0].names
         for part in self.parts[1:]:
-            require(columns(part), self.names, f"data.path={part.path}")
+            require(part.names, self.names, f"data.path={part.path}")
         if not self.names:
             raise UserError(f"data.path={path}: the table has no columns")
         self.rows = sum(part.rows for part in self.parts)
         if not self.rows:
             raise UserError(f"data.path={path}: the table has no rows")
-        self.cut(block_rows)
+        self.cut(1)
 
-    def cut(self, block_rows: int) -> None:
-        """Blocks of at most so many rows from now on."""
-        self.block_rows, self.blocks, before = block_rows, list[Block](), 0
+    def cut(self, columns: int) -> bool:
+        """Make blocks that hold no more than a few megabytes of so many columns; whether others than before."""
+        before, self.block_rows = getattr(self, "block_rows", None), rows_of_a_block(self.asked, columns)
+        self.blocks, done = list[Block](), 0
         for part in self.parts:
-            for first in range(0, part.rows, block_rows):
-                self.blocks.append(Block(part, first, min(block_rows, part.rows - first), before + first))
-            before += part.rows
+            for first in range(0, part.rows, self.block_rows):
+                self.blocks.append(Block(part, first, min(self.block_rows, part.rows - first), done + first))
+            done += part.rows
+        return before != self.block_rows
 
     def head(self) -> pl.DataFrame:
         """The first rows of all the columns, to tell what they hold."""
@@ -95,89 +109,101 @@ class Reader:
                 joined.append(block)
         return joined
 
+    def held_out(self, block: Block, kept: np.ndarray | slice, share: float, split_seed: int) -> np.ndarray:
+        """A mask over the kept rows of a block, true for about `share` of them: each by its own number alone."""
+        return held_by_hash(block.number, block.rows, share, split_seed)[kept]
+
     def frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
         """The block's columns as the file has them. Raises UserError, or DataChanged."""
         part = block.part
-        with guarded(part.path, part.stamp, part.known_as):
-            if part.path.suffix.lower() == NPY:
-                frame = pl.DataFrame(plain(self._rows(block, names)), schema=list(names), orient="row")
+        with reading.guarded(part.path, part.stamp, part.known_as):
+            if part.is_array:
+                frame = pl.DataFrame(reading.plain(self._rows(block, names)), schema=list(names), orient="row")
             else:
-                frame = _frame(block, names)
+                frame = pl.scan_parquet(part.path, glob=False).select(names).slice(block.first, block.rows).collect()
         if frame.height != block.rows:
-            raise changed(part.known_as)
+            raise reading.changed(part.known_as)
         return frame
 
     def read(self, block: Block, names: Sequence[str], spare: np.ndarray | None = None) -> np.ndarray:
         """The block's columns (rows, columns), float32 or float64. Raises UserError, or DataChanged.
 
-        In the memory of `spare` where that fits: a table read before, which nobody needs any more.
+        The table is written into `spare`, one read before that nobody needs any more, where it fits there.
         """
         part = block.part
-        with guarded(part.path, part.stamp, part.known_as):
-            if part.path.suffix.lower() == NPY:
-                rows = self._rows(block, names, spare)
-                table = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
-            else:
-                frame = _frame(block, names)
-                table = side_by_side([numbers(frame[name], block.where, block.numbers) for name in names], spare)
-        if len(table) != block.rows:
-            raise changed(part.known_as)
-        return table
+        if not part.is_array:
+            frame = self.frame(block, names)
+            return side_by_side([numbers(frame[name], block.where, block.numbers) for name in names], spare)
+        with reading.guarded(part.path, part.stamp, part.known_as):
+            rows = self._rows(block, names, spare)
+        if len(rows) != block.rows:
+            raise reading.changed(part.known_as)
+        return rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
 
     def _rows(self, block: Block, names: Sequence[str], spare: np.ndarray | None = None) -> np.ndarray:
-        mapped = array(block.part.path, mapped=True)
+        mapped = reading.array(block.part.path, mapped=True)
         # read where that can be done in one piece: mapped pages would count as this process's memory
         if isinstance(mapped, np.memmap) and mapped.flags.c_contiguous:
-            start = mapped.offset + block.first * mapped.strides[0]
-            width = mapped.shape[1]
-            rows = reused(spare, (block.rows, width), mapped.dtype)
+            rows = reused(spare, (block.rows, mapped.shape[1]), mapped.dtype)
             with block.part.path.open("rb") as file:
-                file.seek(start)
+                file.seek(mapped.offset + block.first * mapped.strides[0])
                 rows = rows[: file.readinto(rows.view(np.uint8).data) // mapped.strides[0]]
         else:
             rows = np.ascontiguousarray(mapped[block.first : block.first + block.rows])
-        if list(names) != self.names:
+        if tuple(names) != self.names:
             rows = np.ascontiguousarray(rows[:, [self.names.index(n) for n in names]])
         return rows
 
 
-def _frame(block: Block, names: Sequence[str]) -> pl.DataFrame:
-    with no_backtraces():
-        return pl.scan_parquet(block.part.path, glob=False).select(names).slice(block.first, block.rows).collect()
+class InMemory(Reader):
+    """A whole file, read at once: a single block."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UserError, and DataChanged."""
+        self._table = reading.read(path)
+        self.names, self.rows = tuple(self._table.columns), self._table.height
+        self.parts = [Part(path, self.names, self.rows, (0, 0), path)]
+        self.blocks, self.block_rows = [Block(self.parts[0], 0, self.rows, 0)], self.rows
+
+    def cut(self, columns: int) -> bool:
+        return False
+
+    def head(self) -> pl.DataFrame:
+        return self._table
+
+    def held_out(self, block: Block, kept: np.ndarray | slice, share: float, split_seed: int) -> np.ndarray:
+        """A mask over the kept rows, true for exactly round(rows * share) of them. Raises UserError for 0 or all."""
+        rows = block.rows if isinstance(kept, slice) else int(np.count_nonzero(kept))
+        return held_out_rows(rows, share, split_seed).numpy()
+
+    def frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
+        return self._table.select(names)
 
 
 def files(path: Path, reader: object = None) -> list[Path]:
-    """The files to read, in the order of their names; a CSV file's is its cache."""
-    require_way(path)
+    """The files to read, in the order of their names; a CSV file's is its copy in the cache. Raises UserError."""
+    reading.require_way(path)
     if path.is_dir():
         found = [p for p in sorted(path.glob("**/*.parquet")) if not p.is_dir()]
         for part in found:
-            checked(part)
+            reading.checked(part)
         if not found and not os.access(path, os.R_OK | os.X_OK):
             raise UserError(f"data.path={path}: no permission to read the folder; change its permissions")
         if not found:
             raise UserError(f"data.path={path}: the folder holds no Parquet file")
         return found
-    if checked(path, FORMATS) in (".csv", ".tsv"):
+    if reading.checked(path, FORMATS) in (".csv", ".tsv"):
         return [converted(path, reader)]
     return [path]
 
 
 def opened(path: Path, known_as: Path) -> Part:
-    """A file's rows, from its header. Raises UserError for one that is cut off."""
-    before = stamp(path)
-    with guarded(path, before, known_as):
+    """A file's columns and rows, from its header. Raises UserError for one that is cut off."""
+    before = reading.stamp(path)
+    with reading.guarded(path, before, known_as):
         if path.suffix.lower() == NPY:
-            rows = len(array(path, mapped=True))
-        else:
-            with no_backtraces():
-                rows = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
-    return Part(path, rows, before, known_as)
-
-
-def columns(part: Part) -> list[str]:
-    with guarded(part.path, part.stamp, part.known_as):
-        if part.path.suffix.lower() == NPY:
-            return array_names(array(part.path, mapped=True).shape[1])
-        with no_backtraces():
-            return pl.scan_parquet(part.path, glob=False).collect_schema().names()
+            rows, columns = reading.array(path, mapped=True).shape
+            return Part(path, tuple(reading.array_names(columns)), rows, before, known_as)
+        table = pl.scan_parquet(path, glob=False)
+        names, rows = table.collect_schema().names(), table.select(pl.len()).collect().item()
+    return Part(path, tuple(names), rows, before, known_as)

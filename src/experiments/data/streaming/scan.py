@@ -1,22 +1,93 @@
-"""What must be known of a file before it is streamed, from one look at the few columns that tell it.
+"""What must be known of a file before its rows are numbers, from one look at the few columns that tell it.
 
 Levels of the whole file, means of the training rows, and how many rows of each block are left. Nothing is read where
-nothing is asked for, and memory holds some megabytes of the file at a time.
+nothing is asked for, and of a stream some megabytes are in memory at a time.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from experiments.data.files.chosen import checked_categories, checked_drop, checked_held, present, too_many
-from experiments.data.files.columns import Encoding, empty_column, numbers, words
-from experiments.data.splitting import held_by_hash
-from experiments.data.streaming.reader import Block
-from experiments.data.streaming.streamed_rows import Rows
+from experiments.data.files.chosen import (
+    FileKeys,
+    checked_categories,
+    checked_drop,
+    chosen_inputs,
+    chosen_targets,
+    refuse_too_many,
+)
+from experiments.data.files.columns import empty_column, kind_of, numbers, present, require, words
+from experiments.data.files.encoding import Encoding
+from experiments.data.files.reading import validation_file
+from experiments.data.streaming.reader import Block, Reader
+from experiments.data.streaming.rows import Rows
 from experiments.errors import UserError
+
+log = logging.getLogger("experiments")
+
+
+def opened(keys: FileKeys, reader: Reader, another: Callable[[Path], Reader]) -> tuple[Rows, Rows | None]:
+    """Training rows and validation rows of a file, or of a second one read by `another`. Raises UserError."""
+    targets, split, head = chosen_targets(keys, reader.names), keys.split(), reader.head()
+    inputs = chosen_inputs(keys, head, targets)
+    require([*inputs, *targets], list(keys.units or ()), "data.units")
+    if keys.validation_column:
+        require(reader.names, [keys.validation_column], "data.validation_column")
+    kinds = {n: kind for n in inputs if n not in keys.categories and (kind := kind_of(head[n].dtype))}
+    rows = Rows(keys, reader, Encoding(inputs, kinds=kinds), targets)
+    reader.cut(len(rows.names))
+    training, held = learned(rows)
+    if reader.cut(len(training.names)):  # categories have made the rows wider
+        training, held = learned(rows)
+    if training.dropped:
+        log.info("%d of %d rows dropped for missing cells", training.dropped, reader.rows)
+    if split != "validation_path":
+        return training, held if split else None
+    assert keys.validation_path
+    with validation_file():
+        reader = another(Path(keys.validation_path))
+        require(reader.names, rows.used, f"data.validation_path={keys.validation_path}")
+        reader.cut(len(training.names))
+        second, _ = learned(dataclasses.replace(training, reader=reader, second=True, counts=None))
+    if second.dropped:
+        log.info("%d of %d rows dropped for missing cells", second.dropped, reader.rows)
+    return training, second
+
+
+def learned(rows: Rows) -> tuple[Rows, Rows]:
+    """The rows to train on and those held out, with what had to be learned of the file. Raises UserError.
+
+    Nothing is learned anew of a second file's rows, but how many are dropped.
+    """
+    scan = Scan(rows)
+    for span in rows.reader.spans(len(scan.columns)) if scan.columns else ():
+        scan.take(span, rows.reader.frame(span, scan.columns))
+    trained, held = (sum(counts.values()) for counts in (scan.trained, scan.held))
+    if scan.cells:
+        checked_drop(scan.cells, trained + held)
+    if scan.told_by and (held == 0 or trained == 0):
+        raise UserError(f"data.validation_column={scan.told_by}: {'all' if held else 'none'} of the rows are held out")
+    for name, mean in scan.means.items():
+        if trained and not mean.count:
+            raise UserError(empty_column(rows.reader.blocks[0].where, name))
+    if not rows.second:
+        categories = {n: checked_categories(n, found, scan.kinds[n]) for n, found in scan.categories.items()}
+        means = {name: mean.value for name, mean in scan.means.items() if mean.count}
+        encoding = dataclasses.replace(rows.encoding, categories=categories, means=means)
+        rows = dataclasses.replace(rows, encoding=encoding)
+    other = dataclasses.replace(rows, held=True)
+    if not (scan.cells or scan.told_by):
+        return rows, other
+    dropped = rows.reader.rows - trained - held
+    return (
+        dataclasses.replace(rows, counts=scan.trained, dropped=dropped),
+        dataclasses.replace(other, counts=scan.held, dropped=dropped),
+    )
 
 
 @dataclass
@@ -36,105 +107,57 @@ class Mean:
             self.value += (mean - self.value) * (len(there) / self.count)
 
 
-@dataclass
 class Scan:
-    """Evaluations at a file's columns, span by span."""
+    """What is seen of a file's columns, span by span."""
 
-    rows: Rows
-    one_hot: Sequence[str] = ()
-    averaged: Sequence[str] = ()
-    """The inputs whose missing cells become the mean of the training rows."""
-    categories: dict[str, set[str]] = field(default_factory=dict)
-    kinds: dict[str, pl.DataType] = field(default_factory=dict)
-    means: dict[str, Mean] = field(default_factory=dict)
-    cells: dict[str, int] = field(default_factory=dict)
-    """With data.missing=drop: how many cells of each column are not missing."""
-    trained: dict[int, int] = field(default_factory=dict)
-    held: dict[int, int] = field(default_factory=dict)
-    """How many rows of each block are left to train on, and how many are held out, by the block's number."""
-
-    def __post_init__(self) -> None:
-        self.categories = {name: set() for name in self.one_hot}
-        self.means = {name: Mean() for name in self.averaged}
-        self.used = (*self.rows.encoding.inputs, *self.rows.targets) if self.rows.drop else ()
-        self.cells = dict.fromkeys(self.used, 0)
-
-    @property
-    def columns(self) -> list[str]:
+    def __init__(self, rows: Rows) -> None:
+        keys = rows.keys
+        self.rows, self.told_by = rows, keys.validation_column
+        one_hot = () if rows.second else keys.categories
+        filled = keys.missing == "mean" and not rows.second
+        self.categories: dict[str, set[str]] = {name: set() for name in one_hot}
+        self.kinds: dict[str, pl.DataType] = {}
+        self.means = {name: Mean() for name in rows.encoding.inputs if filled and name not in keys.categories}
+        self.cells = dict.fromkeys(rows.used if keys.missing == "drop" else (), 0)
+        """With data.missing=drop: how many cells of each column are not missing."""
+        self.trained, self.held = dict[int, int](), dict[int, int]()
+        """How many rows of each block are left to train on, and how many are held out, by the block's number."""
+        column = [self.told_by] if self.told_by else []
+        self.columns = list(dict.fromkeys([*self.categories, *self.means, *self.cells, *column]))
         """Those that are read: none where nothing is to be learned."""
-        column = [self.rows.column] if self.rows.column else []
-        return list(dict.fromkeys([*self.one_hot, *self.averaged, *self.used, *column]))
 
-    def read(self) -> None:
-        """Read the columns once. Raises UserError."""
-        names = self.columns
-        for span in self.rows.reader.spans(len(names)) if names else ():
-            self._take(span, self.rows.reader.frame(span, names))
-
-    def _take(self, span: Block, frame: pl.DataFrame) -> None:
-        for name in self.one_hot:
+    def take(self, span: Block, frame: pl.DataFrame) -> None:
+        """Take in some rows. Raises UserError."""
+        for name in self.categories:
             self._learn_levels(name, frame[name])
         kept = np.ones(span.rows, bool)
-        for name in self.used:
+        for name in self.cells:
             there = present(frame[name]).to_numpy()
             self.cells[name] += int(np.count_nonzero(there))
             kept &= there
-        frame, numbers_left = frame.filter(pl.Series(kept)), np.asarray(span.numbers)[kept]
-        held = self._held(span, frame, kept, numbers_left)
-        self._count(span, numbers_left, held)
+        frame, left = frame.filter(pl.Series(kept)), np.asarray(span.numbers)[kept]
+        held = self._held(span, frame, kept, left)
+        size = self.rows.reader.block_rows
+        block, blocks = (left - span.first) // size, -(-span.rows // size)
+        for counts, chosen in ((self.trained, ~held), (self.held, held)):
+            of_block = np.bincount(block[chosen], minlength=blocks).tolist()
+            counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
         training = frame.filter(pl.Series(~held))
         for name, mean in self.means.items():
-            mean.add(numbers(training[name], span.where, numbers_left[~held]))
+            mean.add(numbers(training[name], span.where, left[~held]))
 
     def _learn_levels(self, name: str, column: pl.Series) -> None:
         known = self.kinds.setdefault(name, column.dtype)
         if known != column.dtype:  # the files of a folder need not agree
             self.kinds[name] = pl.String()
         self.categories[name].update(words(column, "data.one_hot").drop_nulls().unique().to_list())
-        too_many(name, len(self.categories[name]), column.dtype, unfinished=True)
+        refuse_too_many(name, len(self.categories[name]), column.dtype)
 
-    def _held(self, span: Block, frame: pl.DataFrame, kept: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _held(self, span: Block, frame: pl.DataFrame, kept: np.ndarray, left: np.ndarray) -> np.ndarray:
         """True for those of the rows left that are held out."""
-        if self.rows.column:
-            return self.rows.said_held(span, frame, rows)
-        if self.rows.share:
-            return held_by_hash(span.number, span.rows, self.rows.share, self.rows.split_seed)[kept]
-        return np.zeros(len(rows), bool)
-
-    def _count(self, span: Block, rows: np.ndarray, held: np.ndarray) -> None:
-        size = self.rows.reader.block_rows
-        block, blocks = (rows - span.first) // size, -(-span.rows // size)
-        for counts, chosen in ((self.trained, ~held), (self.held, held)):
-            of_block = np.bincount(block[chosen], minlength=blocks).tolist()
-            counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
-
-
-def learned(rows: Rows, one_hot: Sequence[str] = (), fill: bool = False, again: bool = False) -> tuple[Rows, Rows]:
-    """The rows to train on and those held out, with what had to be learned of the file. Raises UserError.
-
-    `one_hot` are the inputs to take as categories; `fill` puts the training rows' means in missing cells of the others.
-    With `again` nothing is told of the rows dropped: it has been.
-    """
-    inputs = rows.encoding.inputs
-    scan = Scan(rows, one_hot, [name for name in inputs if name not in one_hot] if fill else ())
-    scan.read()
-    categories = {name: checked_categories(name, found, scan.kinds[name]) for name, found in scan.categories.items()}
-    trained, held = sum(scan.trained.values()), sum(scan.held.values())
-    if rows.drop and not again:
-        checked_drop(scan.cells, trained + held, rows.reader.rows)
-    if rows.column:
-        checked_held(rows.column, held, trained + held)
-    for name, mean in scan.means.items():
-        if trained and not mean.count:
-            raise UserError(empty_column(f"data.path={rows.reader.path}", name))
-    means = {name: mean.value for name, mean in scan.means.items() if mean.count}
-    before = rows.encoding
-    encoding = Encoding(
-        inputs, before.categories | categories, before.means | means,
-        {name: kind for name, kind in before.kinds.items() if name not in categories},
-    )  # fmt: skip
-    found = dataclasses.replace(rows, encoding=encoding)
-    if rows.drop or rows.column:
-        found = dataclasses.replace(found, counts=scan.trained)
-        return found, dataclasses.replace(found, held=True, counts=scan.held)
-    return found, dataclasses.replace(found, held=True)
+        keys = self.rows.keys
+        if keys.validation_column:
+            return self.rows.said_held(span, frame, left)
+        if keys.validation:
+            return self.rows.reader.held_out(span, kept, keys.validation, keys.split_seed)
+        return np.zeros(len(left), bool)

@@ -13,7 +13,7 @@ from experiments.data.allocation import reused
 from experiments.data.batches import GATHERED, Pair, batches, cut, gather
 from experiments.data.order import block_plan, within_block
 from experiments.data.prefetch import DEPTH, prefetched
-from experiments.data.streaming.streamed_rows import Rows
+from experiments.data.streaming.rows import Rows
 
 
 class StreamedBatches:

@@ -1,0 +1,86 @@
+"""From a file's columns to a model's inputs, and how to do it again: `Encoding` is what a run stores of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from experiments.data.files.columns import (
+    Numbers,
+    first,
+    in_file,
+    numbers,
+    require,
+    require_numbers,
+    shown,
+    side_by_side,
+    words,
+)
+from experiments.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The inputs' columns as the file names them, and what was learned of each.
+
+    A column of k categories becomes k - 1 inputs called `column=level`, all of them zero at its first level. The
+    missing cells of a column in `means` are filled with its mean. `kinds` says which inputs are dates, times, durations
+    or booleans, see `columns.numbers`.
+    """
+
+    inputs: tuple[str, ...]
+    categories: dict[str, list[str]] = field(default_factory=dict)
+    means: dict[str, float] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the inputs, categories spread out."""
+        spread = [[f"{n}={v}" for v in self.categories[n][1:]] if n in self.categories else [n] for n in self.inputs]
+        return tuple(name for names in spread for name in names)
+
+    def encode(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> np.ndarray:
+        """The inputs (rows, features) of a frame, float32 where every column is, else float64.
+
+        Raises UserError for a column that is not there, and for the first cell that is no finite number and no level.
+        """
+        table = side_by_side(self.columns(frame, where, rows))
+        require_numbers(table, self.features, where, rows)
+        return table
+
+    def columns(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> list[pl.Series]:
+        """The inputs of a frame, each a column of floats; missing cells stay so where no mean fills them."""
+        require(frame.columns, self.inputs, where)
+        columns: list[pl.Series] = []
+        for name in self.inputs:
+            if name in self.categories:
+                columns += self._spread(frame[name], where, rows)
+                continue
+            values = numbers(frame[name], where, rows)
+            if name in self.means:
+                values = values.fill_nan(None).fill_null(self.means[name])
+            columns.append(values)
+        return columns
+
+    @staticmethod
+    def from_json(stored: dict[str, Any]) -> "Encoding":
+        """The encoding that `as_json` gave."""
+        return Encoding(tuple(stored["inputs"]), stored["levels"], stored["means"], stored.get("kinds", {}))
+
+    def as_json(self) -> dict[str, Any]:
+        """What encoding.json holds."""
+        return {"inputs": self.inputs, "levels": self.categories, "means": self.means, "kinds": self.kinds}
+
+    def _spread(self, column: pl.Series, where: str, rows: Numbers) -> list[pl.Series]:
+        levels, text = self.categories[column.name], words(column, "data.one_hot")
+        known = list(dict.fromkeys(levels))
+        # numbers, because to compare texts once a level costs several times as much
+        code = text.cast(pl.Enum(known), strict=False).to_physical()
+        if (row := first(code.is_null())) is not None:
+            cell = f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(text[row])}"
+            if text[row] is None:
+                raise UserError(f"{cell}; correct it, or use data.missing=drop: categories have no mean")
+            near = nearest(str(text[row]), levels)
+            raise UserError(f"{cell}; must be one of its categories {', '.join(levels[:20])}{near}")
+        return [(code == known.index(level)).cast(pl.Float32).alias(f"{column.name}={level}") for level in levels[1:]]

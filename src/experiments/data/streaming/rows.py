@@ -1,0 +1,139 @@
+"""The rows that are trained on, or held out: each block of a file as numbers, whenever it is read."""
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from experiments.data.batches import Pair
+from experiments.data.files.chosen import FileKeys, said_held
+from experiments.data.files.columns import numbers, present, require_numbers, side_by_side
+from experiments.data.files.encoding import Encoding
+from experiments.data.files.reading import validation_file
+from experiments.data.prefetch import prefetched
+from experiments.data.streaming.reader import Block, Reader
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a reader that are trained on (`held` False) or held out (`held` True)."""
+
+    keys: FileKeys
+    reader: Reader
+    encoding: Encoding
+    targets: tuple[str, ...]
+    held: bool = False
+    second: bool = False
+    """Whether they are those of data.validation_path, all of them."""
+    counts: dict[int, int] | None = None
+    """How many rows of each block these are, by its number, where the file had to be read to tell."""
+    dropped: int = 0
+    """Rows of the file, trained on or held out, that are left out for a missing cell."""
+
+    @property
+    def features(self) -> int:
+        return len(self.encoding.features)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the tables below: features, then targets."""
+        return (*self.encoding.features, *self.targets)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The file's columns that inputs and targets are made of: a missing cell in one drops its row."""
+        return (*self.encoding.inputs, *self.targets)
+
+    def spoken_of(self) -> AbstractContextManager:
+        """What is wrong with a second file is said of its own key."""
+        return validation_file() if self.second else nullcontext()
+
+    def count(self) -> int:
+        """How many rows these are."""
+        return sum(self.size(block) for block in self.reader.blocks)
+
+    def size(self, block: Block) -> int:
+        """How many rows of a block these are; nothing is read."""
+        if self.counts is not None:
+            return self.counts[block.number]
+        mask = self._by_share(block)
+        return block.rows if mask is None else int(np.count_nonzero(mask))
+
+    def table(self, block: Block, largest: float | None = None, spare: np.ndarray | None = None) -> np.ndarray:
+        """These rows of a block (rows, features + targets), in the table's units; `spare` as in `Reader.read`.
+
+        The first time, with `largest`, a missing or infinite cell is refused, and one beyond `largest`, also in rows of
+        the block that are not these: later the file is the same, or is found changed.
+        """
+        plain = not (self.encoding.categories or self.encoding.means or self.keys.validation_column)
+        with self.spoken_of():
+            if plain and self.keys.missing != "drop":
+                table, rows = self.reader.read(block, self.used, spare), block.numbers
+                mask = self._by_share(block)
+            else:
+                frame, rows, mask = self.left(block)
+                inputs, targets = self.encoded(frame, block, rows)
+                table = side_by_side([*inputs, *targets])
+            if largest is not None:
+                require_numbers(table, self.names, block.where, rows, block.span, largest)
+        return table if mask is None else table[mask]
+
+    def tables(self, largest: float = math.inf) -> Iterator[Tensor]:
+        """These rows of each block (n, features + targets) in the file's order, refused as `table` does."""
+        return (torch.from_numpy(self.table(block, largest)) for block in self.reader.blocks)
+
+    def read_ahead(self) -> Iterator[Tensor]:
+        """These rows of each block (n, features + targets) in the file's order, read ahead."""
+        return prefetched(torch.from_numpy(self.table(block)) for block in self.reader.blocks)
+
+    def blocks(self) -> Iterator[Pair]:
+        """The same as x (n, features) and y (n, targets)."""
+        for table in self.read_ahead():
+            yield table[:, : self.features], table[:, self.features :]
+
+    def left(self, block: Block) -> tuple[pl.DataFrame, np.ndarray, np.ndarray | None]:
+        """The rows of a block that are not dropped, as the file has them; their numbers in it; which of them are these.
+
+        The mask (rows,) is None where all of them are.
+        """
+        column = self.keys.validation_column
+        frame = self.reader.frame(block, list(dict.fromkeys([*self.used, *([column] if column else [])])))
+        kept = complete(frame, self.used) if self.keys.missing == "drop" else slice(None)
+        if not isinstance(kept, slice):
+            frame = frame.filter(pl.Series(kept))
+        rows = np.asarray(block.numbers)[kept]
+        if column is None:
+            return frame, rows, self._by_share(block, kept)
+        out = self.said_held(block, frame, rows)
+        return frame, rows, out if self.held else ~out
+
+    def encoded(self, frame: pl.DataFrame, block: Block, rows: np.ndarray) -> tuple[list[pl.Series], list[pl.Series]]:
+        """Inputs and targets of the rows of a frame, each a column of floats called as in `names`."""
+        inputs = self.encoding.columns(frame, block.where, rows)
+        return inputs, [numbers(frame[name], block.where, rows) for name in self.targets]
+
+    def said_held(self, block: Block, frame: pl.DataFrame, rows: np.ndarray) -> np.ndarray:
+        """Which rows of a frame are held out by the column that tells, (rows,). Raises UserError."""
+        assert self.keys.validation_column
+        file = f"{block.part.known_as}: " if len(self.reader.parts) > 1 else ""
+        return said_held(frame[self.keys.validation_column], rows, file).to_numpy()
+
+    def _by_share(self, block: Block, kept: np.ndarray | slice = slice(None)) -> np.ndarray | None:
+        """Which of the kept rows of a block these are, where a share is held out; None for all."""
+        if not self.keys.validation:
+            return None
+        out = self.reader.held_out(block, kept, self.keys.validation, self.keys.split_seed)
+        return out if self.held else ~out
+
+
+def complete(frame: pl.DataFrame, names: tuple[str, ...]) -> np.ndarray:
+    """A mask (rows,), true where no cell is missing in the named columns."""
+    kept = np.ones(frame.height, bool)
+    for name in names:
+        kept &= present(frame[name]).to_numpy()
+    return kept
