@@ -17,13 +17,13 @@ from typing import Any
 from sweep import files_only
 
 import experiments
-from experiments.sweeps import launching, outcomes, sweeping
+from experiments.sweeps import execution, launching, outcomes, sweeping
 from experiments.sweeps.stacked import packs
 
 PARTS = {
     "overrides of every job": (sweeping, "jobs_of"),
     "composing": (launching.Sweep, "composed"),
-    "planning": (launching, "plan"),
+    "planning": (execution, "plan"),
     "folders and texts": (packs.Pack, "begin"),
     "training": (packs.Pack, "train"),
     "results and events": (packs.Pack, "finish"),

@@ -21,15 +21,16 @@ def ended(gap: float, status: str = "completed") -> Result:
 
 
 def test_rows_are_by_number_with_what_varied(tmp_path: Path) -> None:
-    outcomes = Outcomes(None)
-    outcomes.varied = ["seed", "model"]
-    outcomes.write_table(tmp_path)
+    outcomes = Outcomes(tmp_path)
+    outcomes.vary([["seed=1", "+x=1"], ["seed=2", "+x=1", "model=manual"]])
+    outcomes.vary([["seed=2", "+x=1", "model=linear"]])  # another launch
+    outcomes.write_table()
     assert list(tmp_path.iterdir()) == []  # no table without a row
     outcomes.enter(Job(2, ("seed=2", "+x=1", "model=manual"), "2_b"), ended(0.5))
     outcomes.enter(Job(0, ("seed=1",), "0_a"), FAILED)
-    outcomes.write_table(tmp_path, last=False)
+    outcomes.write_table(last=False)
     assert list(tmp_path.iterdir()) == []  # not so soon
-    outcomes.write_table(tmp_path)
+    outcomes.write_table()
     with (tmp_path / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(r["number"], r["folder"], r["seed"], r["model"], r["gap"]) for r in rows] == [
@@ -38,8 +39,16 @@ def test_rows_are_by_number_with_what_varied(tmp_path: Path) -> None:
     assert outcomes.table()[0]["error"] == "too much"
 
 
+def test_what_varies_is_in_the_order_of_the_command_line(tmp_path: Path) -> None:
+    outcomes = Outcomes(tmp_path)
+    outcomes.vary([["model=manual", "seed=1", "optimizer.lr=1"]])
+    assert outcomes.varied == []
+    outcomes.vary([["model=manual", "seed=2", "optimizer.lr=2"]])
+    assert outcomes.varied == ["seed", "optimizer.lr"]
+
+
 def test_a_sweeper_is_told_the_objective_or_the_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outcomes = Outcomes("train_loss")
+    outcomes = Outcomes(tmp_path, "train_loss")
     jobs = [Job(number, (f"seed={number}",)) for number in range(3)]
     for job, result in zip(jobs, (ended(0.5), ended(0.5, "diverged"), FAILED), strict=True):
         outcomes.enter(job, result)

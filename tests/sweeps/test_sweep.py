@@ -1,4 +1,4 @@
-"""FixedConfig sweeps, in this process: folders, files, failures, resuming, other launchers, the table."""
+"""Whole sweeps, in this process: folders, files, failures, resuming, other launchers, the table."""
 
 import csv
 import errno
@@ -19,8 +19,8 @@ from experiments.__main__ import main
 from experiments.config.validation import config_hash
 from experiments.errors import Failure
 from experiments.sweeps.outcomes import Outcomes
-from experiments.sweeps.resuming import held
 from experiments.sweeps.stacked import packs
+from experiments.sweeps.stored_sweep import held
 
 SHORT = "training.epochs=3"
 
@@ -91,7 +91,7 @@ def test_failures_stay_alone_and_are_told(capsys: pytest.CaptureFixture[str]) ->
     assert main(["-m", "optimizer.lr=1e-5,-1,abc", "seed=1,2", SHORT]) == 1
     said = capsys.readouterr()
     assert said.err.splitlines()[-1] == "error: 4 of 6 jobs failed"
-    assert said.out.count("failed: job ") == 4
+    assert said.out.count("failed: 2 jobs (") == 2
     assert "optimizer.lr=-1: must be above 0" in said.out or "optimizer.lr=-1.0: must be above 0" in said.out
     rows = table(folder())
     assert [row["status"] for row in rows] == ["completed"] * 2 + ["failed"] * 4

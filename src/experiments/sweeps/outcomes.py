@@ -1,6 +1,8 @@
-"""What became of the jobs of a sweep: results, failures, the table of both, and what a sweeper is told."""
+"""What became of the jobs of a sweep: results, the table of them, and what a sweeper is told."""
 
 import time
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -15,36 +17,49 @@ SECONDS_BETWEEN_TABLES = 5.0
 
 
 class Outcomes:
-    """The jobs that have ended, through as many launches as a sweeper makes."""
+    """The jobs of the sweep in `folder` that have ended, through as many launches as a sweeper makes."""
 
-    def __init__(self, objective: str | None) -> None:
+    def __init__(self, folder: Path, objective: str | None = None) -> None:
         """`objective`: the metric handed to a sweeper, see `results.objective`."""
-        self.objective = objective
-        self.varied: list[str] = []
-        """The keys of which the jobs have more than one value: columns of the table."""
+        self.folder, self.objective = folder, objective
+        self.jobs: dict[int, Job] = {}
         self.results: dict[int, Result] = {}
-        self.rows: dict[int, results.Row] = {}
-        self.failures: list[tuple[Job, str]] = []
+        self._rows: dict[int, results.Row] = {}
+        self._values: dict[str, set[str]] = {}
         self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES
+
+    def vary(self, batches: Iterable[Sequence[str]]) -> None:
+        """Note the overrides of jobs that are to come."""
+        for overrides in batches:
+            for override in overrides:
+                self._values.setdefault(key_of(override), set()).add(override)
+
+    @property
+    def varied(self) -> list[str]:
+        """The keys of which the jobs have more than one value, in the order of the command line: table columns."""
+        return [name for name, values in self._values.items() if len(values) > 1]
 
     def enter(self, job: Job, result: Result) -> None:
         """Note that a job has ended."""
-        given = {key_of(o): o.partition("=")[2] for o in job.overrides}
-        self.results[job.number] = result
-        self.rows[job.number] = results.row(
-            job.number, job.name, {name: given.get(name, "") for name in self.varied}, result
-        )
+        self.jobs[job.number], self.results[job.number] = job, result
+        self._rows[job.number] = results.row(result)
 
     def table(self) -> list[results.Row]:
-        """The rows by the jobs' numbers."""
-        return [self.rows[number] for number in sorted(self.rows)]
+        """A row a job, by their numbers: number, folder, what varied, and what `results.row` says."""
+        varied, rows = self.varied, []
+        for number in sorted(self.jobs):
+            job = self.jobs[number]
+            given = {key_of(o): o.partition("=")[2] for o in job.overrides}
+            own = {name: given.get(name, "") for name in varied}
+            rows.append({"number": number, "folder": job.name, **own, **self._rows[number]})
+        return rows
 
-    def write_table(self, folder: Path, last: bool = True) -> None:
+    def write_table(self, last: bool = True) -> None:
         """results.csv, rewritten whole; while the sweep is under way so seldom that it takes 2 % of the time."""
         began = time.monotonic()
-        if not self.rows or (not last and began < self._table_due):
+        if not self.jobs or (not last and began < self._table_due):
             return
-        results.write_csv(folder / "results.csv", self.table(), durable=last)
+        results.write_csv(self.folder / "results.csv", self.table(), durable=last)
         now = time.monotonic()
         self._table_due = now + max(SECONDS_BETWEEN_TABLES, 50 * (now - began))
 
@@ -58,3 +73,7 @@ class Outcomes:
             done.return_value = results.objective(result, self.objective)
             done.status = JobStatus.COMPLETED
         return done
+
+
+LATEST: ContextVar[Outcomes | None] = ContextVar("the outcomes of the sweep that was begun last", default=None)
+"""Hydra makes sweeper and launcher by their names and hands nothing of theirs back: who called Hydra looks here."""

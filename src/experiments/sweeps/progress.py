@@ -1,47 +1,30 @@
 """One bar for a whole sweep: finished, failed, rate. Nothing when piped."""
 
-import time
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-SECONDS_BETWEEN_UPDATES = 0.1
+Advance = Callable[[bool], None]
+"""To be called for each job that has ended, with whether it failed."""
 
 
-class Bar:
-    """A context manager; `advance` for each job."""
+@contextmanager
+def bar(jobs: int) -> Iterator[Advance]:
+    """A bar on standard error for so many jobs."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda failed: None
+        return
+    columns = TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]} failed")
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=jobs, failed=0)
+        failures = 0
 
-    def __init__(self, jobs: int) -> None:
-        self.console = Console(stderr=True)
-        self.shown = self.console.is_terminal
-        self._progress = Progress(
-            TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(), console=self.console, transient=True, disable=not self.shown,
-        )  # fmt: skip
-        self._task = self._progress.add_task("", total=jobs, note="")
-        self._finished = self._failed = 0
-        self._began = time.monotonic()
-        self._updated = 0.0
+        def advance(failed: bool) -> None:
+            nonlocal failures
+            failures += failed
+            progress.update(task, advance=1, failed=failures)
 
-    def advance(self, failed: bool = False) -> None:
-        """One more job has ended."""
-        self._finished += 1
-        self._failed += failed
-        now = time.monotonic()
-        if self.shown and now - self._updated > SECONDS_BETWEEN_UPDATES:
-            self._updated = now
-            rate = self._finished / max(now - self._began, 1e-9)
-            note = f"{self._failed} failed, {rate:,.0f} jobs/s"
-            self._progress.update(self._task, completed=self._finished, note=note)
-
-    def __enter__(self) -> "Bar":
-        if self.shown:
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.shown:  # older rich ends a bar that was never shown with an empty line
-            self._progress.stop()
+        yield advance

@@ -17,8 +17,8 @@ Row = dict[str, Any]
 SINGLE = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
 
 
-def row(number: int, folder: str, varied: dict[str, Any], result: Result) -> Row:
-    """A job's row: number, folder, what varied, status, metrics, steps, seconds, and the error of a failed one."""
+def row(result: Result) -> Row:
+    """What a result adds to its job's row: status, metrics, steps, seconds, and the error of a failed one."""
     metrics = result.metrics
     lists = {
         f"{name}/{target}": value
@@ -26,8 +26,7 @@ def row(number: int, folder: str, varied: dict[str, Any], result: Result) -> Row
         for target, value in zip(result.targets, metrics.get(name) or [], strict=False)
     }
     return {
-        "number": number, "folder": folder, **varied, "status": result.status,
-        **{name: metrics.get(name) for name in SINGLE}, **lists,
+        "status": result.status, **{name: metrics.get(name) for name in SINGLE}, **lists,
         "epochs": result.epochs, "best_epoch": result.best_epoch, "steps": result.steps, "lr": result.lr,
         "seconds": result.timing["total_seconds"], "executed": result.executed, "config_hash": result.config_hash,
         "error": "" if result.error is None else result.error["message"],
@@ -57,31 +56,28 @@ def objective(result: Result, name: str | None) -> float | None:
 
 def best(rows: Iterable[Row], name: str, count: int = 10) -> list[Row]:
     """The rows of the smallest `name`, those without one left out."""
-    ranked = [r for r in rows if isinstance(r.get(name), int | float) and r["status"] not in ("diverged", "failed")]
-    return sorted(ranked, key=lambda r: r[name])[:count]
+    return sorted((r for r in rows if _value(r, name) is not None), key=lambda r: r[name])[:count]
 
 
 def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Row]:
     """Mean, standard deviation (n - 1), min and max of `name` over the seeds of each setting; best mean first."""
-    settings: dict[tuple, list[float]] = {}
-    lost: dict[tuple, int] = {}
     others = [v for v in varied if v != "seed"]
+    settings: dict[tuple[str, ...], list[float | None]] = {}
     for r in rows:
-        at = tuple(str(r.get(v)) for v in others)
-        settings.setdefault(at, [])
-        value = r.get(name)
-        if isinstance(value, int | float) and r["status"] not in ("diverged", "failed"):
-            settings[at].append(value)
-        else:
-            lost[at] = lost.get(at, 0) + 1
+        settings.setdefault(tuple(str(r.get(v)) for v in others), []).append(_value(r, name))
     summary = []
     for at, values in settings.items():
-        numbers = np.array(values, dtype=np.float64)
+        numbers = np.array([v for v in values if v is not None] or [math.nan])
+        known = sum(v is not None for v in values)
         summary.append({
-            **dict(zip(others, at, strict=True)), "seeds": len(values), "without": lost.get(at, 0),
-            "mean": numbers.mean() if len(values) else math.nan,
-            "std": numbers.std(ddof=1) if len(values) > 1 else math.nan,
-            "min": numbers.min() if len(values) else math.nan,
-            "max": numbers.max() if len(values) else math.nan,
+            **dict(zip(others, at, strict=True)), "seeds": known, "without": len(values) - known,
+            "mean": numbers.mean(), "std": numbers.std(ddof=1) if known > 1 else math.nan,
+            "min": numbers.min(), "max": numbers.max(),
         })  # fmt: skip
     return sorted(summary, key=lambda s: (math.isnan(s["mean"]), s["mean"]))
+
+
+def _value(row: Row, name: str) -> float | None:
+    """The metric of a run that can be ranked, else None."""
+    usable = isinstance(row.get(name), int | float) and row["status"] not in ("diverged", "failed")
+    return row[name] if usable else None

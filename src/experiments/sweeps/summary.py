@@ -1,22 +1,23 @@
 """What a sweep shows at its end: the best ten, the spread over seeds, the failures."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from experiments.errors import one_line
+from experiments.errors import Failure, one_line
 from experiments.stored.ranking import default_metric
 from experiments.sweeps import results
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.outcomes import Outcomes
+from experiments.sweeps.outcomes import LATEST, Outcomes
 
 BEST = 10
-
-
+LISTED = 20
+"""Numbers of jobs in one line at most."""
 PIPED_WIDTH = 200
 """Columns of a table that is read by a program or from a file."""
 
@@ -33,14 +34,34 @@ class Terminal(Console):
         raise BrokenPipeError
 
 
-def show(outcomes: Outcomes, folder: Path) -> None:
+@contextmanager
+def told_at_the_end() -> Iterator[list[results.Row]]:
+    """Show the summary of the sweep that runs inside, however it ends, and add its table to the list."""
+    rows: list[results.Row] = []
+    before = LATEST.set(None)
+    try:
+        yield rows
+    finally:
+        if (outcomes := LATEST.get()) is not None:
+            rows += outcomes.table()
+            show(outcomes)
+        LATEST.reset(before)
+
+
+def require_success(outcomes: Outcomes) -> None:
+    """Raise Failure, with their number, when jobs failed."""
+    if failed := sum(result.status == "failed" for result in outcomes.results.values()):
+        raise Failure(f"{failed} of {len(outcomes.results)} jobs failed")
+
+
+def show(outcomes: Outcomes) -> None:
     """Print the summary of the jobs that have ended."""
     rows = outcomes.table()
     if not rows:
         return
     console = Terminal()
     metric = outcomes.objective or default_metric(rows)
-    counts = {s: sum(r["status"] == s for r in rows) for s in dict.fromkeys(r["status"] for r in rows)}
+    counts = Counter(r["status"] for r in rows)
     console.print(f"{len(rows)} jobs: " + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in counts.items()))
     best = results.best(rows, metric, BEST)
     if best:
@@ -53,18 +74,35 @@ def show(outcomes: Outcomes, folder: Path) -> None:
         _table(console, f"{metric} over seeds", dict.fromkeys(columns), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
-    for job, reason in outcomes.failures:
-        said = one_line(f"failed: job {job.number} ({' '.join(job.overrides)}): {reason}")
-        console.print(said, markup=False, soft_wrap=True)
-    console.print(f"folder: {folder}", soft_wrap=True)
-    console.print(f"look:   experiments board {folder}", soft_wrap=True)
+    for line in failures(outcomes):
+        console.print(one_line(line), markup=False, soft_wrap=True)
+    console.print(f"folder: {outcomes.folder}", soft_wrap=True)
+    console.print(f"look:   experiments board {outcomes.folder}", soft_wrap=True)
+
+
+def failures(outcomes: Outcomes) -> list[str]:
+    """A line for each reason for which jobs failed, the most frequent first."""
+    jobs: dict[str, list[Job]] = {}
+    for number, result in sorted(outcomes.results.items()):
+        if result.status == "failed":
+            jobs.setdefault((result.error or {})["message"], []).append(outcomes.jobs[number])
+    lines = []
+    for reason, failed in sorted(jobs.items(), key=lambda item: -len(item[1])):
+        which = f"job {failed[0].number} ({' '.join(failed[0].overrides)})"
+        if len(failed) > 1:
+            which = f"{len(failed)} jobs ({_numbers(failed)})"
+        lines.append(f"failed: {which}: {reason}")
+    return lines
 
 
 def not_run(jobs: Sequence[Job]) -> None:
     """List the jobs that were not run."""
     if jobs:
-        numbers = ", ".join(str(job.number) for job in jobs[:20]) + (", ..." if len(jobs) > 20 else "")
-        Terminal().print(f"not run: {len(jobs)} jobs ({numbers})", soft_wrap=True)
+        Terminal().print(f"not run: {len(jobs)} jobs ({_numbers(jobs)})", soft_wrap=True)
+
+
+def _numbers(jobs: Sequence[Job]) -> str:
+    return ", ".join(str(job.number) for job in jobs[:LISTED]) + (", ..." if len(jobs) > LISTED else "")
 
 
 def _table(console: Console, title: str, columns: dict[str, Any], rows: Sequence[results.Row]) -> None:

@@ -1,8 +1,8 @@
-"""One process at a time in a run's folder, or in a sweep's: whoever began it, or one `resume`.
+"""One process at a time in a run's folder, or in a sweep's.
 
-The lock is the system's own on a file, so it ends with the process that held it, however that died. Who holds it
-stands beside it in `holder.json`, since filelock may empty the file that it locks. A run has both in `checkpoint/`,
-a sweep in `.session/`; they go when the work has ended.
+The lock is the system's own on a file, so it ends with the process that has it, however that ends. It lies in
+`checkpoint/` of a run and in `.session/` of a sweep, beside `holder.json`, which says whose it is. Both folders go
+when the work has ended: filelock takes no lock on a file that was removed after it was opened.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ RUN, SWEEP = "checkpoint", ".session"
 
 
 def hold(folder: Path, name: str = RUN, patience: float = 0) -> FileLock:
-    """Lock a folder until `release()`, or for good when `patience` seconds did not make it free.
+    """Lock a folder until `release()`; wait `patience` seconds for it to become free.
 
     Raises UserError that says who holds it, OSError as it comes.
     """
@@ -29,35 +29,17 @@ def hold(folder: Path, name: str = RUN, patience: float = 0) -> FileLock:
     if place.is_symlink():
         raise UserError(f"{one_line(place)}: is a link; a run's folder holds only files of its own")
     place.mkdir(exist_ok=True)
+    lock = FileLock(place / "lock", timeout=patience)
     try:
-        lock = _current(place / "lock", patience)
-    except Timeout:
-        raise UserError(f"{folder}: {_holder(place)} is at work in this folder; wait until it has ended") from None
-    try:
+        lock.acquire()
         who = {"pid": os.getpid(), "host": socket.gethostname()}
         write_atomically(place / "holder.json", json_bytes(who), durable=False)
+    except Timeout:
+        raise UserError(f"{folder}: {_holder(place)} is at work in this folder; wait until it has ended") from None
     except BaseException:
         lock.release()
         raise
     return lock
-
-
-def _current(path: Path, patience: float) -> FileLock:
-    """The lock on the file that is called `path` now, not on one that its last holder has meanwhile removed.
-
-    A second lock on the same file can't be had; one that can shows that the first file has gone. Raises Timeout.
-    """
-    lock = FileLock(path, timeout=patience)
-    lock.acquire()
-    while True:
-        path.parent.mkdir(exist_ok=True)
-        other = FileLock(path, timeout=0)
-        try:
-            other.acquire()
-        except Timeout:
-            return lock
-        lock.release()
-        lock = other
 
 
 def let_go(folder: Path, lock: FileLock, name: str) -> None:

@@ -1,7 +1,6 @@
 """The run folder while a run is under way: config first, records as they come, the result last."""
 
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from experiments.tracking.lock import hold
 from experiments.tracking.replay import put_in_place, replay
 from experiments.tracking.run_log import RunLog
 
-log = logging.getLogger("experiments")
 SECONDS_BETWEEN_FLUSHES = 1.0
 
 
@@ -64,11 +62,7 @@ class Tracker:
         self._metrics = (self.folder / "metrics.jsonl").open("ab")
         self._flushed = time.monotonic()
         self.events = EventFile(self.folder, hidden=self.resumed) if tensorboard else None
-        path = self.folder / "run.log"
-        self._handler = RunLog(path, encoding="utf-8") if own_log else logging.NullHandler()
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(self._handler)
-        log.setLevel(logging.INFO)
+        self._log = RunLog(self.folder / "run.log") if own_log else None
 
     def sync(self) -> int:
         """Bring metrics.jsonl to the disk; its bytes."""
@@ -120,16 +114,13 @@ class Tracker:
 
     def close(self) -> None:
         """Close every file and release the folder; closing twice is fine."""
-        log.removeHandler(self._handler)
-        self._handler.close()
-        try:
-            self._metrics.close()
-        finally:
-            try:
-                if self.events is not None:
-                    self.events.close()
-            finally:
-                self._lock.release()
+        with contextlib.ExitStack() as stack:  # each is closed, whatever the others raise
+            stack.callback(self._lock.release)
+            if self.events is not None:
+                stack.callback(self.events.close)
+            stack.callback(self._metrics.close)
+            if self._log is not None:
+                stack.callback(self._log.close)
 
     def __enter__(self) -> "Tracker":
         return self

@@ -40,15 +40,6 @@ def _single(override: Override, name: str) -> str:
     return f"{name}={override.get_value_element_as_str()}"
 
 
-def varied_keys(batches: Sequence[Sequence[str]]) -> list[str]:
-    """The keys of which the jobs have more than one value, in the order of the command line."""
-    values: dict[str, set[str]] = {}
-    for overrides in batches:
-        for override in overrides:
-            values.setdefault(key_of(override), set()).add(override)
-    return [name for name, found in values.items() if len(found) > 1 or name == ""]
-
-
 def key_of(override: str) -> str:
     """What stands left of an override's equals sign, without + and ~."""
     return override.lstrip("+~").partition("=")[0]

@@ -1,4 +1,4 @@
-"""The folder of a job that could not be run."""
+"""Which folders of a sweep are cleared, which are never touched, and what the folder of a failed job says."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,38 @@ from experiments.__main__ import main
 from experiments.config.validation import config_hash
 from experiments.errors import UserError
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.failed_jobs import failed_result
+from experiments.sweeps.job_folders import Folders, failed_result
 from experiments.tracking.result import read_result
+
+
+def test_only_what_an_attempt_left_is_cleared(tmp_path: Path) -> None:
+    jobs = [Job(number, (), f"{number}_x") for number in range(4)]
+    folders = Folders(tmp_path)
+    for job in jobs:
+        folders.of(job).mkdir()
+        (folders.of(job) / "file").touch()
+    folders.begun = {0, 2}
+    assert [folders.cleared(job).exists() for job in jobs] == [False, True, False, True]
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").touch()
+    folders = Folders(tmp_path / "sweep")
+    folders.root.mkdir()
+    folders.begun = {0}
+    (folders.root / "0").symlink_to(tmp_path / "elsewhere")
+    folders.cleared(Job(0, (), "0"))
+    assert (tmp_path / "elsewhere/file").exists()
+
+
+def test_a_folder_is_cleared_once(tmp_path: Path) -> None:
+    """What a second attempt that fails has left there is kept, for its job to be looked at."""
+    folders, job = Folders(tmp_path), Job(0, (), "0")
+    folders.begun = {0}
+    folders.cleared(job).mkdir()
+    (folders.of(job) / "config.json").touch()
+    assert (folders.cleared(job) / "config.json").exists()
 
 
 def test_a_folder_says_why_and_what_was_asked(tmp_path: Path) -> None:

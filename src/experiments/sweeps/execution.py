@@ -1,0 +1,154 @@
+"""The jobs of one launch: stacks side by side, the others one after another, each entered as it ends."""
+
+import gc
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from hydra.core.utils import JobStatus, run_job
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from experiments.errors import DataChanged, Failure, UserError, one_line
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.packing import Plan, plan
+from experiments.sweeps.job_folders import Folders, failed_result
+from experiments.sweeps.outcomes import Outcomes
+from experiments.sweeps.progress import Advance
+from experiments.sweeps.resuming import ended
+from experiments.sweeps.workers import WorkerKilled, run_packs
+from experiments.tracking.result import Result, read_result
+
+if TYPE_CHECKING:
+    from experiments.sweeps.stacked.packs import Pack
+
+log = logging.getLogger("experiments")
+
+
+class Execution:
+    """Trains composed jobs and notes what they come to; `advance` is the bar's while there is one."""
+
+    def __init__(
+        self, context: HydraContext, task: TaskFunction, config: DictConfig, folders: Folders, outcomes: Outcomes
+    ) -> None:
+        """`context`, `task` and `config` are Hydra's, for jobs that it runs itself."""
+        self.context, self.task, self.config, self.folders, self.outcomes = context, task, config, folders, outcomes
+        self.advance: Advance = lambda failed: None
+        self._alone: list[tuple[Job, str]] = []
+
+    def run(self, jobs: Sequence[Job], workers: int) -> None:
+        """Run all jobs. Raises KeyboardInterrupt, OSError, and Failure under fail_fast."""
+        for job in jobs:
+            if job.error is not None:
+                self._fail(job, job.error)
+        sound = [job for job in jobs if job.error is None]
+        planned = plan(sound)
+        _explain(planned)
+        self._alone = list(planned.serial)
+        workers = 1 if len(planned.packs) == 1 else workers
+        packs = self._packs(planned.packs)
+        run_packs(packs, lambda job: str(self.folders.of(job)), self.folders.begin, self._done, self._crashed, workers)
+        _explain(Plan((), tuple(self._alone[len(planned.serial) :])))
+        for job, _ in self._alone:
+            self._serial(job)
+            self.outcomes.write_table(last=False)
+        self._suggest_rates(sound)
+
+    def notice(self, jobs: Sequence[Job]) -> None:
+        """Enter jobs that a worker has finished but not told of."""
+        for job in jobs:
+            if job.number not in self.outcomes.results and (result := ended(self.folders.of(job))) is not None:
+                self._done(job, result)
+
+    def _packs(self, programs: Sequence[Sequence[Job]]) -> Iterator["Pack"]:
+        """The packs of a plan, with their tables; jobs whose table can't be had fail."""
+        from experiments.sweeps.stacked.packs import TooLarge, packs
+        from experiments.sweeps.stacked.table_cache import TableCache
+
+        gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
+        gc.enable()
+        cache = TableCache()
+        for jobs in programs:
+            try:
+                yield from packs(jobs, cache)
+            except TooLarge as reason:
+                self._alone += [(job, str(reason)) for job in jobs]
+            except (UserError, DataChanged) as error:
+                for job in jobs:
+                    self._fail(job, str(error), type(error).__name__)
+            self.outcomes.write_table(last=False)
+
+    def _crashed(self, pack: "Pack", error: Exception) -> list["Pack"]:
+        """What to train in place of a pack that could not be finished."""
+        self.notice(pack.jobs)
+        left = [job for job in pack.jobs if job.number not in self.outcomes.results]
+        self.folders.begun |= {job.number for job in left}
+        if isinstance(error, UserError):
+            for job in left:
+                self._fail(job, str(error))
+        elif isinstance(error, WorkerKilled):
+            return self._after_a_kill(pack, left, error)
+        else:  # what a stack can't do, its jobs may do one by one, and fail one by one
+            log.error("a pack of %d jobs failed, they run one by one: %s", len(left), one_line(error), exc_info=error)
+            self._alone += [(job, "its pack failed") for job in left]
+        return []
+
+    def _after_a_kill(self, pack: "Pack", left: Sequence[Job], error: WorkerKilled) -> list["Pack"]:
+        """Smaller packs for the jobs of a killed worker: their bits stay, and less memory is asked for.
+
+        A job that was alone when its process was killed, and not for the first time, fails.
+        """
+        pack.killed += 1
+        if len(left) == 1 and pack.killed > 1:
+            self._fail(left[0], str(error), "WorkerKilled")
+            return []
+        if left:
+            log.error("a pack of %d jobs was cut off, they are trained again: %s", len(left), error)
+        half = -(-len(left) // 2)
+        return [pack.of(part) for part in (left[:half], left[half:]) if part]
+
+    def _serial(self, job: Job) -> None:
+        """One job through Hydra's own run_job."""
+        folder = self.folders.cleared(job)
+        config = self.context.config_loader.load_sweep_config(self.config, list(job.overrides))
+        with open_dict(config):
+            config.hydra.job.id, config.hydra.job.num = str(job.number), job.number
+            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(self.folders.root), job.name
+        done = run_job(
+            hydra_context=self.context, task_function=self.task, config=config,
+            job_dir_key="hydra.sweep.dir", job_subdir_key="hydra.sweep.subdir",
+        )  # fmt: skip
+        if done.status == JobStatus.FAILED:
+            error = done._return_value
+            self._fail(job, one_line(error), type(error).__name__)
+        else:
+            self._done(job, read_result(folder))
+
+    def _fail(self, job: Job, reason: str, kind: str = "UserError") -> None:
+        """Note a failed job: its folder says why. Raises Failure under fail_fast, else the sweep goes on."""
+        result = failed_result(job, self.folders.cleared(job), reason, kind)
+        log.error("job %d (%s) failed: %s", job.number, " ".join(job.overrides), reason)
+        self._done(job, result)
+        if self.config.sweep.fail_fast:
+            raise Failure(f"job {job.number} ({' '.join(job.overrides)}): {reason} (sweep.fail_fast=true)")
+
+    def _done(self, job: Job, result: Result) -> None:
+        self.outcomes.enter(job, result)
+        self.advance(result.status == "failed")
+
+    def _suggest_rates(self, jobs: Sequence[Job]) -> None:
+        """Tell, for each setting that diverged, a rate that holds; tried once a setting, for a few settings."""
+        diverged = [job for job in jobs if self.outcomes.results[job.number].status == "diverged"]
+        if diverged:
+            from experiments.sweeps.rate_suggestion import suggest_rates
+
+            suggest_rates(diverged)
+
+
+def _explain(planned: Plan) -> None:
+    """Log how many jobs train stacked, and why others do not."""
+    if planned.packs:
+        log.info("jobs that train stacked: %d, stacks: %d", sum(map(len, planned.packs)), len(planned.packs))
+    for reason, count in Counter(reason for _, reason in planned.serial).items():
+        log.info("%d jobs run one by one: %s", count, reason)
