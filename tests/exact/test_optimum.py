@@ -147,6 +147,14 @@ def test_conditioning_of_standardised_columns_and_without_bias():
     assert conditioning(X, 2, bias=False).eigenvalues == pytest.approx(np.linalg.eigvalsh(X.T @ X / 15), rel=1e-9)
 
 
+def test_a_penalty_conditions_the_weights_but_not_the_bias():
+    a, penalty = np.c_[X, np.ones(15)], 2 * np.diag([1, 1, 1, 0.0])
+    found = conditioning(X, 2, l2=0.5)
+    assert found.eigenvalues == pytest.approx(np.linalg.eigvalsh(a.T @ a / 15 + 0.5 * penalty), rel=1e-9)
+    copies = conditioning(np.c_[X, X], 2, l2=0.5)
+    assert copies.rank == 7 and copies.condition_number < 1e7 < conditioning(np.c_[X, X], 2).condition_number
+
+
 def test_condition_number_of_filip_is_that_of_the_literature():
     x = nist("filip")[0]
     assert np.sqrt(conditioning(x, 1).condition_number) == pytest.approx(1767966769500694.8, rel=1e-2)

@@ -19,13 +19,13 @@ def data(x, y, bias=True):
     return found
 
 
-def simulate(x, y, lr, epochs, bias=True, scale=1.0):
-    """Losses, in units of scale, before training and after each epoch."""
+def simulate(x, y, lr, epochs, bias=True, scale=1.0, l2=0.0):
+    """Losses, in units of scale, before training and after each epoch, penalised."""
     weight, level, losses = WEIGHT.copy(), BIAS * bias, []
     for _ in range(epochs + 1):
         error = x @ weight.T + level - y
-        losses.append(np.mean((error * scale) ** 2))
-        weight = weight - lr * 2 / y.size * error.T @ x
+        losses.append(np.mean((error * scale) ** 2) + l2 * np.sum(weight**2))
+        weight = weight - lr * (2 / y.size * error.T @ x + 2 * l2 * weight)
         level = level - lr * 2 / y.size * error.sum(0) * bias
     return np.array(losses)
 
@@ -39,6 +39,19 @@ def test_losses_are_those_of_real_descent(bias, share):
     losses = simulate(X, Y, lr, 60, bias)
     assert [found.loss(k) for k in range(61)] == pytest.approx(losses, rel=1e-9)
     assert found.converges is (share < 1)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("share", [0.3, 1.1])
+def test_a_penalty_is_part_of_the_loss_that_descends(bias, share):
+    rows = data(X, Y, bias)
+    lr = share * rows.conditioning(l2=0.7).max_stable_lr
+    found = descent(rows, WEIGHT, BIAS if bias else None, lr, l2=0.7)
+    losses = simulate(X, Y, lr, 60, bias, l2=0.7)
+    assert [found.loss(k) for k in range(61)] == pytest.approx(losses, rel=1e-9)
+    assert found.converges is (share < 1)
+    with pytest.raises(UserError, match="as trained"):
+        descent(rows, WEIGHT, BIAS, lr, standardized=True, l2=0.7)
 
 
 @pytest.mark.parametrize("factor", [10, 2, 1.1, 1.0001])
@@ -75,23 +88,24 @@ def test_null_directions_do_not_matter():
     assert found.loss(200) == pytest.approx(simulate(X[:2], np.array([[1.0, 2], [3, 4]]), 1e-3, 200)[-1], rel=1e-9)
 
 
-def largest(x, rows):
+def largest(x, rows, l2=0.0):
     a = np.c_[x, np.ones(len(x))][rows]
-    return np.linalg.eigvalsh(2 / (len(rows) * 2) * a.T @ a)[-1]
+    return np.linalg.eigvalsh(2 / (len(rows) * 2) * a.T @ a + 2 * l2 * np.diag([1, 1, 1, 0]))[-1]
 
 
+@pytest.mark.parametrize("l2", [0.0, 3.0])
 @pytest.mark.parametrize("size", [1, 4, 15, 40, 100])
-def test_no_batch_is_steeper_than_the_bound(size):
-    found = batch_stability(X, 2, size)
+def test_no_batch_is_steeper_than_the_bound(size, l2):
+    found = batch_stability(X, 2, size, l2=l2)
     steepest = max(
-        largest(X, part) for _ in range(300) for part in np.split(GENERATOR.permutation(40), range(size, 40, size))
+        largest(X, part, l2) for _ in range(300) for part in np.split(GENERATOR.permutation(40), range(size, 40, size))
     )
     if found.exact:
         assert found.lambda_max == pytest.approx(steepest, rel=1e-12)
     assert steepest <= found.lambda_max * (1 + 1e-12)
-    assert found.lambda_max <= streamed_batch_stability(data(X, Y), size).lambda_max * (1 + 1e-12)
+    assert found.lambda_max <= streamed_batch_stability(data(X, Y), size, l2).lambda_max * (1 + 1e-12)
     assert found.lambda_max < 4 * steepest
-    assert found.exact is (size in (1, 40, 100))
+    assert found.exact is (size in (1, 40, 100) if l2 == 0 else size in (40, 100))
     assert found.stable(0.99 * found.max_stable_lr)
     assert not found.stable(found.max_stable_lr)
 

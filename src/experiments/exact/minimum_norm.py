@@ -3,6 +3,7 @@
 import numpy as np
 
 from experiments.errors import UserError
+from experiments.exact.tsqr import power_of_two
 
 Array = np.ndarray
 
@@ -20,29 +21,32 @@ def decomposed(columns: Array) -> tuple[Array, Array, Array]:
         ) from None
 
 
-def minimum_norm(columns: Array, goal: Array, offset: Array, scale: Array, n: int) -> tuple[Array, int]:
-    """Solution (features, targets) of columns @ w = goal and the rank; smallest norm of w / scale when short.
+def directions(columns: Array, offset: Array, n: int) -> tuple[Array, Array, Array, Array]:
+    """(u, s, vt, length) with `columns` = u * s @ vt * length, null directions left out: their number is the rank.
 
     Columns are brought to length 1; a direction counts as null when its singular value is below 16 eps
     (max(features, sqrt(n)) s_max + |v * cancellation|), where v is the direction and `cancellation` is, for
-    each column, its length before over after centring: what rounding of the values as given can do. Filip's
-    smallest, about 1e-10, stands far above it.
+    each column, its length before over after centring by `offset` (features,): what rounding of the values as given
+    can do. Filip's smallest, about 1e-10, stands far above it.
     """
     d = columns.shape[1]
     length = np.linalg.norm(columns, axis=0)
     before = np.hypot(length, np.sqrt(n) * np.abs(offset))
     varies = length > 8 * EPS * before
     length, before = np.where(varies, length, 1.0), np.where(varies, before, 1.0)
-    unit = np.where(varies, columns, 0.0) / length
     if not varies.any() or not len(columns):
-        return np.zeros((d, goal.shape[1])), 0
-    cancellation, largest = before / length, max(d, np.sqrt(n))
-    u, s, vt = decomposed(unit)
-    kept = s > 16 * EPS * (largest * s[0] + np.linalg.norm(vt * cancellation, axis=1))
-    rank = int(kept.sum())
-    fit = u[:, kept].T @ goal / s[kept, None]
-    v = vt[kept].T
-    if rank == d:
+        return np.zeros((len(columns), 0)), np.zeros(0), np.zeros((0, d)), length
+    u, s, vt = decomposed(np.where(varies, columns, 0.0) / length)
+    kept = s > 16 * EPS * (max(d, np.sqrt(n)) * s[0] + np.linalg.norm(vt * (before / length), axis=1))
+    return u[:, kept], s[kept], vt[kept], length
+
+
+def minimum_norm(columns: Array, goal: Array, offset: Array, scale: Array, n: int) -> tuple[Array, int]:
+    """Solution (features, targets) of columns @ w = goal and the rank; smallest norm of w / scale when short."""
+    u, s, vt, length = directions(columns, offset, n)
+    rank = len(s)
+    fit, v = u.T @ goal / s[:, None], vt.T
+    if rank == columns.shape[1]:
         return v @ fit / length[:, None], rank
     # original weights live in the row space diag(length * scale) V = QR: Q R^-T fit has no null part
     spread = length * scale
@@ -50,3 +54,14 @@ def minimum_norm(columns: Array, goal: Array, offset: Array, scale: Array, n: in
     scaled = (q @ np.linalg.solve(r.T, fit)) * spread[:, None]
     scaled += v @ (fit - v.T @ scaled)  # columns of very different units: restore the fit to full precision
     return scaled / length[:, None], rank
+
+
+def orthonormal_basis(x: Array, bias: bool) -> Array:
+    """(n, rank): orthonormal columns that span what a linear model of x (n, features) can say, with a bias or not."""
+    middle = np.median(x, axis=0) * bias  # what is near it is taken off without rounding
+    columns = x - middle
+    scale = power_of_two(columns)
+    columns /= scale
+    mean = columns.mean(axis=0) * bias
+    u = directions(columns - mean, mean + middle / scale, len(x))[0]
+    return np.linalg.qr(np.hstack([np.ones((len(x), 1)), u]) if bias else u)[0]

@@ -1,39 +1,17 @@
 """The exact answer: least squares in float64 from one pass over the rows, and how hard it is for gradient descent."""
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from experiments.exact.minimum_norm import EPS, decomposed, minimum_norm
 from experiments.exact.refinement import refined
+from experiments.exact.solution import Conditioning, Optimum
 from experiments.exact.tsqr import TSQR, as_table
 
 Array = np.ndarray
 
 REFINED_NUMBERS = 500_000  # n * (features + 1), kept for refinement; more would cost more than a second
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """The smallest possible mean squared error and where it is reached, in the table's original units."""
-
-    weight: Array  # (targets, features) float64
-    bias: Array  # (targets,) float64; zeros without bias
-    loss: float  # mean over all elements; 0.0 where it is only the rounding of y
-    rank: int  # of the model's columns, [x 1] with a bias
-    unique: bool
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """The Hessian of the mean squared error of one target: 2 / (n * targets) * [x 1]' [x 1]."""
-
-    eigenvalues: Array  # (features + 1,) ascending; (features,) without bias
-    lambda_max: float
-    condition_number: float  # inf when the rank is short
-    max_stable_lr: float  # 2 / lambda_max: full-batch gradient descent converges below it
-    rank: int
 
 
 class LeastSquares(TSQR):
@@ -67,11 +45,12 @@ class LeastSquares(TSQR):
         found._kept, found._refined = None, None
         return found
 
-    def fitted_columns(self, standardized: bool = False) -> tuple[Array, Array]:
+    def fitted_columns(self, standardized: bool = False, l2: float = 0.0) -> tuple[Array, Array]:
         """(A, B) with the singular values and inner products of the model's columns [x, 1] and of y.
 
         A is (k, features + bias), B is (k, targets). Standardised means x and y centred and divided by their
-        population deviation (constant columns stay zero), which is also what it means without a bias.
+        population deviation (constant columns stay zero), which is also what it means without a bias. With `l2`,
+        |A w - B|^2 is rows * targets times the penalised loss: a row for each weight asks it to be 0.
         """
         r, d = self.triangle(), self.features
         shifted, ones = r[:, 1:], r[:, :1]
@@ -81,7 +60,11 @@ class LeastSquares(TSQR):
         else:
             columns = shifted * self.scale + ones * self.shift
         a = np.hstack([columns[:, :d], ones]) if self.bias else columns[:, :d]
-        return a, columns[:, d:]
+        b = columns[:, d:]
+        if l2 > 0:
+            a = np.vstack([a, np.sqrt(l2 * self.rows * self.targets) * np.eye(d, a.shape[1])])
+            b = np.vstack([b, np.zeros((d, self.targets))])
+        return a, b
 
     def optimum(self) -> Optimum:
         """The minimiser in original units, refined where the rows are kept; see `solve`."""
@@ -90,36 +73,52 @@ class LeastSquares(TSQR):
             if found.unique and self._kept:
                 x, y = (np.concatenate(parts) for parts in zip(*self._kept, strict=True))
                 weight, bias, loss = refined(x, y, self.mean[: self.features], self.bias)
-                found = Optimum(weight, bias, loss, found.rank, True)
+                found = Optimum(weight, bias, loss, found.rank, True, loss)
             self._refined = found
         return self._refined
 
-    def _factored(self) -> Optimum:
-        """The minimiser that the triangle alone gives."""
+    def inner(self) -> tuple[Array, Array, Array]:
+        """A (k, features) and B (k, targets) of which the loss is |B - A w|^2 / (rows * targets), bias at its best.
+
+        Both are centred where there is a bias, and divided by `scale`; the third, (features + targets,), is what
+        centring took off each column, divided likewise.
+        """
         r, d = self.triangle(), self.features
         if self.bias:
             inner, offset = r[1:, 1:], r[0, 1:] / r[0, 0] + self.shift / self.scale
         else:
             inner, offset = r[:, 1:] + r[:, :1] * (self.shift / self.scale), np.zeros(len(self.scale))
-        columns, goal = inner[:, :d], inner[:, d:]
-        scaled, rank = minimum_norm(columns, goal, offset[:d], self.scale[:d], self.rows)
-        misfit = (goal - columns @ scaled) * self.scale[d:]
-        weight = (scaled * self.scale[d:] / self.scale[:d, None]).T
-        mean = self.mean
-        bias = mean[d:] - weight @ mean[:d] if self.bias else np.zeros(self.targets)
+        return inner[:, :d], inner[:, d:], offset
+
+    def mean_square(self, misfit: Array) -> float:
+        """|misfit|^2 / (rows * targets), or 0.0 where that can be the rounding of y alone."""
         size = float(np.sqrt(self.rows * self.targets))
-        spread = self.scale[d:] * np.linalg.norm(r[:, 1 + d :], axis=0)
+        d = self.features
+        spread = self.scale[d:] * np.linalg.norm(self.triangle()[:, 1 + d :], axis=0)
         full = spread + np.sqrt(self.rows) * np.abs(self.shift[d:])  # bounds the length of y itself
         noise = 8 * EPS * float(np.linalg.norm(full)) / size
         loss = (float(np.linalg.norm(misfit)) / size) ** 2
-        loss = loss if loss > noise**2 else 0.0
-        return Optimum(weight, bias, loss, rank + int(self.bias), rank == d)
+        return loss if loss > noise**2 else 0.0
 
-    def conditioning(self, standardized: bool = False) -> Conditioning:
-        """Eigenvalues of the Hessian as trained; with `standardized` that of the standardised columns."""
-        columns, _ = self.fitted_columns(standardized)
+    def best_bias(self, weight: Array) -> Array:
+        """The bias (targets,) that goes with weight (targets, features); zeros without bias."""
+        mean = self.mean
+        return mean[self.features :] - weight @ mean[: self.features] if self.bias else np.zeros(self.targets)
+
+    def _factored(self) -> Optimum:
+        """The minimiser that the triangle alone gives."""
+        columns, goal, offset = self.inner()
+        d = self.features
+        scaled, rank = minimum_norm(columns, goal, offset[:d], self.scale[:d], self.rows)
+        weight = (scaled * self.scale[d:] / self.scale[:d, None]).T
+        loss = self.mean_square((goal - columns @ scaled) * self.scale[d:])
+        return Optimum(weight, self.best_bias(weight), loss, rank + int(self.bias), rank == d, loss)
+
+    def conditioning(self, standardized: bool = False, l2: float = 0.0) -> Conditioning:
+        """Eigenvalues of the Hessian as trained, with its penalty; `standardized`: of the standardised columns."""
+        columns, _ = self.fitted_columns(standardized, l2)
         k = columns.shape[1]
-        rank = self._factored().rank
+        rank = k if l2 > 0 else self._factored().rank
         values = np.zeros(k)
         _, found, _ = decomposed(columns)
         values[: len(found)] = found
@@ -153,9 +152,9 @@ def solve(x: Any, y: Any, bias: bool = True) -> Optimum:
     return data.optimum()
 
 
-def conditioning(x: Any, targets: int, bias: bool = True, standardized: bool = False) -> Conditioning:
-    """Conditioning of the loss over x (n, features) for a model of `targets` outputs."""
+def conditioning(x: Any, targets: int, bias: bool = True, standardized: bool = False, l2: float = 0.0) -> Conditioning:
+    """Conditioning of the squared loss over x (n, features), plus l2 * sum(w^2), for a model of `targets` outputs."""
     x = as_table(x, "x")
     data = LeastSquares(bias)
     data.add(x, np.broadcast_to(np.zeros(1), (len(x), targets)))
-    return data.conditioning(standardized)
+    return data.conditioning(standardized, l2)

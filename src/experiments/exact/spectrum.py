@@ -11,6 +11,8 @@ import numpy as np
 
 from experiments.errors import UserError
 from experiments.exact.optimum import LeastSquares
+from experiments.exact.penalized import penalized_optimum
+from experiments.exact.solution import Optimum, Penalty
 from experiments.exact.tsqr import Array, as_table, squared_norms
 
 MAX_EPOCHS = 2**60
@@ -70,13 +72,18 @@ class Descent:
         return within
 
 
-def descent(data: LeastSquares, weight: Any, bias: Any, lr: float, standardized: bool = False) -> Descent:
+def descent(
+    data: LeastSquares, weight: Any, bias: Any, lr: float, standardized: bool = False, l2: float = 0.0
+) -> Descent:
     """Full-batch descent on the rows of `data` from weight (targets, features) and bias (targets,) or None.
 
     With `standardized`, training happens on standardised features and targets (the start too is in those
-    coordinates) and the losses are given in the original units.
+    coordinates) and the losses are given in the original units. With `l2` the loss is the penalised one, in the units
+    of the rows that `data` has seen. Raises UserError for another shape, and for both at once.
     """
-    columns, goal = data.fitted_columns(standardized)
+    if standardized and l2 > 0:
+        raise UserError("a penalty is of weights as trained: give the standardised rows themselves")
+    columns, goal = data.fitted_columns(standardized, l2)
     start = as_table(weight, "weight").astype(np.float64).T
     if data.bias:
         level = np.zeros(data.targets) if bias is None else as_table(bias, "bias").astype(np.float64)[:, 0]
@@ -84,14 +91,16 @@ def descent(data: LeastSquares, weight: Any, bias: Any, lr: float, standardized:
     if start.shape != (columns.shape[1], data.targets):
         raise UserError(f"weight has shape {start.T.shape}: give (targets, features) of the table")
     deviation = data.std[data.features :] if standardized else np.ones(data.targets)
-    conditioning = data.conditioning(standardized)
+    conditioning = data.conditioning(standardized, l2)
     u, _, _ = np.linalg.svd(columns, full_matrices=False)
     size = data.rows * data.targets
     reach = u.T @ ((columns @ start - goal) * deviation)
     along = np.zeros(len(conditioning.eigenvalues))
     along[: len(reach)] = np.sum(reach**2, axis=1) / size
     along[conditioning.rank :] = 0.0  # a null direction moves neither the weights nor the loss
-    return Descent(conditioning.eigenvalues, along[::-1].copy(), data.optimum().loss, lr)
+    best = penalized_optimum(data, Penalty(l2))
+    assert isinstance(best, Optimum)  # without l1 there always is one
+    return Descent(conditioning.eigenvalues, along[::-1].copy(), best.loss, lr)
 
 
 @dataclass(frozen=True)
@@ -109,33 +118,37 @@ class BatchStability:
         return lr < self.max_stable_lr
 
 
-def batch_stability(x: Any, targets: int, batch_size: int, bias: bool = True) -> BatchStability:
+def batch_stability(x: Any, targets: int, batch_size: int, bias: bool = True, l2: float = 0.0) -> BatchStability:
     """For every batch of `batch_size` rows of x (n, features), however drawn, and the smaller batch that is
     left over.
 
-    A batch of b rows a_i has the Hessian 2 / (b targets) sum a_i a_i'. Its largest eigenvalue is at most its
+    A batch of b rows a_i has the Hessian 2 / (b targets) sum a_i a_i' + 2 l2. Its largest eigenvalue is at most its
     trace, 2 / (b targets) sum |a_i|^2, hence at most that of the b longest rows, and at most n / b times that
-    of the full batch. Each step multiplies the error by I - lr H, which lengthens nothing when lr *
+    of the full batch, both plus 2 l2. Each step multiplies the error by I - lr H, which lengthens nothing when lr *
     eigenvalue < 2.
     """
     x = as_table(x, "x")
     data = LeastSquares(bias)
     data.add(x, np.broadcast_to(np.zeros(1), (len(x), targets)))
     lengths = np.sort(squared_norms(x))[::-1] + int(bias)
-    return bounded(data, batch_size, lambda b: float(np.sum(lengths[:b])))
+    return bounded(data, batch_size, lambda b: float(np.sum(lengths[:b])), l2)
 
 
-def streamed_batch_stability(data: LeastSquares, batch_size: int) -> BatchStability:
+def streamed_batch_stability(data: LeastSquares, batch_size: int, l2: float = 0.0) -> BatchStability:
     """The same from one pass over the rows: the b longest rows are taken to be as long as the longest."""
-    return bounded(data, batch_size, lambda b: b * (data.largest_row + int(data.bias)))
+    return bounded(data, batch_size, lambda b: b * (data.largest_row + int(data.bias)), l2)
 
 
-def bounded(data: LeastSquares, batch_size: int, longest: Any) -> BatchStability:
+def bounded(data: LeastSquares, batch_size: int, longest: Any, l2: float) -> BatchStability:
+    """The bound from `longest`, a function of b: the sum of |a_i|^2 of the b longest rows. Raises UserError below 1."""
     if batch_size < 1:
         raise UserError(f"batch_size {batch_size}: give at least 1")
     b = min(batch_size, data.rows)
     left_over = data.rows % b or b
-    full = data.conditioning().lambda_max
-    trace = max(2 / (size * data.targets) * longest(size) for size in (b, left_over))
-    bound = full if b == data.rows else min(trace, data.rows / left_over * full)
-    return BatchStability(bound, 2 / bound if bound > 0 else np.inf, left_over in (1, data.rows))
+    if b == data.rows:
+        bound, exact = data.conditioning(l2=l2).lambda_max, True
+    else:
+        trace = max(2 / (size * data.targets) * longest(size) for size in (b, left_over))
+        bound = min(trace, data.rows / left_over * data.conditioning().lambda_max) + 2 * l2
+        exact = left_over == 1 and not (l2 > 0 and data.bias)
+    return BatchStability(bound, 2 / bound if bound > 0 else np.inf, exact)

@@ -1,0 +1,59 @@
+"""What the exact solvers answer with: a minimiser, or why there is none; a penalty; the eigenvalues of a Hessian."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """l2 * (sum of squared weights) + l1 * (sum of absolute weights), added to a mean loss; biases are not penalised.
+
+    The weights are those that are trained: of standardised columns where the training is on standardised columns.
+    """
+
+    l2: float = 0.0
+    l1: float = 0.0
+
+    def of(self, weight: Array) -> float:
+        """The penalty of `weight`, of any shape."""
+        return float(self.l2 * np.sum(np.square(weight)) + self.l1 * np.sum(np.abs(weight)))
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The smallest possible loss of a linear model and where it is reached, in the units of the rows that were given.
+
+    Every exact solver returns one, or a `NoOptimum`. Where several models reach the loss, `unique` is False and this
+    is one of them: the one with the smallest weights, unless the solver says otherwise.
+    """
+
+    weight: Array  # (outputs, features) float64
+    bias: Array  # (outputs,) float64; zeros without bias
+    loss: float  # what is minimised, with its penalty; of residuals: 0.0 where it is only the rounding of y
+    rank: int  # of the model's columns, [x 1] with a bias
+    unique: bool  # for softmax: but for what it cannot see, the same shift of all classes
+    data_loss: float  # `loss` without the penalty
+
+
+@dataclass(frozen=True)
+class NoOptimum:
+    """There is no smallest loss, or none that is worked out: why, in one sentence for the user."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Eigenvalues of the Hessian of a loss, at its optimum where the Hessian is not the same everywhere.
+
+    For the mean squared error that is 2 / (n * targets) * [x 1]' [x 1], here of one target.
+    """
+
+    eigenvalues: Array  # ascending; (features + 1,) or (features,) for squares, (outputs * that,) for classes
+    lambda_max: float
+    condition_number: float  # inf when the rank is short
+    max_stable_lr: float  # full-batch gradient descent converges below it, from any start
+    rank: int
