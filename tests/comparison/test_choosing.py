@@ -12,7 +12,7 @@ from experiments.errors import UserError
 GAPS = [4.0, 1.0, None, 2.0, 1e40]
 TABLE = pl.DataFrame(
     {
-        "run": list("abcde"), "optimizer": ["sgd", "sgd", "adam", "adam", "sgd"],
+        "run": list("abcde"), "group": [""] * 5, "optimizer": ["sgd", "sgd", "adam", "adam", "sgd"],
         "optimizer.lr": [0.1, 0.2, 0.1, 0.1, 1.0],
         "optimizer.betas": [None] * 5, "seed": [0, 1, 0, 1, 0], "model.init": ["uniform"] * 5, "data.init": ["x"] * 5,
         "status": ["completed"] * 4 + ["diverged"], "epochs": [9] * 5, "lr": [0.1, 0.2, 0.1, 0.1, 1.0],
@@ -70,11 +70,22 @@ def test_where_refuses_in_one_line(expression: str, words: str) -> None:
     assert words in said and "\n" not in said and "\x1b" not in said
 
 
-def test_sorted_by_gap_least_first_and_empty_last() -> None:
-    assert "".join(choosing.ordered(TABLE, None)["run"]) == "bdaec"
+def test_sorted_best_first_and_empty_last() -> None:
+    assert "".join(choosing.ordered(TABLE, None)["run"]) == "bdace"  # by the loss, since c has no gap
+    assert "".join(choosing.ordered(TABLE, "gap")["run"]) == "bdaec"
     assert "".join(choosing.ordered(TABLE, "gap", reverse=True)["run"]) == "eadbc"
     assert "".join(choosing.ordered(TABLE, "train_loss")["run"]) == "bdace"
     assert "".join(choosing.ordered(TABLE.with_columns(gap=pl.lit(None, pl.Float64)), None)["run"]) == "bdace"
+
+
+def test_r2_is_sorted_largest_first_and_names_its_targets() -> None:
+    table = TABLE.with_columns(pl.Series("r2.apples", [0.5, 0.9, None, -3.0, 0.1]))
+    assert "".join(choosing.ordered(table, "r2")["run"]) == "baedc"  # the only target's
+    assert "".join(choosing.ordered(table, "r2.apples", reverse=True)["run"]) == "deabc"
+    two = table.with_columns(pl.Series("r2.oranges", [1.0] * 5), pl.Series("validation_rmse.apples", [3.0, 1, 2, 5, 4]))
+    with pytest.raises(UserError, match=r"^r2: several columns are called so: r2\.apples, r2\.oranges$"):
+        choosing.ordered(two, "r2")
+    assert "".join(choosing.ordered(two, "validation_rmse")["run"]) == "bcaed"
 
 
 @pytest.mark.parametrize(

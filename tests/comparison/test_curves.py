@@ -50,7 +50,7 @@ def test_material_has_the_optimum_and_says_what_leaves_at_the_top(tmp_path: Path
     b = write_run(tmp_path / "b", 2e-5, 0, epochs=4, status="diverged")
     (b / "metrics.jsonl").write_text('{"epoch": 1, "loss/train": 9e3}\n{"epoch": 2, "loss/train": 1e30}\n')
     runs = collect([tmp_path])
-    plot_data = gather(runs, runs.table)
+    (plot_data,), notes = gather(runs, runs.table)
     assert plot_data.optimum == OPTIMUM
     assert plot_data.leaving == 1
-    assert any("predictions are not drawn" in note for note in plot_data.notes)  # no weights are stored
+    assert any("predictions are not drawn" in note for note in notes)  # no weights are stored

@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks.stored_runs import write_run, write_runs
 from experiments.__main__ import main
+from experiments.comparison.choosing import where
+from experiments.comparison.runs_table import collect
 from tests.support.browsing import Browser
 
 RUNS = 200
@@ -49,9 +51,9 @@ def filter_by(browser: Browser, text: str) -> None:
 def on_curve(browser: Browser) -> list[float]:
     """Where in the window the middle point of the only curve is."""
     return browser.run(f"""
-        const source = {MODELS}.find(m => m.type === 'GlyphRenderer' && m.glyph.type === 'MultiLine'
-            && m.data_source.data.run.length === 1).data_source;
-        const figure = {MODELS}.find(m => m.type === 'Figure' && m.left[0].axis_label.startsWith('loss'));
+        const drawn = {MODELS}.find(m => m.type === 'GlyphRenderer' && m.glyph.type === 'MultiLine' && m.visible
+            && m.data_source.data.run.length === 1), source = drawn.data_source;
+        const figure = {MODELS}.find(m => m.type === 'Figure' && m.renderers.includes(drawn));
         const view = Bokeh.index.find_one(figure);
         const box = view.canvas_view.el.getBoundingClientRect();
         const at = source.data._epochs[0].length >> 1;
@@ -101,6 +103,75 @@ def test_a_filter_narrows_the_table_and_the_curves(opened: Browser) -> None:
     opened.wait(f"{CURVES}.length === 0")
     filter_by(opened, "")
     opened.wait(f"{CURVES}.length === {RUNS}")
+
+
+CONDITIONS = [
+    "optimizer.lr < 2e-5 and seed = 3",
+    "lr between 1.5e-5 and 3e-5 or gap >= 5000",
+    "not (status = 'completed') or seed in (1, 3, 5)",
+    "run like '%lr=1e-05%' and not seed in (0, 1)",
+    "seed not between 2 and 17 and status <> 'diverged'",
+    "status is not null and gap is null or seed = 19",
+    "(seed = 1 or seed = 2) and lr != 1e-5",
+    "run NOT LIKE '1%' AND seed < 2",
+    "not gap < 100",
+    '"optimizer.lr" = 1e-05',
+]
+"""What --where takes: the filter has to find the same runs."""
+
+
+@pytest.mark.browser
+def test_the_filter_takes_the_conditions_of_where(written: Path, opened: Browser) -> None:
+    table = collect([written.parent]).table
+    for condition in CONDITIONS:
+        expected = where(table, condition)["run"].to_list()
+        filter_by(opened, condition)
+        found = opened.run(f"return [{CURVES}, find('.bk-clearfix').map(e => e.textContent).join('|')]")
+        assert f"{len(expected)} of {RUNS} runs" in found[1] and sorted(found[0]) == sorted(expected), condition
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gpa < 1", "there is no column gpa"),
+        ("lr <", "a value is missing"),
+        ("lr < small", "optimizer.lr is a number, small is none"),
+        ("(seed = 1", "the end where ) belongs"),
+        ("seed = 1) or", ") here"),
+        ("< 3", "< without a column"),
+        ("gap / 2 < 1", "there is no column 2"),
+        ("seed is 3", "3 where null belongs"),
+        ("<img src=x onerror='hurt=1'> = 1", "without a column"),
+    ],
+)
+def test_the_filter_shows_what_it_does_not_understand(text: str, said: str, opened: Browser) -> None:
+    filter_by(opened, "seed = 1")
+    opened.wait(f"{CURVES}.length === 10")
+    filter_by(opened, text)
+    shown = opened.wait("find('.bk-clearfix').map(e => e.textContent).find(t => t.startsWith('not understood'))")
+    assert said in shown
+    assert len(opened.run(f"return {CURVES}")) == 10  # what was shown stays
+    assert opened.run("return window.hurt ?? null") is None
+
+
+@pytest.mark.browser
+def test_a_figure_for_each_loss(tmp_path: Path, browser: Browser) -> None:
+    for n in range(6):
+        folder = write_run(tmp_path / f"{n}", 1e-5, n, epochs=3)
+        if n % 2:
+            config = orjson.loads((folder / "config.json").read_bytes())
+            config["loss"] = {"_target_": "experiments.learning.losses.Huber", "delta": 1.0}
+            (folder / "config.json").write_bytes(orjson.dumps(config))
+    assert main(["compare", str(tmp_path), "--html", "page.html"]) == 0
+    show(browser, Path("page.html").resolve())
+    titles = f"{MODELS}.filter(m => m.type === 'Figure').map(m => m.title.text)"
+    assert [text.partition(":")[0] for text in browser.run(f"return {titles}")] == ["mse", "huber"]
+    filter_by(browser, "loss = 'huber' and seed > 1")
+    assert browser.wait(f"{CURVES}.length === 2 && {CURVES}.sort()") == ["3", "5"]
+    browser.run("find('.slick-cell.r1').find(e => e.textContent === '5').click()")
+    browser.wait(f"{CURVES}.length === 1")
+    assert browser.run(f"return {CURVES}") == ["5"]
 
 
 @pytest.mark.browser

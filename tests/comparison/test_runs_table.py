@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
 from experiments import compare
-from experiments.comparison.runs_table import collect, differs, names
+from experiments.comparison.comparable import differs
+from experiments.comparison.runs_table import collect, names
 from experiments.errors import UserError
 
 SGD = {"optimizer": "sgd", "optimizer.lr": 0.1, "optimizer.momentum": 0.0}

@@ -153,7 +153,7 @@ def test_many_bad_runs_do_not_drown_what_is_said_of_the_whole_table(
     assert main(["compare", str(others)]) == 0
     notes = capsys.readouterr().err.splitlines()
     assert len(notes) == 11
-    assert "no result yet" in notes[0] and "2 data sets are mixed" in notes[1]
+    assert "no result yet" in notes[1] and "2 groups are kept apart" in notes[0]
     assert notes[-1] == "note: and 7 more that were left out"
 
 

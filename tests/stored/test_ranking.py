@@ -16,7 +16,7 @@ LOSS = GAP | {"gap": None}
     [
         ([BOTH, BOTH | {"status": "stopped_early"}], "validation_loss"),
         ([BOTH, GAP], "gap"),  # one without held-out rows can't be ranked by them
-        ([LOSS, GAP], "gap"),
+        ([LOSS, GAP], "train_loss"),  # which orders runs of one loss and data set as a gap does
         ([LOSS, LOSS], "train_loss"),
         ([BOTH, GAP | {"status": "diverged"}, LOSS | {"status": "failed"}], "validation_loss"),
         ([LOSS, BOTH | {"status": "diverged"}], "train_loss"),

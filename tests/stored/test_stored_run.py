@@ -47,7 +47,10 @@ def test_bad_runs_are_said_in_a_line_each_and_the_others_compared(tmp_path: Path
 def test_other_data_sets_are_said(tmp_path: Path) -> None:
     write_run(tmp_path / "a", 1e-5, 0, epochs=2)
     write_run(tmp_path / "b", 1e-5, 0, epochs=2, environment={"data_hash": "ffff"})
-    assert any("2 data sets are mixed" in note for note in collect([tmp_path]).notes)
+    assert any(
+        "2 groups are kept apart, data.hash=e0f4464a (1); data.hash=ffff (1)" in note
+        for note in collect([tmp_path]).notes
+    )
 
 
 def test_a_run_is_a_folder_last_or_a_unique_prefix(tmp_path: Path) -> None:

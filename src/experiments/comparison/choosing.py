@@ -5,24 +5,28 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from experiments.comparison.runs_table import SHOWN, Runs, ranked_by
+from experiments.comparison.runs_table import SHOWN, Runs, per_target, ranked_by
 from experiments.errors import UserError, nearest, one_line
+from experiments.stored.ranking import PER_TARGET, larger_is_better
 
 GROUPED = ("train_loss", "validation_loss", "gap")
 WORDS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[A-Za-z_][\w.]*""")
 
 
 def column(name: str, columns: Sequence[str]) -> str:
-    """The column that `name` means: itself, or the only one that ends in `.name`. Raises UserError."""
+    """The column that `name` means: itself, or the only one that ends in `.name`, or is `r2` of a target.
+
+    Raises UserError.
+    """
     if name in columns:
         return name
     if not name:
         raise UserError("a column's name is empty; --columns help lists the names")
-    ending = [c for c in columns if c.endswith(f".{name}")]
-    if len(ending) == 1:
-        return ending[0]
-    if ending:
-        raise UserError(f"{one_line(name)}: several columns end so: {', '.join(ending)}")
+    like = [c for c in columns if c.endswith(f".{name}") or (name in PER_TARGET and c.startswith(f"{name}."))]
+    if len(like) == 1:
+        return like[0]
+    if like:
+        raise UserError(f"{one_line(name)}: several columns are called so: {', '.join(like)}")
     short = [c.rpartition(".")[2] for c in columns]
     raise UserError(f"{one_line(name)}: there is no such column{nearest(name, [*columns, *short])}")
 
@@ -72,17 +76,32 @@ def quoted(expression: str, columns: Sequence[str]) -> str:
 
 
 def ordered(table: pl.DataFrame, sort: str | None, *, reverse: bool = False) -> pl.DataFrame:
-    """Sorted by a column, the empty ones last; without one by the default metric."""
-    by = ranked_by(table) if sort is None else column(sort, table.columns)
-    return table.sort(by, descending=reverse, nulls_last=True, maintain_order=True)
+    """Sorted by a column, the best first and the empty ones last.
+
+    Without a column each group of runs that compare is sorted by its default metric, the largest group first.
+    """
+    if sort is not None:
+        by = column(sort, table.columns)
+        return table.sort(by, descending=reverse != larger_is_better(by), nulls_last=True, maintain_order=True)
+    parts = sorted(table.partition_by("group", maintain_order=True), key=lambda part: -part.height)
+    ranked = [part.sort(ranked_by(part), descending=reverse, nulls_last=True, maintain_order=True) for part in parts]
+    return pl.concat(ranked)
+
+
+def first(table: pl.DataFrame, count: int) -> pl.DataFrame:
+    """The first rows of each group of runs that compare."""
+    return pl.concat([part.head(count) for part in table.partition_by("group", maintain_order=True)])
 
 
 def grouped(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """A row per value of the keys: runs, how many diverged, and mean, std (n - 1), min, max of each metric.
+    """A row per value of the keys, and per group of runs that compare: runs, diverged ones, statistics of each metric.
 
-    The metrics are those of the runs that did not diverge: a loss on its way to infinity has no mean worth reading.
+    These are mean, std (n - 1), min and max, over the runs that did not diverge: a loss on its way to infinity has no
+    mean worth reading.
     """
     by = list(dict.fromkeys(column(key, table.columns) for key in keys))
+    if table["group"].n_unique() > 1 and "group" not in by:
+        by.insert(0, "group")
     metrics = [m for m in GROUPED if table[m].is_not_null().any()]
     diverged = pl.col("status") == "diverged"
     measures = [
@@ -95,12 +114,13 @@ def grouped(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
 
 
 def columns(runs: Runs, table: pl.DataFrame, wanted: str | None) -> pl.DataFrame:
-    """The columns named, or run, the keys that differ, status, metrics (where some run has one), seconds."""
+    """The columns named, or run, group, the keys that differ, status, metrics (where some run has one), seconds."""
     if wanted is not None:
         chosen = [column(name.strip(), table.columns) for name in wanted.split(",") if name.strip()]
         if not chosen:
             raise UserError("--columns: name at least one, as run,optimizer.lr,gap")
         return table.select(list(dict.fromkeys(chosen)))
-    shown = [c for c in SHOWN if c == "status" or table[c].is_not_null().any()]
+    shown = [c for c in (*SHOWN, *per_target(table), "seconds") if c == "status" or table[c].is_not_null().any()]
     keys = [c for c in runs.varied if table[c].is_not_null().any()]
-    return table.select(["run", *keys, *shown])
+    apart = ["group"] if table["group"].n_unique() > 1 else []
+    return table.select("run", *apart, *keys, *shown)

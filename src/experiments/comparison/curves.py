@@ -1,6 +1,6 @@
-"""What the picture and the page draw: loss curves, the gap against what was swept, the best run's predictions."""
+"""What the picture and the page draw: loss curves, a metric against what was swept, the best run's predictions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,7 @@ from experiments.comparison.swept import Swept, sweep_of
 from experiments.errors import UserError, one_line
 from experiments.stored import run_files, stored_run
 from experiments.stored.predictions import Best, best_of
+from experiments.stored.ranking import FINISHED
 
 Array = np.ndarray
 MOST_POINTS = 150_000
@@ -20,13 +21,19 @@ HEADROOM = 100.0
 """How far above the usual start a curve is followed; what explodes leaves the picture at the top."""
 
 
+MOST_GROUPS = 4
+"""Groups of runs that are drawn, each by itself."""
+
+
 @dataclass
 class PlotData:
-    """`table`: the chosen runs, best first, with a curve each: epochs (k,) and training losses (k,).
+    """`table`: runs that compare, best first, with a curve each: epochs (k,) and training losses (k,).
 
-    `optimum`: the smallest possible loss, None where the runs have several. `limits`: least and largest loss to show.
+    `group`: what tells these runs from others. `optimum`: the smallest possible loss, None where the runs have several.
+    `limits`: least and largest loss to show.
     """
 
+    group: str
     table: pl.DataFrame
     varied: list[str]
     curves: list[tuple[Array, Array]]
@@ -34,7 +41,6 @@ class PlotData:
     limits: tuple[float, float]
     swept: Swept | None
     best: Best | None
-    notes: list[str] = field(default_factory=list)
 
     @property
     def leaving(self) -> int:
@@ -42,11 +48,19 @@ class PlotData:
         return sum(bool(len(losses)) and losses.max() > self.limits[1] for _, losses in self.curves)
 
 
-def gather(runs: Runs, table: pl.DataFrame) -> PlotData:
-    """Read the curves of the chosen runs, and predict with the first."""
+def gather(runs: Runs, table: pl.DataFrame) -> tuple[list[PlotData], list[str]]:
+    """Read the curves of the chosen runs and predict with the best, for each group; and what is not drawn."""
     notes: list[str] = []
-    curves = []
+    parts = table.partition_by("group", maintain_order=True)
+    if len(parts) > MOST_GROUPS:
+        left = sum(part.height for part in parts[MOST_GROUPS:])
+        notes.append(f"only {MOST_GROUPS} of {len(parts)} groups are drawn, and not the other {left} runs (--where)")
     longest = max(FEWEST, MOST_POINTS // max(1, table.height))
+    return [_gathered(part, runs.varied, longest, notes) for part in parts[:MOST_GROUPS]], notes
+
+
+def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[str]) -> PlotData:
+    curves = []
     for folder in table["folder"]:
         try:
             curves.append(thinned(*_curve(folder), longest))
@@ -57,13 +71,13 @@ def gather(runs: Runs, table: pl.DataFrame) -> PlotData:
     same = bool(optima) and max(optima) - min(optima) <= 1e-6 * abs(max(optima))
     optimum = optima[0] if same else None
     best = None
-    if table.height and table["status"][0] in ("completed", "stopped_early"):
+    if table["status"][0] in FINISHED:
         try:
             best = best_of(table["folder"][0], table["data_hash"][0])
         except (UserError, ValueError, OSError) as error:
             notes.append(f"the best run's predictions are not drawn: {one_line(error)}")
     shown = limits(curves, table["status"].to_list(), optimum)
-    return PlotData(table, runs.varied, curves, optimum, shown, sweep_of(table, runs.varied), best, notes)
+    return PlotData(table["group"][0], table, varied, curves, optimum, shown, sweep_of(table, varied), best)
 
 
 def _curve(folder: str) -> tuple[Array, Array]:

@@ -12,53 +12,64 @@ from base64 import b64encode
 from importlib import resources
 from typing import Any
 
+import polars as pl
 from bokeh.document import Document
 from bokeh.embed import file_html
 from bokeh.layouts import column, row
 from bokeh.models import BooleanFilter, Button, CDSView, CustomJS, Div, TextInput
+from bokeh.palettes import Category10
 from bokeh.resources import INLINE
 
+from experiments.comparison.choosing import columns
 from experiments.comparison.curves import PlotData
 from experiments.comparison.page_curves import curves
-from experiments.comparison.page_table import FEW, data_table, names, ranks, table_source
+from experiments.comparison.page_table import data_table, ranks, table_source
 from experiments.comparison.picture import draw
+from experiments.comparison.runs_table import Runs
 
+FEW = list(Category10[10])
+"""Colours of the curves while at most so many are shown."""
 HINT = "Click a row to show its curve alone (Ctrl, Shift: several), or click a curve; click a heading to sort."
-ASK = "filter: words, or conditions such as lr<0.01 status=completed"
+ASK = "filter: words, or a condition as of --where: lr < 0.01 and status = 'completed'"
 CLEAR = "input.value = ''; input.value_input = ''; rows.selected.indices = [];"
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 
 
-def page(plot_data: PlotData) -> bytes:
-    """The page's bytes, UTF-8."""
-    count = plot_data.table.height
-    rows, chosen = table_source(plot_data), BooleanFilter()
-    drawn = curves(plot_data, rows)
+def page(plots: list[PlotData]) -> bytes:
+    """The page's bytes, UTF-8: all runs in one table, a figure of curves for each group of runs that compare."""
+    table = pl.concat([plot.table for plot in plots])
+    shown = columns(Runs(table, plots[0].varied), table, None)
+    count, colours = table.height, [colour for plot in plots for colour in ranks(plot.table.height)]
+    rows, chosen = table_source(shown, colours), BooleanFilter()
+    begins = [sum(plot.table.height for plot in plots[:k]) for k in range(len(plots))]
+    height = max(300, 600 // len(plots))
+    drawn = [curves(plot, shown, rows, begin, height) for plot, begin in zip(plots, begins, strict=True)]
     field = TextInput(placeholder=ASK, **WIDE)
     said = Div(text=f"{count} runs", width=170, styles={"padding-top": "8px"})
     clear = Button(label="show all", width=80)
-    texts = [name for name in names(plot_data) if not plot_data.table.schema[name].is_numeric()]
     shared = {
-        "rows": rows, "chosen": chosen, "input": field, "count": said, "lines": drawn.lines, "all": drawn.all,
-        "some": drawn.some, "glyph": drawn.glyph, "mark": drawn.mark, "names": names(plot_data), "texts": texts,
-        "ranks": ranks(count), "few": FEW,
+        "rows": rows, "chosen": chosen, "input": field, "count": said, "colours": colours, "few": FEW,
+        "panels": [panel.parts for panel in drawn], "names": shown.columns,
+        "numeric": [name for name in shown.columns if shown.schema[name].is_numeric()],
     }  # fmt: skip
-    code = (resources.files("experiments.comparison") / "page.js").read_text(encoding="utf-8")
+    scripts = resources.files("experiments.comparison")
+    code = "".join((scripts / name).read_text(encoding="utf-8") for name in ("filter.js", "page.js"))
     update = CustomJS(args={**shared, "hash": False}, code=code)
     field.js_on_change("value_input", update)
     rows.selected.js_on_change("indices", update)
     clear.js_on_event("button_click", CustomJS(args={"rows": rows, "input": field}, code=CLEAR))
-    table = data_table(plot_data, rows, CDSView(filter=chosen))
-    left = column(row(field, clear, said, **WIDE), table, Div(text=HINT), **WIDE)
+    made = data_table(shown, rows, CDSView(filter=chosen), height * len(plots) - 60)
+    left = column(row(field, clear, said, **WIDE), made, Div(text=HINT), **WIDE)
+    right = column(*(panel.plot for panel in drawn), **WIDE)
     document = Document()
-    document.add_root(column(row(left, drawn.plot, **WIDE), *_picture(plot_data), **WIDE))
+    document.add_root(column(row(left, right, **WIDE), *_picture(plots), **WIDE))
     document.js_on_event("document_ready", CustomJS(args={**shared, "hash": True}, code=code))
     return file_html(document, INLINE, title=f"{count} runs").encode()
 
 
-def _picture(plot_data: PlotData) -> list[Div]:
+def _picture(plots: list[PlotData]) -> list[Div]:
     """The panels that there is something for."""
-    if plot_data.swept is None and plot_data.best is None:
+    if all(plot.swept is None and plot.best is None for plot in plots):
         return []
-    content = b64encode(draw(plot_data, curves=False)).decode()
+    content = b64encode(draw(plots, curves=False)).decode()
     return [Div(text=f'<img src="data:image/png;base64,{content}" style="max-width: 100%">', **WIDE)]

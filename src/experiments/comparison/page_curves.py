@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS, GlyphRenderer, HoverTool, Range1d, Span, TapTool
+import polars as pl
+from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, HoverTool, Range1d, Span, TapTool
 from bokeh.plotting import figure
 
 from experiments.comparison.curves import PlotData
-from experiments.comparison.page_table import FEW, names, ranks
+from experiments.comparison.page_table import NUMBER
 from experiments.comparison.printing import headings
 from experiments.comparison.runs_table import SHOWN
+from experiments.stored.cells import cell
 
 TAPPED = """
     const places = cb_obj.indices.map(i => source.data._order[i]);
-    if (places.length) rows.selected.indices = [rows.get_length() - 1 - Math.max(...places)];
+    if (places.length) rows.selected.indices = [begin + count - 1 - Math.max(...places)];
 """
 """A tap selects the topmost curve under it in the table."""
 UNDER = """
@@ -40,38 +42,43 @@ UNDER = """
 
 @dataclass(frozen=True)
 class Curves:
-    """`plot`: the figure. `lines`, `all`: every curve and what draws it. `some`, `glyph`: a choice of them."""
+    """`plot`: the figure of one group. `parts`: what `page.js` changes in it.
+
+    These are `lines`, `all`: every curve and what draws it; `some`, `glyph`: a choice of them; `mark`: the one under
+    the pointer; `begin`, `count`: which rows of the table are the group's.
+    """
 
     plot: Any
-    lines: ColumnDataSource
-    all: GlyphRenderer
-    some: ColumnDataSource
-    glyph: Any
-    mark: ColumnDataSource
+    parts: dict[str, Any]
 
 
-def curves(plot_data: PlotData, rows: ColumnDataSource) -> Curves:
-    """The figure; `rows` is the table's source, whose texts and numbers stand under the pointer."""
+def curves(plot_data: PlotData, shown: pl.DataFrame, rows: ColumnDataSource, begin: int, height: int) -> Curves:
+    """The figure; `rows` is the source of the table `shown`, in which the group's rows begin at `begin`."""
     plot = figure(
-        height=600, sizing_mode="stretch_width", y_axis_type="log", tools="pan,wheel_zoom,box_zoom,reset,save",
+        height=height, sizing_mode="stretch_width", y_axis_type="log", tools="pan,wheel_zoom,box_zoom,reset,save",
         active_scroll="wheel_zoom", x_axis_label="epoch", y_axis_label="loss over all training rows",
         y_range=Range1d(*plot_data.limits), title=_title(plot_data),
     )  # fmt: skip
-    lines = _source(plot_data, rows)
+    plot.axis.formatter = CustomJSTickFormatter(code=f"return {NUMBER}(tick);")
+    keys = [name for name in shown.columns if name in plot_data.varied][:8]
+    told = ["run", *keys, *(name for name in SHOWN[:4] if name in shown.columns)]
+    lines = _source(plot_data, {name: rows.data[name] for name in (*told, "_colour")}, begin)
     some = ColumnDataSource({name: [] for name in lines.data})
     drawn = []
+    place = {"begin": begin, "count": plot_data.table.height}
     for source, width, alpha in ((lines, 1, 0.7), (some, 2, 1.0)):
         made = plot.multi_line(
             "_epochs", "_losses", source=source, line_color="_colour", line_width=width, line_alpha=alpha
         )
         made.selection_glyph, made.nonselection_glyph = None, None
-        tapped = CustomJS(args={"rows": rows, "source": source}, code=TAPPED)
+        tapped = CustomJS(
+            args={"rows": rows, "source": source, "begin": begin, "count": plot_data.table.height}, code=TAPPED
+        )
         source.selected.js_on_change("indices", tapped)
         drawn.append(made)
     mark = ColumnDataSource({"x": [], "y": []})
     plot.line("x", "y", source=mark, line_color="crimson", line_width=3, level="overlay")
-    shown = _told(plot_data)
-    tips = [(heading, "@{" + name + "}") for heading, name in zip(headings(shown), shown, strict=True)]
+    tips = [(heading, "@{" + name + "}") for heading, name in zip(headings(told), told, strict=True)]
     tips += [("epoch", "$snap_x{0}"), ("loss", "$snap_y")]
     plot.add_tools(
         TapTool(renderers=drawn),
@@ -83,16 +90,18 @@ def curves(plot_data: PlotData, rows: ColumnDataSource) -> Curves:
     if _optimum_shown(plot_data):
         line = Span(location=plot_data.optimum, dimension="width", line_color="crimson", line_dash="dashed")
         plot.add_layout(line)
-    return Curves(plot, lines, drawn[0], some, drawn[1].glyph, mark)
+    parts = {
+        "lines": lines, "all": drawn[0], "some": some, "glyph": drawn[1].glyph, "mark": mark, **place,
+    }  # fmt: skip
+    return Curves(plot, parts)
 
 
-def _source(plot_data: PlotData, rows: ColumnDataSource) -> ColumnDataSource:
-    """A curve per run, the best last, so that it is drawn on top; `_order` is its place."""
+def _source(plot_data: PlotData, told: dict[str, Any], begin: int) -> ColumnDataSource:
+    """A curve per run with what is told of it, the best last, so that it is drawn on top; `_order` is its place."""
     count = plot_data.table.height
-    data: dict[str, Any] = {name: list(rows.data[name])[::-1] for name in _told(plot_data)}
+    data: dict[str, Any] = {name: list(values[begin : begin + count])[::-1] for name, values in told.items()}
     data["_epochs"] = [epochs.astype(np.float32) for epochs, _ in reversed(plot_data.curves)]
     data["_losses"] = [_positive(losses) for _, losses in reversed(plot_data.curves)]
-    data["_colour"] = ranks(count)[::-1]
     data["_order"] = list(range(count))
     return ColumnDataSource(data)
 
@@ -103,19 +112,12 @@ def _positive(losses: np.ndarray) -> np.ndarray:
     return np.where(losses > 0, np.minimum(losses, most), np.nan).astype(np.float32)
 
 
-def _told(plot_data: PlotData) -> list[str]:
-    """What stands under the pointer."""
-    shown = names(plot_data)
-    keys = [name for name in shown if name in plot_data.varied][:8]
-    return ["run", *keys, *(name for name in SHOWN[:4] if name in shown)]
-
-
 def _optimum_shown(plot_data: PlotData) -> bool:
     return plot_data.optimum is not None and plot_data.optimum > plot_data.limits[0]
 
 
 def _title(plot_data: PlotData) -> str:
-    said = ["training loss" + (", darkest the best" if plot_data.table.height > len(FEW) else "")]
+    said = [f"{cell(plot_data.group)}: " * bool(plot_data.group) + "training loss, darkest the best"]
     if _optimum_shown(plot_data):
         said.append(f"dashed: smallest possible {plot_data.optimum:.6g}")
     if plot_data.leaving:

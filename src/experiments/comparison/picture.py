@@ -6,22 +6,33 @@ from typing import Any
 import numpy as np
 
 from experiments.comparison.curves import PlotData
-from experiments.comparison.picture_swept import draw_swept, plain
+from experiments.comparison.picture_swept import draw_swept, linear, logarithmic, plain
 
 NAMED = 8
 """Runs that the legend names; more are told apart by colour alone."""
 
 
-def draw(plot_data: PlotData, *, curves: bool = True) -> bytes:
-    """The PNG's bytes, with or without the loss curves."""
+def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
+    """The PNG's bytes, a row of panels for each group of runs that compare; with or without the loss curves."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = [_curves] * curves + [_swept] * (plot_data.swept is not None) + [_best] * (plot_data.best is not None)
-    figure = Figure(figsize=(6.4 * len(panels), 5), dpi=110, layout="constrained")
+    rows = [
+        [_curves] * curves + [_swept] * (plot.swept is not None) + [_best] * (plot.best is not None) for plot in plots
+    ]
+    across = max(map(len, rows), default=0)
+    figure = Figure(figsize=(6.4 * max(1, across), 5 * max(1, len(rows))), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        panel(figure, axes, plot_data)
+    parts: Any = figure.subfigures(len(rows), 1, squeeze=False)
+    for part, panels, plot in zip(parts[:, 0], rows, plots, strict=True):
+        if len(plots) > 1:
+            part.suptitle(plain(plot.group), fontweight="bold")
+        if panels:
+            places = part.subplots(1, across, squeeze=False)[0]
+            for axes, panel in zip(places, panels, strict=False):
+                panel(part, axes, plot)
+            for axes in places[len(panels) :]:
+                axes.remove()
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
@@ -37,9 +48,9 @@ def _curves(_: Any, axes: Any, plot_data: PlotData) -> None:
     lines = [np.stack([e, y], axis=1)[y > 0] for e, y in plot_data.curves]
     drawn = LineCollection(lines[::-1], colors=colours[::-1], linewidths=1.6 if count <= 20 else 0.6)  # best on top
     axes.add_collection(drawn)
-    axes.set_yscale("log")
     axes.autoscale()
     axes.set_ylim(*plot_data.limits)
+    logarithmic(axes.set_yscale, axes.yaxis)
     if few:
         for colour, name in zip(colours, plot_data.table["run"], strict=True):
             axes.plot([], [], color=colour, label=plain(name))
@@ -52,6 +63,7 @@ def _curves(_: Any, axes: Any, plot_data: PlotData) -> None:
     title = f"{count} run{'s' * (count != 1)}" + ("" if few else ", darkest the best")
     if plot_data.leaving:
         title += f"; {plot_data.leaving} leave at the top"
+    linear(axes.xaxis)
     axes.set(xlabel="epoch", ylabel="loss over all training rows", title=title)
 
 
@@ -66,6 +78,7 @@ def _best(_: Any, axes: Any, plot_data: PlotData) -> None:
     for k, label in enumerate(best.labels):
         axes.plot(best.true[:, k], best.predicted[:, k], "o", markersize=4, alpha=0.8, label=plain(label))
     axes.plot(best.ends, best.ends, color="grey", linewidth=1, label="exact")
+    linear(axes.xaxis, axes.yaxis)
     axes.legend(fontsize="small", loc="upper left")
     axes.grid(alpha=0.25)
     unit = f" ({plain(best.unit)})" if best.unit else ""

@@ -46,13 +46,14 @@ def wide(values: pl.Series) -> bool:
 
 def _spread(_: Any, axes: Any, swept: Swept) -> None:
     values = swept.table["mean"].drop_nulls().to_numpy()
-    edges, logarithmic = bins(values)
+    edges, in_decades = bins(values)
     axes.hist(values, edges, color="#31688e", alpha=0.8, edgecolor="white", linewidth=0.5)
+    linear(axes.xaxis, axes.yaxis)
     median = float(np.median(values))
     axes.axvline(median, color="crimson", linestyle="--", label=f"median {median:.4g}")
     axes.axvline(values.min(), color="black", linestyle=":", label=f"least {values.min():.4g}")
-    if logarithmic:
-        _logarithmic(axes.set_xscale, axes.xaxis)
+    if in_decades:
+        logarithmic(axes.set_xscale, axes.xaxis)
     axes.legend(fontsize="small")
     without = swept.table["without"].sum()
     axes.set(xlabel=swept.measure.replace("_", " ") + (f" ({without} runs without)" if without else ""), ylabel="runs")
@@ -62,6 +63,7 @@ def _lines(_: Any, axes: Any, swept: Swept) -> None:
     key = swept.axes[0]
     numeric = swept.table.schema[key].is_numeric()
     words = [] if numeric else swept.table[key].unique().sort().to_list()
+    linear(axes.xaxis, axes.yaxis)
     lowest = swept.table["min"].drop_nulls().to_numpy()
     lines = swept.table["line"].n_unique()
     for k, ((line,), part) in enumerate(swept.table.group_by("line", maintain_order=True)):
@@ -78,9 +80,9 @@ def _lines(_: Any, axes: Any, swept: Swept) -> None:
         across = axes.get_xaxis_transform()  # x in data, y as a share of the height
         axes.plot(lost, np.full(len(lost), 0.98 - 0.025 * k), "x", color=drawn.get_color(), transform=across)
     if wide(swept.table[key]):
-        _logarithmic(axes.set_xscale, axes.xaxis)
+        logarithmic(axes.set_xscale, axes.xaxis)
     if len(lowest) and lowest.min() > 0:
-        _logarithmic(axes.set_yscale, axes.yaxis)
+        logarithmic(axes.set_yscale, axes.yaxis)
     if not numeric:
         axes.set_xticks(range(len(words)), [plain(w) for w in words])
         axes.margins(x=0.2)
@@ -109,7 +111,7 @@ def _map(figure: Any, axes: Any, swept: Swept) -> None:
             at = columns.index(x), lines.index(y)
             axes.text(*at, text, ha="center", va="center", fontsize=7, color="white" if dark else "black")
     axes.set(xlabel=plain(across), ylabel=plain(down))
-    figure.colorbar(shown, ax=axes)
+    _colourbar(figure, shown, axes)
 
 
 def _ticks(place: Any, values: list[Any], **text: Any) -> None:
@@ -121,26 +123,44 @@ def _points(figure: Any, axes: Any, swept: Swept) -> None:
     across, down = swept.axes
     good = swept.table.filter(swept.table["mean"].is_not_null())
     x, y, mean = (good[c].to_numpy() for c in (across, down, "mean"))
+    linear(axes.xaxis, axes.yaxis)
     shown = axes.scatter(x, y, c=mean, s=18, cmap="viridis", norm=_norm(mean))
     lost = swept.table.filter(swept.table["mean"].is_null())
     axes.plot(lost[across], lost[down], "x", color="crimson", markersize=4)
     for key, scale, axis in ((across, axes.set_xscale, axes.xaxis), (down, axes.set_yscale, axes.yaxis)):
         if wide(swept.table[key]):
-            _logarithmic(scale, axis)
+            logarithmic(scale, axis)
     axes.set(xlabel=plain(across), ylabel=plain(down))
-    figure.colorbar(shown, ax=axes)
+    _colourbar(figure, shown, axes)
 
 
-def _logarithmic(scale: Any, axis: Any) -> None:
-    """A logarithmic axis whose labels are plain numbers that do not run into each other."""
+def linear(*axes: Any) -> None:
+    """Axes whose labels are numbers as everywhere else: 0.001, 1e-05."""
+    for axis in axes:
+        axis.set_major_formatter(_number)
+
+
+def logarithmic(scale: Any, axis: Any) -> None:
+    """A logarithmic axis whose labels are such numbers, and do not run into each other."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     scale("log")
     low, high = axis.get_view_interval()
     decades = np.log10(high / low)
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,), numticks=9))
-    axis.set_major_formatter(lambda value, _: f"{value:.6g}")
+    axis.set_major_formatter(_number)
     axis.set_minor_formatter(NullFormatter())
+
+
+def _number(value: float, _: int) -> str:
+    return f"{value:.8g}"
+
+
+def _colourbar(figure: Any, shown: Any, axes: Any) -> None:
+    from matplotlib.ticker import NullFormatter
+
+    bar = figure.colorbar(shown, ax=axes, format=_number)
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _norm(values: np.ndarray) -> Any:

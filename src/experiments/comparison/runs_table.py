@@ -1,7 +1,6 @@
 """Many runs as one table: a row per run, the config keys, the final metrics. `compare(folders)` for notebooks."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,25 +8,27 @@ from typing import Any
 
 import polars as pl
 
+from experiments.comparison.comparable import differs, groups, remarks
 from experiments.errors import UserError, one_line
 from experiments.stored import stored_run
 from experiments.stored.cells import cell
 from experiments.stored.folders import NOTHING, OUTPUTS, find
-from experiments.stored.ranking import default_metric
+from experiments.stored.ranking import PER_TARGET, default_metric
 from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
 from experiments.tracking.hparams import flat
 
 METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
-SHOWN = ("status", "train_loss", "validation_loss", "gap", "gap_relative", "seconds")
-"""What is shown after the keys that differ."""
+SHOWN = ("status", "train_loss", "validation_loss", "gap", "gap_relative")
+"""What is shown after the keys that differ, then the metrics of each target, then the seconds."""
 
 
 @dataclass
 class Runs:
-    """`table`: run, every config key, then status, epochs, metrics, seconds, data_hash, folder.
+    """`table`: run, group, every config key, then status, epochs, metrics, seconds, data_hash, folder.
 
-    `varied`: the keys with more than one value. `notes`: what could not be compared, a line each.
+    `group` is the same text for runs whose losses compare, see `comparable.groups`. `varied`: the keys with more than
+    one value. `notes`: what could not be compared, a line each.
     """
 
     table: pl.DataFrame
@@ -38,7 +39,8 @@ class Runs:
 def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = OUTPUTS) -> pl.DataFrame:
     """The runs below a folder or several as a DataFrame: run, the keys that differ, status, metrics, seconds, folder.
 
-    What can't be compared is left out with a warning. Raises UserError for a missing folder, or one without runs.
+    Runs whose losses do not compare differ in `group`, a column that is there where they do. What can't be read is
+    left out with a warning. Raises UserError for a missing folder, or one without runs.
     """
     import warnings
 
@@ -46,10 +48,14 @@ def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] =
     runs = collect([Path(root) for root in roots])
     for note in runs.notes:
         warnings.warn(note, stacklevel=2)
-    metrics = [c for c in runs.table.columns if c not in runs.varied and c != "run" and "." not in c]
-    kept = {"status", "epochs", "lr", *METRICS, "seconds", "folder"}
-    rest = [c for c in metrics if c in kept] + [c for c in runs.table.columns if c.startswith(("r2.", "rmse."))]
-    return runs.table.select(["run", *runs.varied, *rest])
+    kept = ("group", *runs.varied, "status", "epochs", "lr", *METRICS, *per_target(runs.table), "seconds", "folder")
+    apart = runs.table["group"].n_unique() > 1
+    return runs.table.select("run", *dict.fromkeys(name for name in kept if apart or name != "group"))
+
+
+def per_target(table: pl.DataFrame) -> list[str]:
+    """The columns of metrics of which each target has one."""
+    return [name for name in table.columns if name.startswith(tuple(f"{metric}." for metric in PER_TARGET))]
 
 
 def collect(roots: Sequence[str | Path]) -> Runs:
@@ -65,57 +71,27 @@ def collect(roots: Sequence[str | Path]) -> Runs:
         said = [note for note in notes if not note.endswith(NOTHING)]
         why = f" ({said[0]}{f'; and {len(said) - 1} more' if len(said) > 1 else ''})" if said else ""
         raise UserError(f"{one_line(', '.join(map(str, roots)))}: no runs to compare{why}")
-    return tabulate(rows, remarks(rows) + notes)
-
-
-def remarks(rows: Sequence[Run]) -> list[str]:
-    """What a reader of the table has to know: unfinished runs, several data sets."""
-    said = []
-    if unfinished := sum(row.result is None for row in rows):
-        words = "1 run has" if unfinished == 1 else f"{unfinished} runs have"
-        said.append(f"{words} no result yet (under way or interrupted); the last logged values are shown")
-    hashes = Counter(h for row in rows if (h := _data_hash(row)) is not None)
-    if len(hashes) > 1:
-        counts = ", ".join(f"{one_line(h[:8])} {n} times" for h, n in hashes.most_common(4))
-        said.append(f"{len(hashes)} data sets are mixed, whose losses do not compare (data_hash {counts})")
-    return said
-
-
-def _data_hash(run: Run) -> str | None:
-    found = run.result["environment"].get("data_hash") if run.result is not None else None
-    return found if isinstance(found, str) else None
+    return tabulate(rows, notes)
 
 
 def tabulate(rows: Sequence[Run], notes: list[str]) -> Runs:
     """One DataFrame of all rows. A config key whose values are of several kinds becomes text."""
     configs, folders = [flat(row.config) for row in rows], [str(row.folder) for row in rows]
     results = [_result(row) for row in rows]
+    apart = groups(configs, [result["data_hash"] for result in results])
     outcomes = list(dict.fromkeys(key for result in results for key in result))
-    taken = {"run", "folder", "config_hash", *outcomes}
+    taken = {"run", "group", "folder", "config_hash", *outcomes}
     found = dict.fromkeys(key for config in configs for key in config)
     keys = {name: key for key in found if (name := one_line(key)) not in taken}
-    columns = {"run": pl.Series("run", names(folders))}
+    columns = {"run": pl.Series("run", names(folders)), "group": pl.Series("group", apart)}
     columns |= {name: _column(name, [config.get(key) for config in configs]) for name, key in keys.items()}
     columns |= {key: _column(key, [result.get(key) for result in results]) for key in outcomes}
     columns["folder"] = pl.Series("folder", folders)
-    return Runs(pl.DataFrame(columns), [name for name, key in keys.items() if differs(key, configs)], notes)
-
-
-def differs(key: str, configs: Sequence[dict[str, Any]]) -> bool:
-    """Whether a key tells some of the flat configs apart.
-
-    One that only some configs have does not where their group's choice says as much: `optimizer.betas` of adam
-    alone, beside `optimizer`. How a sweep was run (`sweep.`) is no difference between its runs.
-    """
-    group = key.partition(".")[0]
-    if group == "sweep":
-        return False
-    having = [config for config in configs if key in config]
-    if any(config[key] != having[0][key] for config in having):
-        return True
-    if len(having) == len(configs):
-        return False
-    return not {str(c.get(group)) for c in having}.isdisjoint(str(c.get(group)) for c in configs if key not in c)
+    if unfinished := sum(row.result is None for row in rows):
+        words = "1 run has" if unfinished == 1 else f"{unfinished} runs have"
+        notes.insert(0, f"{words} no result yet (under way or interrupted); the last logged values are shown")
+    varied = [name for name, key in keys.items() if differs(key, configs)]
+    return Runs(pl.DataFrame(columns), varied, remarks(apart, configs) + notes)
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
@@ -129,6 +105,11 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, [None if v is None else cell(v, longest=200) for v in values], dtype=pl.String)
 
 
+def _data_hash(run: Run) -> str | None:
+    found = run.result["environment"].get("data_hash") if run.result is not None else None
+    return found if isinstance(found, str) else None
+
+
 def _small(values: list[Any]) -> bool:
     return all(value is None or abs(value) < 2**63 for value in values)
 
@@ -138,7 +119,7 @@ def _result(run: Run) -> dict[str, Any]:
     row: dict[str, Any] = {"status": outcome["status"], "epochs": outcome.get("epochs")}
     row |= {name: finite(outcome.get(name)) for name in ("lr", *METRICS)}
     row |= {"seconds": finite(result.get("timing", {}).get("total_seconds")), "data_hash": _data_hash(run)}
-    for name in ("r2", "rmse"):
+    for name in PER_TARGET:
         per_target = outcome.get(name)
         if isinstance(per_target, list) and len(per_target) <= 16:
             pairs = zip(result["targets"], per_target, strict=False)

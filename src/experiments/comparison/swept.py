@@ -12,6 +12,8 @@ MOST_LINES = 8
 MOST_CELLS = 2_500
 """Cells of a heat map; more settings than that are drawn as points."""
 WITHOUT = ("diverged", "failed")
+SEEDS = ("seed", "data.split_seed")
+"""Keys that are averaged over."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Swept:
 def sweep_of(table: pl.DataFrame, varied: list[str]) -> Swept | None:
     """The default metric per setting; None when there is nothing to compare."""
     measure = ranked_by(table)
+    table = table.filter(pl.col(measure).is_not_null() | pl.col("status").is_in(WITHOUT))
     if table.height < 2 or table[measure].is_null().all():
         return None
     numbers, words = independent(table, varied)
@@ -63,19 +66,19 @@ def sweep_of(table: pl.DataFrame, varied: list[str]) -> Swept | None:
     measures = [good.mean().alias("mean"), good.min().alias("min"), good.max().alias("max")]
     rows = table.with_columns(label.alias("line"))
     found = rows.group_by([*axes, "line"] if axes else "run").agg(*counts, *measures)
-    averaged = [k for k in [*numbers, *words, *(["seed"] if "seed" in varied else [])] if k not in used]
+    averaged = [k for k in [*numbers, *words, *(k for k in SEEDS if k in varied)] if k not in used]
     return Swept(measure, axes, averaged if axes else [], found.sort(["line", *axes] if axes else "run"))
 
 
 def independent(table: pl.DataFrame, varied: list[str]) -> tuple[list[str], list[str]]:
-    """The swept keys as numbers and as words, without the seed and without keys that only some runs have.
+    """The swept keys as numbers and as words, without seeds and without keys that only some runs have.
 
     What follows from a word is no key of its own: Adam's weight decay differs from SGD's because the optimizer does.
     """
     numbers: list[str] = []
     words: list[str] = []
     for key in varied:
-        if key == "seed" or table[key].null_count() or table[key].n_unique() < 2:
+        if key in SEEDS or table[key].null_count() or table[key].n_unique() < 2:
             continue
         if any(table.select(word, key).n_unique() == table[word].n_unique() for word in words):
             continue
