@@ -57,7 +57,9 @@ def test_a_run_prints_its_summary_and_leaves_a_folder(capsys: pytest.CaptureFixt
         assert word in captured.out
     [folder] = runs()
     assert folder.name.endswith("_epochs=1_figures=false_seed=3")
-    assert f"folder: {folder.resolve()}" in captured.out and "tensorboard --logdir" in captured.out
+    assert captured.out.splitlines()[-2:] == [
+        f"folder: {folder.resolve()}", f"look:   experiments board {folder.resolve().parent}",
+    ]  # fmt: skip
     assert {path.name for path in (folder / ".hydra").iterdir()} == {"config.yaml", "overrides.yaml", "hydra.yaml"}
     assert "seed=3" in (folder / ".hydra/overrides.yaml").read_text()
     assert json.loads((folder / "config.json").read_text())["seed"] == 3

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
 from experiments import compare
-from experiments.comparison.comparable import differs
 from experiments.comparison.runs_table import collect, names
 from experiments.errors import UserError
+from experiments.stored.comparable import differs
 
 SGD = {"optimizer": "sgd", "optimizer.lr": 0.1, "optimizer.momentum": 0.0}
 ADAM = {"optimizer": "adam", "optimizer.lr": 0.1, "optimizer.betas": [0.9, 0.999]}

@@ -24,6 +24,7 @@ class Schema:
     units: dict[str, str] | None = key(None, "")
     path: str | None = key(None, "", path=True)
     word: str = key("uniform", "", choices=("uniform", "normal"))
+    metric: str = key("gap", "", choices=("gap",), dotted=("r2",))
 
 
 FIELDS = {f.name: f for f in dataclasses.fields(Schema)}
@@ -46,7 +47,8 @@ def test_whole_numbers_serve_as_floats(value: Any) -> None:
     ("name", "value"),
     [("rate", "auto"), ("rate", 10.0), ("order", True), ("order", False), ("order", "blocks"), ("count", 1),
      ("seed", 2**63 - 1), ("most", None), ("most", 3), ("pair", [0.0, 0.999]), ("names", None), ("names", []),
-     ("names", ["a", "b"]), ("units", {"a": "°F"}), ("path", None), ("word", "normal")],
+     ("names", ["a", "b"]), ("units", {"a": "°F"}), ("path", None), ("word", "normal"),
+     ("metric", "gap"), ("metric", "r2"), ("metric", "r2.a.b")],
 )  # fmt: skip
 def test_what_holds_is_taken_as_it_is(name: str, value: Any) -> None:
     assert taken(name, value) == value and type(taken(name, value)) is type(value)
@@ -81,6 +83,8 @@ def test_paths_are_made_absolute_from_here_and_home(tmp_path: Path, monkeypatch:
         ("names", [None], "a.names=[None]: must be a list of texts; put quotes around null"),
         ("units", ["°F"], "a.units=['°F']: must be pairs, as {a: b}"),
         ("units", {"a": 1}, "a.units={'a': 1}: must be a text"),
+        ("metric", "r2.", "a.metric=r2.: must be one of gap, r2, r2.TARGET; did you mean r2?"),
+        ("metric", "gap.a", "a.metric=gap.a: must be one of gap, r2, r2.TARGET; did you mean gap?"),
         ("word", "uniforn", "a.word=uniforn: must be one of uniform, normal; did you mean uniform?"),
     ],
 )

@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from benchmarks.stored_runs import write_run, write_runs
@@ -43,6 +45,30 @@ def test_best_is_the_best_finished_run_of_the_newest_sweep(outputs: Path) -> Non
     text = (best / "result.json").read_text()
     (best / "result.json").write_text(text.replace('"completed"', '"diverged"'))
     assert resolve("best") == jobs(outputs)[1]
+
+
+def edit(folder: Path, config: dict[str, Any], metrics: dict[str, Any]) -> None:
+    """Change sections of a run's config and its metrics by hand."""
+    for name, changes in (("config", config), ("result", {"metrics": metrics})):
+        content = orjson.loads((folder / f"{name}.json").read_bytes())
+        for section, values in changes.items():
+            content[section] = {**content[section], **values}
+        (folder / f"{name}.json").write_bytes(orjson.dumps(content))
+
+
+def test_best_is_by_the_objective_of_the_sweep(outputs: Path) -> None:
+    for job, r2 in zip(jobs(outputs), ([0.5, 0.1], [0.4, 0.9], [0.3, 0.2]), strict=True):
+        edit(job, {"sweep": {"objective": "r2.apples"}}, {"r2": r2})
+    assert resolve("best") == jobs(outputs)[0]
+    for job in jobs(outputs):
+        edit(job, {"sweep": {"objective": "r2"}}, {})
+    assert resolve("best") == jobs(outputs)[1]
+
+
+def test_best_of_what_does_not_compare_is_refused(outputs: Path) -> None:
+    edit(jobs(outputs)[1], {"loss": {"_target_": "experiments.learning.losses.L1"}}, {})
+    with pytest.raises(UserError, match=rf"several losses or data sets.* \(mse; l1\); name one, as {SWEEP}/0"):
+        resolve("best")
 
 
 def test_a_job_by_the_number_in_its_sweep(outputs: Path) -> None:

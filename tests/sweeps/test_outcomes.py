@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from hydra.core.utils import JobStatus
 
-from experiments.errors import Failure
+from experiments.errors import Failure, UserError
+from experiments.sweeps import results, summary
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.outcomes import Outcomes
 from experiments.tracking.result import Result, failure
 
+Capture = pytest.CaptureFixture[str]
 FAILED = failure("0" * 16, 0, ValueError("too much"), {})
 
 
@@ -45,6 +47,57 @@ def test_what_varies_is_in_the_order_of_the_command_line(tmp_path: Path) -> None
     assert outcomes.varied == []
     outcomes.vary([["model=manual", "seed=2", "optimizer.lr=2"]])
     assert outcomes.varied == ["seed", "optimizer.lr"]
+
+
+def scored(r2: list[float], rmse: list[float], status: str = "completed") -> Result:
+    metrics = {**FAILED.metrics, "train_loss": 1.0, "r2": r2, "validation_rmse": rmse}
+    return replace(FAILED, status=status, error=None, metrics=metrics, targets=["apples", "oranges"])
+
+
+def test_metrics_of_each_target_are_objectives() -> None:
+    result = scored([0.5, 0.9], [2.0, 4.0])
+    told = {name: results.objective(result, name) for name in ("r2", "r2.apples", "validation_rmse.oranges")}
+    assert told == {"r2": pytest.approx(0.7), "r2.apples": 0.5, "validation_rmse.oranges": 4.0}
+    lost = scored([0.5, 0.9], [2.0, 4.0], "diverged")
+    assert results.objective(lost, "r2") == -math.inf and results.objective(lost, "validation_rmse") == math.inf
+    assert results.objective(result, "rmse") is None  # it has none
+    with pytest.raises(UserError, match=r"sweep.objective=r2.apple: there is no target apple; did you mean apples\?"):
+        results.objective(result, "r2.apple")
+
+
+def summary_of(tmp_path: Path, jobs: dict[str, Result], objective: str | None, capsys: Capture) -> str:
+    """What a sweep of such jobs, by their overrides, ends with."""
+    outcomes = Outcomes(tmp_path, objective)
+    outcomes.vary([given.split() for given in jobs])
+    for number, (given, result) in enumerate(jobs.items()):
+        outcomes.enter(Job(number, tuple(given.split())), result)
+    summary.show(outcomes)
+    return capsys.readouterr().out
+
+
+def test_the_best_by_r2_has_the_largest(tmp_path: Path, capsys: Capture) -> None:
+    jobs = {"seed=0": scored([0.1, 0.2], []), "seed=1": scored([0.9, 0.1], []), "seed=2": scored([0.3, 0.9], [])}
+    said = summary_of(tmp_path, jobs, "r2", capsys)
+    numbers = [line.split("│")[1].strip() for line in said.splitlines() if line.startswith("│")]
+    assert "best 3 by r2" in said and numbers[:3] == ["2", "1", "0"]
+
+
+def test_losses_of_other_kinds_are_ranked_apart_and_that_is_said(tmp_path: Path, capsys: Capture) -> None:
+    huber = replace(ended(0.0), metrics={**FAILED.metrics, "train_loss": 0.01})
+    jobs = {"loss=mse seed=0": ended(0.5), "loss=mse seed=1": ended(0.25), "loss=huber seed=0": huber}
+    said = summary_of(tmp_path, jobs, None, capsys)
+    assert "note: losses of other kinds or data do not compare: 2 groups are kept apart, mse (2); huber (1)" in said
+    assert "best 2 of mse by gap" in said and "best 1 of huber by train_loss" in said
+    assert "gap of mse over seeds" in said and "train_loss of huber over seeds" in said
+    assert said.splitlines()[-1] == f"look:   experiments board {tmp_path}"
+    alone = summary_of(tmp_path, {"seed=0": ended(0.5), "seed=1": ended(0.25)}, None, capsys)
+    assert "note:" not in alone and "best 2 by gap" in alone
+
+
+def test_other_held_out_rows_are_said(tmp_path: Path, capsys: Capture) -> None:
+    held = replace(FAILED, status="completed", error=None, metrics={**FAILED.metrics, "validation_loss": 2.0})
+    said = summary_of(tmp_path, {"data.split_seed=0": held, "data.split_seed=1": held}, None, capsys)
+    assert "note: held-out rows differ with data.split_seed" in said
 
 
 def test_a_sweeper_is_told_the_objective_or_the_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from experiments.config.schema import Config
 from experiments.errors import harmless, one_line
+from experiments.stored.folders import pointers
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -109,7 +110,7 @@ def summary(result: "Result") -> list[str]:
     if result.status != "diverged":
         lines += equations(result) + example(result)
     if result.folder is not None:
-        lines += [f"folder: {result.folder}", f"look:   tensorboard --logdir {result.folder.parent}"]
+        lines += pointers(result.folder, result.folder.parent)
     return lines
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from experiments.comparison.runs_table import SHOWN, Runs, per_target, ranked_by
+from experiments.config.schema import PER_TARGET
 from experiments.errors import UserError, nearest, one_line
-from experiments.stored.ranking import PER_TARGET, larger_is_better
+from experiments.stored.ranking import larger_is_better
 
 GROUPED = ("train_loss", "validation_loss", "gap")
 WORDS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[A-Za-z_][\w.]*""")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from experiments.config.schema import PER_TARGET
 from experiments.stored.cells import cell
-from experiments.stored.ranking import PER_TARGET
 
 FIRST = 50
 """Rows on a terminal unless --top says otherwise."""

@@ -8,17 +8,21 @@ from typing import Any
 
 import polars as pl
 
-from experiments.comparison.comparable import differs, groups, remarks
+from experiments.config.schema import PER_TARGET
 from experiments.errors import UserError, one_line
 from experiments.stored import stored_run
 from experiments.stored.cells import cell
+from experiments.stored.comparable import differs, groups, remarks
 from experiments.stored.folders import NOTHING, OUTPUTS, find
-from experiments.stored.ranking import PER_TARGET, default_metric
+from experiments.stored.ranking import default_metric
 from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
 from experiments.tracking.hparams import flat
 
 METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
+PREFIXES = tuple(f"{metric}." for metric in PER_TARGET)
+MOST_TARGETS = 16
+"""Targets at most whose metrics are columns."""
 SHOWN = ("status", "train_loss", "validation_loss", "gap", "gap_relative")
 """What is shown after the keys that differ, then the metrics of each target, then the seconds."""
 
@@ -55,7 +59,7 @@ def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] =
 
 def per_target(table: pl.DataFrame) -> list[str]:
     """The columns of metrics of which each target has one."""
-    return [name for name in table.columns if name.startswith(tuple(f"{metric}." for metric in PER_TARGET))]
+    return [name for name in table.columns if name.startswith(PREFIXES)]
 
 
 def collect(roots: Sequence[str | Path]) -> Runs:
@@ -105,11 +109,6 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, [None if v is None else cell(v, longest=200) for v in values], dtype=pl.String)
 
 
-def _data_hash(run: Run) -> str | None:
-    found = run.result["environment"].get("data_hash") if run.result is not None else None
-    return found if isinstance(found, str) else None
-
-
 def _small(values: list[Any]) -> bool:
     return all(value is None or abs(value) < 2**63 for value in values)
 
@@ -118,12 +117,9 @@ def _result(run: Run) -> dict[str, Any]:
     outcome, result = run.outcome, run.result or {}
     row: dict[str, Any] = {"status": outcome["status"], "epochs": outcome.get("epochs")}
     row |= {name: finite(outcome.get(name)) for name in ("lr", *METRICS)}
-    row |= {"seconds": finite(result.get("timing", {}).get("total_seconds")), "data_hash": _data_hash(run)}
-    for name in PER_TARGET:
-        per_target = outcome.get(name)
-        if isinstance(per_target, list) and len(per_target) <= 16:
-            pairs = zip(result["targets"], per_target, strict=False)
-            row |= {f"{name}.{one_line(target)}": finite(value) for target, value in pairs}
+    row |= {"seconds": finite(result.get("timing", {}).get("total_seconds")), "data_hash": run.data_hash}
+    if len(result.get("targets", ())) <= MOST_TARGETS:
+        row |= {one_line(name): finite(value) for name, value in outcome.items() if name.startswith(PREFIXES)}
     return row
 
 

@@ -247,6 +247,8 @@ class Training:
 
 OBJECTIVES = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "epochs", "steps")
 """What a sweeper may be told to minimise: numbers of result.json."""
+PER_TARGET = ("r2", "rmse", "validation_r2", "validation_rmse")
+"""Metrics of which each target has one: that of the target apples is `r2.apples`, the mean over the targets `r2`."""
 
 
 @dataclass(frozen=True)
@@ -254,8 +256,8 @@ class Sweep:
     fail_fast: bool = key(False, "stop at the first job that fails")
     dry_run: bool = key(False, "list the jobs, write nothing")
     resume: str | None = key(None, "folder of a sweep to go on with")
-    objective: str | None = key(None, "metric handed to a sweeper (null: gap, or validation_loss)",
-                                choices=OBJECTIVES)  # fmt: skip
+    objective: str | None = key(None, "metric to rank by (null: validation_loss, gap or train_loss)",
+                                choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def _taken(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
         kind = typing.get_args(kind)[0]
     inner = typing.get_args(kind)
     if "choices" in rules:
-        return _chosen(value, rules["choices"])
+        return _chosen(value, rules["choices"], rules.get("dotted", ()))
     if typing.get_origin(kind) is list:
         return [_taken(inner[0], v, rules) for v in _entries(value, inner[0], rules)]
     if typing.get_origin(kind) is dict:
@@ -45,10 +45,14 @@ def _taken(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
     return _single(kind, value, rules)
 
 
-def _chosen(value: Any, choices: tuple[Any, ...]) -> Any:
+def _chosen(value: Any, choices: tuple[Any, ...], dotted: tuple[str, ...]) -> Any:
+    """One of `choices`, or one of `dotted` by itself or with a name after a dot."""
+    if isinstance(value, str) and value.partition(".")[0] in dotted and not value.endswith("."):
+        return value
     if any(value == choice and type(value) is type(choice) for choice in choices):  # 1 is not true
         return value
     words = [str(c).lower() if isinstance(c, bool) else str(c) for c in choices]
+    words += [word for name in dotted for word in (name, f"{name}.TARGET")]
     raise ValueError(f"must be one of {', '.join(words)}{nearest(str(value), words)}")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,3 +104,8 @@ def written(folder: str, name: str) -> float:
         return os.stat(os.path.join(folder, name), follow_symlinks=False).st_mtime
     except OSError:
         return 0.0
+
+
+def pointers(folder: Path, above: Path) -> list[str]:
+    """The last lines of a run's and a sweep's summary: the folder, and the command that shows what is in `above`."""
+    return [f"folder: {folder}", f"look:   experiments board {shlex.quote(str(above))}"]

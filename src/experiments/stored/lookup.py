@@ -7,9 +7,12 @@ from pathlib import Path
 
 from experiments.errors import UserError, nearest, one_line
 from experiments.stored import stored_run
+from experiments.stored.comparable import groups
 from experiments.stored.folders import JOB, OUTPUTS, Found, everything, written
-from experiments.stored.ranking import FINISHED, default_metric
+from experiments.stored.ranking import FINISHED, default_metric, larger_is_better, value_of
+from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
+from experiments.tracking.hparams import flat
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_([0-9a-f]{8})(_|$)")
 """How the name of a single run or of a sweep begins: when, and the eight letters that no other has."""
@@ -108,19 +111,38 @@ def _best(found: Found) -> Path:
     sweep = next((folder for folder in found.newest() if folder in found.sweeps), None)
     if sweep is None:
         raise UserError(f"best: there is no sweep below {OUTPUTS}/")
-    finished = []
+    finished: list[Run] = []
     for folder in (run for run, of in found.runs.items() if of == sweep):
         try:
             run = stored_run.read(folder)
         except ValueError:  # what can't be read is not the best
             continue
         if run.status in FINISHED:
-            finished.append((run.outcome, folder))
-    metric = default_metric(outcome for outcome, _ in finished)
-    ranked = [(outcome[metric], folder) for outcome, folder in finished if outcome.get(metric) is not None]
+            finished.append(run)
+    apart = groups([flat(run.config) for run in finished], [run.data_hash for run in finished])
+    if len(named := dict.fromkeys(apart)) > 1:
+        raise UserError(
+            f"best: the runs of {one_line(sweep)} are of several losses or data sets, which do not compare "
+            f"({'; '.join(named)}); name one, as {os.path.basename(sweep)}/0"
+        )
+    outcomes = [run.outcome for run in finished]
+    metric = next((objective_of(run) for run in finished), None) or default_metric(outcomes)
+    sign = -1 if larger_is_better(metric) else 1
+    ranked = [
+        (sign * value, str(run.folder))
+        for run, outcome in zip(finished, outcomes, strict=True)
+        if (value := finite(value_of(outcome, metric))) is not None
+    ]
     if not ranked:
-        raise UserError(f"best: no run of {one_line(sweep)} has finished")
+        raise UserError(f"best: no run of {one_line(sweep)} has finished with a {metric}")
     return Path(min(ranked)[1])
+
+
+def objective_of(run: Run) -> str | None:
+    """The metric that the sweep of a run was told to rank by."""
+    section = run.config.get("sweep")
+    name = section.get("objective") if isinstance(section, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def listed(folders: Sequence[str], most: int = 5) -> str:

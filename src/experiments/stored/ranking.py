@@ -1,12 +1,12 @@
 """Which run is the best: the metric that runs are ranked by where none is named, and the order that a metric gives."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from experiments.config.schema import PER_TARGET
 
 FINISHED = ("completed", "stopped_early")
 """Runs whose metrics are worth comparing; the others have diverged, failed, or not ended."""
-PER_TARGET = ("r2", "rmse", "validation_r2", "validation_rmse")
-"""Metrics of which each target has one; that of `r2` of the target apples is called `r2.apples`."""
 
 
 def default_metric(runs: Iterable[Mapping[str, Any]]) -> str:
@@ -18,6 +18,24 @@ def default_metric(runs: Iterable[Mapping[str, Any]]) -> str:
     found = [run for run in found if run["status"] in FINISHED] or found
     known = (m for m in ("validation_loss", "gap") if found and all(run.get(m) is not None for run in found))
     return next(known, "train_loss")
+
+
+def of_targets(metrics: Mapping[str, Any], targets: Sequence[str]) -> dict[str, float | None]:
+    """The metrics of which each target has one, as `r2.apples`."""
+    return {
+        f"{name}.{target}": value
+        for name in PER_TARGET
+        if isinstance(metrics.get(name), list)
+        for target, value in zip(targets, metrics[name], strict=False)
+    }
+
+
+def value_of(run: Mapping[str, Any], metric: str) -> float | None:
+    """A metric of a run with `of_targets`; `r2` alone is the mean over the targets. None where there is none."""
+    if metric not in PER_TARGET:
+        return run.get(metric)
+    found = [value for name, value in run.items() if name.startswith(f"{metric}.")]
+    return sum(found) / len(found) if found and None not in found else None
 
 
 def larger_is_better(metric: str) -> bool:

@@ -10,6 +10,7 @@ import orjson
 
 from experiments.errors import UserError, one_line
 from experiments.stored import run_files
+from experiments.stored.ranking import of_targets
 
 if TYPE_CHECKING:
     import numpy
@@ -50,7 +51,14 @@ class Run:
         if self.result is None:
             return {"status": self.status} | {LOGGED.get(k, k): v for k, v in self.last.items()}
         kept = {k: self.result.get(k) for k in ("status", "epochs", "best_epoch", "steps", "lr", "executed")}
-        return kept | self.result["metrics"]
+        metrics = {k: v for k, v in self.result["metrics"].items() if not isinstance(v, list)}
+        return kept | metrics | of_targets(self.result["metrics"], self.result["targets"])
+
+    @property
+    def data_hash(self) -> str | None:
+        """What tells the table that was trained on from others; None while the run has not ended."""
+        found = None if self.result is None else self.result["environment"].get("data_hash")
+        return found if isinstance(found, str) else None
 
     @cached_property
     def metrics(self) -> "polars.DataFrame":

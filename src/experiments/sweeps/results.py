@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.stored.ranking import default_metric
+from experiments.errors import UserError, nearest
+from experiments.stored.ranking import default_metric, larger_is_better, of_targets, value_of
 from experiments.tracking.files import write_atomically
 from experiments.tracking.result import Result
 
@@ -19,14 +20,9 @@ SINGLE = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative"
 
 def row(result: Result) -> Row:
     """What a result adds to its job's row: status, metrics, steps, seconds, and the error of a failed one."""
-    metrics = result.metrics
-    lists = {
-        f"{name}/{target}": value
-        for name in ("r2", "rmse")
-        for target, value in zip(result.targets, metrics.get(name) or [], strict=False)
-    }
     return {
-        "status": result.status, **{name: metrics.get(name) for name in SINGLE}, **lists,
+        "status": result.status, **{name: result.metrics.get(name) for name in SINGLE},
+        **of_targets(result.metrics, result.targets),
         "epochs": result.epochs, "best_epoch": result.best_epoch, "steps": result.steps, "lr": result.lr,
         "seconds": result.timing["total_seconds"], "executed": result.executed, "config_hash": result.config_hash,
         "error": "" if result.error is None else result.error["message"],
@@ -46,17 +42,25 @@ def write_csv(path: Path, rows: Sequence[Row], durable: bool = True) -> None:
 
 
 def objective(result: Result, name: str | None) -> float | None:
-    """The metric that a sweeper minimises: `sweep.objective`, else the default one; infinity for a bad run."""
+    """The metric that a sweeper is told: `sweep.objective`, else the default one; infinitely bad for a bad run.
+
+    Raises UserError for a target that the data have not.
+    """
     if name is None:
         name = default_metric([{"status": result.status, **result.metrics}])
     if result.status in ("diverged", "failed"):
-        return math.inf
-    return result.metrics[name] if name in result.metrics else getattr(result, name)
+        return -math.inf if larger_is_better(name) else math.inf
+    target = name.partition(".")[2]
+    if target and target not in result.targets:
+        hint = nearest(target, result.targets) or f"; there are {', '.join(result.targets)}"
+        raise UserError(f"sweep.objective={name}: there is no target {target}{hint}")
+    return value_of(row(result), name)
 
 
 def best(rows: Iterable[Row], name: str, count: int = 10) -> list[Row]:
-    """The rows of the smallest `name`, those without one left out."""
-    return sorted((r for r in rows if _value(r, name) is not None), key=lambda r: r[name])[:count]
+    """The best rows by `name`, which each of them has; those without one left out."""
+    ranked = [{**r, name: value} for r in rows if (value := _value(r, name)) is not None]
+    return sorted(ranked, key=lambda r: r[name], reverse=larger_is_better(name))[:count]
 
 
 def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Row]:
@@ -74,10 +78,11 @@ def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Ro
             "mean": numbers.mean(), "std": numbers.std(ddof=1) if known > 1 else math.nan,
             "min": numbers.min(), "max": numbers.max(),
         })  # fmt: skip
-    return sorted(summary, key=lambda s: (math.isnan(s["mean"]), s["mean"]))
+    sign = -1 if larger_is_better(name) else 1
+    return sorted(summary, key=lambda s: (math.isnan(s["mean"]), sign * s["mean"]))
 
 
 def _value(row: Row, name: str) -> float | None:
     """The metric of a run that can be ranked, else None."""
-    usable = isinstance(row.get(name), int | float) and row["status"] not in ("diverged", "failed")
-    return row[name] if usable else None
+    value = value_of(row, name)
+    return value if isinstance(value, int | float) and row["status"] not in ("diverged", "failed") else None

@@ -10,12 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.errors import Failure, one_line
+from experiments.stored.comparable import groups, remarks
+from experiments.stored.folders import pointers
 from experiments.stored.ranking import default_metric
 from experiments.sweeps import results
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.outcomes import LATEST, Outcomes
 
 BEST = 10
+MOST_GROUPS = 4
+"""Groups of jobs whose losses compare that are shown, each by itself."""
 LISTED = 20
 """Numbers of jobs in one line at most."""
 PIPED_WIDTH = 200
@@ -60,24 +64,38 @@ def show(outcomes: Outcomes) -> None:
     if not rows:
         return
     console = Terminal()
-    metric = outcomes.objective or default_metric(rows)
     counts = Counter(r["status"] for r in rows)
     console.print(f"{len(rows)} jobs: " + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in counts.items()))
+    flats = [
+        {v: r[v] for v in outcomes.varied} | {"data.validation": int(r["validation_loss"] is not None)} for r in rows
+    ]
+    hashes = [outcomes.results[r["number"]].environment.get("data_hash") for r in rows]
+    labels = groups(flats, hashes)
+    for note in remarks(labels, flats):
+        console.print(f"note: {one_line(note)}", markup=False, soft_wrap=True)
+    for label, _ in Counter(labels).most_common(MOST_GROUPS):
+        _ranked(console, outcomes, label, [r for r, of in zip(rows, labels, strict=True) if of == label])
+    for line in failures(outcomes):
+        console.print(one_line(line), markup=False, soft_wrap=True)
+    for line in pointers(outcomes.folder, outcomes.folder):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[results.Row]) -> None:
+    """The best of the jobs that compare, and the spread over seeds."""
+    metric = outcomes.objective or default_metric(rows)
+    of = f" of {label}" if label else ""
     best = results.best(rows, metric, BEST)
     if best:
         columns = ["number", *outcomes.varied, "train_loss", metric, "epochs"]
-        _table(console, f"best {len(best)} by {metric}", dict.fromkeys(columns), best)
+        _table(console, f"best {len(best)}{of} by {metric}", dict.fromkeys(columns), best)
     if best and "seed" in outcomes.varied:
         summary = results.over_seeds(rows, outcomes.varied, metric)
         others = [v for v in outcomes.varied if v != "seed"]
         columns = [*others, "seeds", "without", "mean", "std", "min", "max"]
-        _table(console, f"{metric} over seeds", dict.fromkeys(columns), summary[:BEST])
+        _table(console, f"{metric}{of} over seeds", dict.fromkeys(columns), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
-    for line in failures(outcomes):
-        console.print(one_line(line), markup=False, soft_wrap=True)
-    console.print(f"folder: {outcomes.folder}", soft_wrap=True)
-    console.print(f"look:   experiments board {outcomes.folder}", soft_wrap=True)
 
 
 def failures(outcomes: Outcomes) -> list[str]:
@@ -106,7 +124,7 @@ def _numbers(jobs: Sequence[Job]) -> str:
 
 
 def _table(console: Console, title: str, columns: dict[str, Any], rows: Sequence[results.Row]) -> None:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for column in columns:
         table.add_column(escape(column), justify="right", overflow="fold")
     for row in rows:

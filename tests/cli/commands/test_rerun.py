@@ -155,3 +155,15 @@ def test_mistakes_are_one_line_and_train_nothing(capsys: Capture) -> None:
         error = capsys.readouterr().err
         assert error.startswith("error: ") and error.count("\n") == 1 and said in error, words
     assert [p.name for p in Path("outputs/runs").iterdir()] == [folder.name]
+
+
+def test_more_epochs_of_a_finished_run_start_anew_and_the_way_to_go_on_is_said(capsys: Capture) -> None:
+    folder = trained()
+    capsys.readouterr()
+    assert main(["rerun", str(folder), "training.epochs=9"]) == 0
+    assert capsys.readouterr().err == (
+        f"note: this starts anew, from epoch 1; training.start={folder} goes on from its weights\n"
+    )
+    for changes in (["training.epochs=3"], ["seed=2"], []):
+        assert main(["rerun", str(folder), *changes]) == 0
+        assert capsys.readouterr().err == ""

@@ -1,5 +1,7 @@
 """`experiments rerun RUN [OVERRIDES]`: the stored config again, with changes, and whether the bits are the same."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     before = load_run(asked.run)
     plain = changed(before.config, asked.overrides)
     config = validate(plain)
+    if before.result is not None and config.training.epochs > (before.result.get("epochs") or 0) and asked.overrides:
+        start = shlex.quote(str(before.folder))
+        print(f"note: this starts anew, from epoch 1; training.start={start} goes on from its weights", file=sys.stderr)
 
     from experiments.cli.report import Display
     from experiments.config import folder_names

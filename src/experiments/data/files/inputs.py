@@ -77,7 +77,7 @@ def _chosen(frame: pl.DataFrame, encoding: Encoding, where: str) -> pl.DataFrame
         require_width(frame.width, wanted, where, "column{} without names")
         return frame.rename(dict(zip(frame.columns, wanted, strict=True)))
     require(frame.columns, wanted, one_line(where))
-    return frame.select(wanted)
+    return pl.DataFrame([frame[name] for name in wanted])  # select would read a column called * as all of them
 
 
 def _converted(frame: pl.DataFrame, encoding: Encoding, where: str, first: int = 0) -> Array:

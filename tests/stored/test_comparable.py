@@ -12,10 +12,10 @@ from benchmarks.stored_runs import write_run
 from experiments import compare
 from experiments.__main__ import main
 from experiments.comparison.choosing import grouped, ordered
-from experiments.comparison.comparable import groups, remarks
 from experiments.comparison.curves import gather
 from experiments.comparison.runs_table import collect
 from experiments.comparison.swept import sweep_of
+from experiments.stored.comparable import groups, remarks
 
 CROPS = {"loss": "mse", "data": "crops", "data.validation": 0.0, "data.split_seed": 0, "data.inputs": None}
 HUBER = CROPS | {"loss": "huber", "loss.delta": 1.0}
