@@ -378,3 +378,103 @@ def test_every_syntax_of_hydra(swept: list[str], expected: int, capsys: pytest.C
     status = main(["-m", *swept, SHORT])
     assert status == 0, capsys.readouterr()
     assert len(jobs(folder())) == expected and {row["status"] for row in table(folder())} == {"completed"}
+
+
+@pytest.mark.parametrize(
+    ("swept", "said"),
+    [
+        ("model=glob(zzz*)", "no choice of model is like that; there are analytic, linear, manual"),
+        ("seed=range(5,5)", "there is no value in it"),
+        ("optimizer.lr=glob(*)", "glob is for groups, and optimizer.lr is none"),
+    ],
+)
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_a_sweep_of_nothing_is_refused(
+    swept: str, said: str, launcher: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-m", swept, f"hydra/launcher={launcher}"]) == 2
+    assert re.fullmatch(rf"error: {re.escape(swept)}: .*{re.escape(said)}.*\n", capsys.readouterr().err)
+    assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize("launcher", ["stacked", "basic", "joblib"])
+@pytest.mark.parametrize(
+    ("subdir", "names"),
+    [
+        ("${hydra.job.num}", ["0", "1"]),
+        ("${hydra:job.num}-of-${seed}", ["0-of-7", "1-of-8"]),
+        ("a/${hydra.job.override_dirname}", [f"a/seed={s},training.epochs=3" for s in (7, 8)]),
+        ("lr${optimizer.lr}/s${seed}", ["lr1e-05/s7", "lr1e-05/s8"]),
+    ],
+)
+def test_hydras_own_key_names_the_folders(launcher: str, subdir: str, names: list[str]) -> None:
+    if launcher == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ["seed=7,8", SHORT, f"hydra.sweep.subdir={subdir}", f"hydra/launcher={launcher}"]
+    assert main(["-m", *words, "hydra.sweep.dir=s"]) == 0
+    assert sorted(p.parent.relative_to("s").as_posix() for p in Path("s").rglob("result.json")) == names
+    assert [row["folder"] for row in table(Path("s"))] == names
+    for name, seed in zip(names, (7, 8), strict=True):
+        assert json.loads((Path("s") / name / "result.json").read_text())["seed"] == seed
+        texts = yaml.safe_load((Path("s") / name / ".hydra/hydra.yaml").read_text())["hydra"]
+        assert texts["runtime"]["output_dir"] == str((Path("s") / name).absolute())
+
+
+def test_jobs_in_folders_of_other_names_are_gone_on_with() -> None:
+    named = "hydra.sweep.subdir=s${seed}"
+    assert main(["-m", "seed=1,2,3", SHORT, named, "hydra.sweep.dir=s"]) == 0
+    before = (Path("s/s3/result.json").stat().st_mtime_ns, (Path("s/s2/metrics.jsonl")).read_bytes())
+    (Path("s/s2") / "result.json").unlink()
+    shutil.rmtree("s/s1")
+    Path("s/s1").mkdir()  # killed before a byte was written
+    assert main(["resume", "s"]) == 0
+    assert [row["folder"] for row in table(Path("s"))] == ["s1", "s2", "s3"]
+    assert before == (Path("s/s3/result.json").stat().st_mtime_ns, (Path("s/s2/metrics.jsonl")).read_bytes())
+    assert main(["-m", "seed=0,1,2,3", SHORT, named, "sweep.resume=s"]) == 0
+    assert before[0] == Path("s/s3/result.json").stat().st_mtime_ns and len(table(Path("s"))) == 4
+
+
+@pytest.mark.parametrize(
+    ("subdir", "said"),
+    [("x", "two jobs would have x"), ("../${seed}", "is no folder in the sweep's"), ("/tmp/x${seed}", "is no folder")],
+)
+def test_names_that_lead_elsewhere_or_together_are_refused(
+    subdir: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-m", "seed=1,2", SHORT, f"hydra.sweep.subdir={subdir}", "hydra.sweep.dir=s"]) == 2
+    assert re.fullmatch(rf"error: hydra.sweep.subdir: .*{re.escape(said)}.*\n", capsys.readouterr().err)
+    assert not Path("s").exists()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [["hydra/launcher=basic"], ["hydra/launcher=joblib"], ["hydra/sweeper=basic"],
+     ["hydra/sweeper=basic", "hydra/launcher=basic"], ["hydra/sweeper=basic", "hydra/launcher=joblib"]],
+)  # fmt: skip
+def test_the_end_is_told_whoever_sweeps_and_launches(others: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    if "hydra/launcher=joblib" in others:
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    root = Path("s").absolute()  # joblib keeps its processes, and they the current folder of another test
+    assert main(["-m", "seed=1,2", SHORT, *others, f"hydra.sweep.dir={root}"]) == 0
+    said = capsys.readouterr().out
+    assert "2 jobs: 2 completed" in said and "best 2 by gap" in said and f"folder: {root}" in said
+    rows = table(root)
+    assert [row["seed"] for row in rows] == ["1", "2"] and {row["status"] for row in rows} == {"completed"}
+    best = min(rows, key=lambda row: float(row["gap"]))
+    assert re.search(rf"by gap.*?\n.*?\n.*?\n.*?\n\W+{best['number']}\W+{best['seed']}\W", said)
+
+
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_equal_failures_are_one_line(launcher: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "data=table",
+        "data.path=nowhere.csv",
+        "data.targets=[a]",
+        "seed=range(0,25)",
+        f"hydra/launcher={launcher}",
+    ]
+    assert main(["-m", *words]) == 1
+    said = capsys.readouterr()
+    (line,) = [line for line in said.out.splitlines() if line.startswith("failed:")]
+    assert line.startswith("failed: 25 jobs (0, 1, 2, ") and "19, ...): " in line and "nowhere.csv" in line
+    assert said.err.splitlines()[-1] == "error: 25 of 25 jobs failed"

@@ -114,10 +114,10 @@ def launch(
         name, overrides = asked.config_name or "config", asked.overrides
         mode = hydra.get_mode(name, overrides)
         if asked.multirun or mode == RunMode.MULTIRUN:
-            from experiments.sweeps.summary import told_at_the_end
+            from experiments.sweeps.ending import observing, told_at_the_end
 
             with told_at_the_end() as rows:
-                hydra.multirun(name, task, [*overrides, "hydra.mode=MULTIRUN"])
+                hydra.multirun(name, task, [*overrides, *observing(overrides), "hydra.mode=MULTIRUN"])
             return rows
         returned = hydra.run(name, task, [*overrides, "hydra.mode=RUN"]).return_value
     if isinstance(returned, BaseException):

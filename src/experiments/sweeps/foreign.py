@@ -1,14 +1,17 @@
 """The jobs of a sweep under a launcher that is not ours."""
 
+import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from experiments.errors import UserError, one_line
 from experiments.sweeps import stored_sweep, summary
+from experiments.sweeps.compose.config_template import names_folders
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import job_name
 from experiments.sweeps.job_folders import failed_result
@@ -20,24 +23,32 @@ def launch(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) 
     """Hand jobs to a launcher, each with the name of its folder. Raises UserError, and Failure when jobs failed."""
     if config.sweep.resume is not None:
         raise UserError("sweep.resume: only the stacked launcher goes on with a sweep; leave out hydra/launcher")
-    folder = Path(str(config.hydra.sweep.dir)).absolute()
-    outcomes = Outcomes(folder, config.sweep.objective)
+    outcomes = Outcomes(Path(str(config.hydra.sweep.dir)).absolute(), config.sweep.objective)
     outcomes.vary(batches)
-    stored_sweep.write(folder, [], [], None)
+    stored_sweep.write(outcomes.folder, [], [], None)
     LATEST.set(outcomes)
     jobs = [Job(n, tuple(given), job_name(n, given, outcomes.varied)) for n, given in enumerate(batches)]
-    told = [[*job.overrides, f"hydra.sweep.dir='{folder}'", f"hydra.sweep.subdir='{job.name}'"] for job in jobs]
-    errors: dict[int, Exception] = {}
+    told = [[*job.overrides, f"hydra.sweep.dir='{outcomes.folder}'"] for job in jobs]
+    if not names_folders(config.hydra):
+        told = [[*given, f"hydra.sweep.subdir='{job.name}'"] for given, job in zip(told, jobs, strict=True)]
+    returns: list[Any] = []
     try:
-        returns = list(launcher.launch(told, initial_job_idx=0))
-        errors = {n: done._return_value for n, done in enumerate(returns) if done.status == JobStatus.FAILED}
+        returns += launcher.launch(told, initial_job_idx=0)
     finally:
-        for job in jobs:
-            place = folder / job.name
-            if (error := errors.get(job.number)) is not None:
-                outcomes.enter(job, failed_result(job, place, one_line(error), type(error).__name__))
-            elif (result := ended(place)) is not None:
-                outcomes.enter(job, result)
+        for job, done in itertools.zip_longest(jobs, returns):
+            _enter(outcomes, job, done)
         outcomes.write_table()
     summary.require_success(outcomes)
     return returns
+
+
+def _enter(outcomes: Outcomes, job: Job, done: JobReturn | None) -> None:
+    """Note what a job came to, as its folder has it, or its return where it failed."""
+    if done is not None and done.hydra_cfg is not None:
+        job.name = os.path.relpath(done.hydra_cfg.hydra.runtime.output_dir, outcomes.folder)
+    place = outcomes.folder / job.name
+    if done is not None and done.status == JobStatus.FAILED:
+        error = done._return_value
+        outcomes.enter(job, failed_result(job, place, one_line(error), type(error).__name__))
+    elif (result := ended(place)) is not None:
+        outcomes.enter(job, result)

@@ -2,11 +2,12 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from experiments.config.validation import config_hash
-from experiments.errors import UserError
+from experiments.errors import UserError, one_line
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.text_template import yaml_list
 from experiments.tracking import environment
@@ -29,7 +30,9 @@ class Folders:
         """Make the folder of a job, with what stands in it before training."""
         from experiments.sweeps.stacked import writing
 
-        self.cleared(job)
+        above = self.cleared(job).parent
+        if above != self.root:
+            above.mkdir(parents=True, exist_ok=True)
         writing.begin(job, folder)
 
     def cleared(self, job: Job) -> Path:
@@ -39,6 +42,19 @@ class Folders:
             shutil.rmtree(folder)
         self.begun.discard(job.number)  # what stands there from now on is this attempt's
         return folder
+
+
+def require_own_names(names: Sequence[str]) -> None:
+    """Raise UserError unless every job has a folder of its own in the sweep's, as `hydra.sweep.subdir` names them."""
+    seen: set[PurePath] = set()
+    inner = {parent for name in names for parent in PurePath(name).parents}
+    for name in names:
+        path = PurePath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise UserError(f"hydra.sweep.subdir: {one_line(name)} is no folder in the sweep's; name one below it")
+        if path in seen or path in inner:
+            raise UserError(f"hydra.sweep.subdir: two jobs would have {one_line(name)}; put ${{hydra.job.num}} in it")
+        seen.add(path)
 
 
 def failed_result(job: Job, folder: Path, reason: str, kind: str) -> Result:

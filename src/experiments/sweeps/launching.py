@@ -1,7 +1,7 @@
 """A sweep under way, through as many launches as a sweeper makes. What the launcher plugin hands over to."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,12 @@ from omegaconf import DictConfig
 
 from experiments.config.composition import register_resolvers
 from experiments.config.validation import validate_leaf
+from experiments.errors import UserError
 from experiments.sweeps.compose.composer import Composer
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import job_name
 from experiments.sweeps.execution import Execution
-from experiments.sweeps.job_folders import Folders
+from experiments.sweeps.job_folders import Folders, require_own_names
 from experiments.sweeps.outcomes import LATEST, Outcomes
 from experiments.sweeps.progress import bar
 from experiments.sweeps.workers import most_workers
@@ -50,24 +51,24 @@ class Sweep:
         self.folders.root = self.outcomes.folder = folder
 
     def composed(self, batches: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[Job]:
-        """Jobs with their templates and names."""
+        """Jobs with their templates and names. Raises UserError for names that can't be had."""
+        if not batches:
+            raise UserError("the sweep has no jobs: what it sweeps over has no values")
         jobs = [Job(number, tuple(overrides)) for number, overrides in zip(numbers, batches, strict=True)]
         self.outcomes.vary(batches)
         for job in jobs:
             self.composer.compose(job)
             job.name = self._name_of(job)
+        require_own_names([job.name for job in jobs if job.subdir() is not None])
         return jobs
 
-    def take_over(
-        self, ended: Mapping[int, tuple[Result, tuple[str, ...]]], jobs: Sequence[Job], remaining: Sequence[Job]
-    ) -> None:
+    def take_over(self, jobs: Sequence[Job], ended: Iterable[tuple[Job, Result]], begun: set[int]) -> None:
         """Go on with a folder: its ended jobs enter the table, its begun ones keep their names, new ones get one."""
         for job in jobs:
             job.name = job.name or self._name_of(job)
-        self.folders.begun = {job.number for job in remaining if self.folders.of(job).exists()}
-        known = {job.number: job.name for job in jobs}
-        for number, (result, overrides) in ended.items():
-            self.outcomes.enter(Job(number, overrides, known.get(number, str(number))), result)
+        self.folders.begun = begun
+        for job, result in ended:
+            self.outcomes.enter(job, result)
 
     def run(self, jobs: Sequence[Job]) -> list[JobReturn]:
         """Run composed jobs; a return for each. Raises KeyboardInterrupt, OSError, and Failure under fail_fast."""
@@ -86,4 +87,4 @@ class Sweep:
         return [self.outcomes.returned(job, self.folders.of(job)) for job in jobs]
 
     def _name_of(self, job: Job) -> str:
-        return job_name(job.number, job.overrides, self.outcomes.varied)
+        return job.subdir() or job_name(job.number, job.overrides, self.outcomes.varied)

@@ -1,7 +1,7 @@
 """What a later session of a sweep finds in its folder, and which jobs are left to run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,22 +22,27 @@ class Found:
 
     by_hash: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     by_overrides: dict[tuple[str, ...], list[tuple[int, str]]] = field(default_factory=dict)
-    results: dict[int, tuple[Result, tuple[str, ...]]] = field(default_factory=dict)
-    """Of the jobs that ended, with their overrides."""
+    ended: dict[int, tuple[Job, Result]] = field(default_factory=dict)
+    """The jobs that ended, without their templates."""
     begun: dict[int, str] = field(default_factory=dict)
     """Folders that were cut off before they said whose they are: number and name."""
     numbers: set[int] = field(default_factory=set)
 
 
-def scan(folder: Path) -> Found:
-    """The job folders of a sweep. What can't be read counts as unfinished."""
+def scan(folder: Path, jobs: Iterable[Job] = ()) -> Found:
+    """The job folders of a sweep: those that `hydra.sweep.subdir` names for `jobs`, else those of our own names.
+
+    What can't be read counts as unfinished.
+    """
     found = Found()
-    with os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
-    for name in names:
-        number = name.partition("_")[0]
-        if number.isdecimal():
-            _look(folder / name, int(number), name, found)
+    places = {job.name: job.number for job in jobs if job.subdir() is not None}
+    if not places:
+        with os.scandir(folder) as entries:
+            names = sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
+        places = {name: int(number) for name in names if (number := name.partition("_")[0]).isdecimal()}
+    for name, number in places.items():
+        if (folder / name).is_dir():
+            _look(folder / name, number, name, found)
     return found
 
 
@@ -53,7 +58,7 @@ def _look(place: Path, number: int, name: str, found: Found) -> None:
         return
     found.by_hash.setdefault(digest, []).append((number, name))
     if (result := ended(place)) is not None:
-        found.results[number] = result, overrides
+        found.ended[number] = Job(number, overrides, name), result
 
 
 def ended(place: Path) -> Result | None:
@@ -69,13 +74,13 @@ def ended(place: Path) -> Result | None:
     return result if whole and result.status in ENDED else None
 
 
-def match(jobs: Sequence[Job], found: Found) -> list[Job]:
-    """The jobs still to be run. A job that the folder knows takes its number and its folder's name.
+def match(jobs: Sequence[Job], found: Found) -> tuple[list[Job], set[int]]:
+    """The jobs still to be run, and the numbers of those whose folder holds an attempt that did not end.
 
-    Any other keeps its own number if that is free, or if the folder of that number is its own, cut off before it
-    said so; else it takes the next one.
+    A job that the folder knows takes its number and its folder's name. Any other keeps its own number if that is
+    free, or if the folder of that number is its own, cut off before it said so; else it takes the next one.
     """
-    remaining, unknown = [], []
+    remaining, unknown, begun = [], [], set()
     for job in jobs:
         known = found.by_hash.get(job.digest) if job.digest else None
         known = known or (found.by_overrides.get(job.overrides) if job.overrides else None)
@@ -84,16 +89,20 @@ def match(jobs: Sequence[Job], found: Found) -> list[Job]:
             continue
         job.number, job.name = known.pop(0)
         found.begun.pop(job.number, None)
-        if job.number not in found.results:
+        if job.number not in found.ended:
             remaining.append(job)
+            begun.add(job.number)
     new = []
     for job in unknown:
-        if job.number in found.numbers and found.begun.pop(job.number, None) != job.name:
-            new.append(job)
+        if job.number in found.numbers:
+            if found.begun.pop(job.number, None) == job.name:
+                begun.add(job.number)
+            else:
+                new.append(job)
         found.numbers.add(job.number)
     for number, job in enumerate(new, max(found.numbers, default=-1) + 1):
         job.number, job.name = number, ""
-    return sorted(remaining + unknown, key=lambda job: job.number)
+    return sorted(remaining + unknown, key=lambda job: job.number), begun
 
 
 def _overrides(place: Path) -> tuple[str, ...]:

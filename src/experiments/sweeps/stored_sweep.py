@@ -1,5 +1,6 @@
 """sweep.yaml: what a sweep leaves for a later session of it, and who is at work in its folder."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,10 @@ from experiments.tracking.lock import SWEEP, hold, let_go
 
 LARGEST = 2**20
 """Bytes of a sweep.yaml at most."""
-SAFE_OF_HYDRA = ("hydra/launcher=stacked", "hydra/sweeper=stacked")
+SAFE_OF_HYDRA = re.compile(
+    r"hydra/(launcher|sweeper)=stacked|hydra\.sweep\.subdir=([\w./=,+'\" -]|\$\{(hydra:)?[\w.]+\})*"
+)
+"""The launcher and sweeper that are ours; names of folders from the config alone, which are kept inside the sweep's."""
 
 
 def write(folder: Path, arguments: Sequence[str], swept: Iterable[str], fixed: dict[str, Any] | None) -> None:
@@ -51,8 +55,8 @@ def stored_arguments(folder: Path) -> list[str]:
     """
     arguments = read(folder)["arguments"]
     for argument in arguments:
-        of_hydra = argument.lstrip("+~").startswith("hydra") and argument not in SAFE_OF_HYDRA
-        if of_hydra or "${" in argument or argument.startswith("-"):
+        odd = argument.lstrip("+~").startswith("hydra") or "${" in argument or argument.startswith("-")
+        if odd and not SAFE_OF_HYDRA.fullmatch(argument):
             raise UserError(
                 f"{folder}: the stored argument {argument} is not run again unasked; give it yourself: "
                 f"experiments -m {argument} ... sweep.resume={folder}"

@@ -1,8 +1,7 @@
 """What a sweep shows at its end: the best ten, the spread over seeds, the failures."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +14,7 @@ from experiments.stored.folders import pointers
 from experiments.stored.ranking import default_metric
 from experiments.sweeps import results
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.outcomes import LATEST, Outcomes
+from experiments.sweeps.outcomes import Outcomes
 
 BEST = 10
 MOST_GROUPS = 4
@@ -36,20 +35,6 @@ class Terminal(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
-
-
-@contextmanager
-def told_at_the_end() -> Iterator[list[results.Row]]:
-    """Show the summary of the sweep that runs inside, however it ends, and add its table to the list."""
-    rows: list[results.Row] = []
-    before = LATEST.set(None)
-    try:
-        yield rows
-    finally:
-        if (outcomes := LATEST.get()) is not None:
-            rows += outcomes.table()
-            show(outcomes)
-        LATEST.reset(before)
 
 
 def require_success(outcomes: Outcomes) -> None:

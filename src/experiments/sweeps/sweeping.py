@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.types import HydraContext
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from experiments.config.explain import explain
 from experiments.errors import Failure
@@ -48,12 +48,15 @@ def sweep(
         stored_sweep.require_same_settings(session.folder, fixed, swept)
     with stored_sweep.held(session.folder):
         if resumed:
-            found = resuming.scan(session.folder)
-            remaining = resuming.match(jobs, found)
-            session.take_over(found.results, jobs, remaining)
+            found = resuming.scan(session.folder, jobs)
+            remaining, begun = resuming.match(jobs, found)
+            session.take_over(jobs, found.ended.values(), begun)
             jobs = remaining
         else:
-            stored_sweep.write(session.folder, [a for a in arguments if key_of(a) not in OWN], swept, fixed)
+            stored = [a for a in arguments if key_of(a) not in OWN]
+            given: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+            stored += [o for o in given if key_of(o) == "hydra.sweep.subdir"]
+            stored_sweep.write(session.folder, stored, swept, fixed)
         return _run(jobs, session)
 
 

@@ -12,12 +12,17 @@ from functools import cached_property
 from typing import Any
 
 import orjson
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from experiments.config.composition import plain
 from experiments.config.schema import UNHASHED, Config
 from experiments.config.validation import COUPLED, hash_text, plain_config, validate, validate_leaf
+from experiments.sweeps.compose.overrides import key_of
 from experiments.sweeps.compose.text_template import TextTemplate, mark
+
+NOTE_SWEEP = "note_sweep"
+"""The callback of Hydra that is ours, and nothing to the jobs."""
 
 
 class Structural(Exception):
@@ -30,6 +35,8 @@ class ConfigTemplate:
     def __init__(self, composed: DictConfig, paths: tuple[str, ...]) -> None:
         self.paths = paths
         hydra = composed.hydra
+        self.whole = copy.deepcopy(composed) if names_folders(hydra) else None
+        """The config with Hydra's own part, where that names the folders of jobs."""
         task = copy.copy(composed)
         with read_write(task), open_dict(task):
             del task["hydra"]
@@ -102,6 +109,34 @@ class ConfigTemplate:
             OmegaConf.to_yaml(OmegaConf.create({"hydra": node})).replace(f"    - {mark(0)}\n", mark(0)), 5
         )
 
+    def override_dirname(self, overrides: Sequence[str]) -> str:
+        """A job's overrides in one word, by Hydra's rule for `hydra.job.override_dirname`."""
+        between, equals, left_out = self._dirname
+        kept = sorted(o for o in overrides if key_of(o) not in left_out)
+        return between.join(kept).replace("=", equals)
+
+    @cached_property
+    def _dirname(self) -> tuple[str, str, set[str]]:
+        rule = self.hydra.job.config.override_dirname
+        return rule.item_sep, rule.kv_sep, set(rule.exclude_keys)
+
+    def subdir(self, number: int, overrides: Sequence[str], values: Sequence[Any]) -> str:
+        """`hydra.sweep.subdir` of a job; `${hydra:...}`, `${hydra.job.num}` and keys of the config are its own."""
+        config = self.whole
+        assert config is not None
+        with read_write(config), open_dict(config):
+            for path, value in zip(self.paths, values, strict=True):
+                OmegaConf.update(config, path, value)
+            config.hydra.job.num, config.hydra.job.id = number, str(number)
+            config.hydra.job.override_dirname = self.override_dirname(overrides)
+            config.hydra.overrides.task = list(overrides)
+        singleton: Any = HydraConfig.instance()
+        before, singleton.cfg = singleton.cfg, config
+        try:
+            return str(config.hydra.sweep.subdir)
+        finally:
+            singleton.cfg = before
+
     @cached_property
     def normal(self) -> dict[str, Any]:
         """The config in its JSON form, every default in it."""
@@ -157,9 +192,15 @@ def by_dotted_keys(plain: dict[str, Any]) -> dict[str, Any]:
     return {**plain, **{f"{k}.{name}": v for k, node in nested.items() for name, v in node.items()}}
 
 
+def names_folders(hydra: DictConfig) -> bool:
+    """Whether `hydra.sweep.subdir` is another than that of conf/config.yaml."""
+    sweep: Any = OmegaConf.to_container(hydra.sweep, resolve=False)
+    return sweep["subdir"] != "${job_name:}"
+
+
 def _special(hydra: DictConfig) -> str | None:
     """Why Hydra itself has to run these jobs, if it has to."""
-    if hydra.callbacks:
+    if set(hydra.callbacks) - {NOTE_SWEEP}:
         return "hydra.callbacks are set"
     if hydra.job.chdir:
         return "hydra.job.chdir is set"

@@ -9,6 +9,7 @@ import orjson
 from experiments.config.schema import Config
 from experiments.config.validation import plain_config, validate
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
+from experiments.sweeps.compose.overrides import of_hydra
 from experiments.sweeps.compose.text_template import yaml_list, yaml_scalar
 
 
@@ -35,6 +36,13 @@ class Job:
         at = template.position.get(path)
         return template.flat[path] if at is None else self.values[at]
 
+    def subdir(self) -> str | None:
+        """`hydra.sweep.subdir` as Hydra resolves it for this job; None where it is left to us."""
+        template = self.template
+        if not isinstance(template, ConfigTemplate) or template.whole is None:
+            return None
+        return template.subdir(self.number, [o for o in self.overrides if not of_hydra(o)], self.written)
+
     def plain(self) -> dict[str, Any]:
         """The job's plain config, validated and complete."""
         assert self.template is not None
@@ -45,13 +53,12 @@ def config_texts(job: Job, folder: str) -> dict[str, str]:
     """The texts of config.json and of Hydra's three files, by their path in the job's folder."""
     template = job.template
     assert isinstance(template, ConfigTemplate)
-    task = [o for o in job.overrides if not _of_hydra(o)]
-    dirname = ",".join(sorted(o.lstrip("+~") for o in task))
+    task = [o for o in job.overrides if not of_hydra(o)]
     listed = yaml_list(task, indent="    ") if task else "    []\n"
     return {
         ".hydra/config.yaml": template.config_yaml.fill([yaml_scalar(v, type(v)) for v in job.written]),
         ".hydra/hydra.yaml": template.hydra_yaml.fill(
-            [listed, _word(dirname), f"'{job.number}'", str(job.number), _word(folder)]
+            [listed, _word(template.override_dirname(task)), f"'{job.number}'", str(job.number), _word(folder)]
         ),
         ".hydra/overrides.yaml": yaml_list(task),
         "config.json": template.config_json.fill([orjson.dumps(v).decode() for v in job.values] + [f'"{job.digest}"']),
@@ -61,7 +68,3 @@ def config_texts(job: Job, folder: str) -> dict[str, str]:
 def _word(text: str) -> str:
     """A text as YAML writes it; most need no quotes."""
     return text if re.fullmatch(r"[A-Za-z_/][\w./=,+-]*", text) else yaml_scalar(text, str)
-
-
-def _of_hydra(override: str) -> bool:
-    return override.lstrip("+~").startswith(("hydra.", "hydra/"))

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.types import HydraContext
 
 from experiments.config import folder_names
@@ -15,7 +15,10 @@ OWN = ("sweep.resume", "sweep.dry_run")
 
 
 def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[str]], set[str]]:
-    """The overrides of every job, in the order in which Hydra counts them, and the keys that are swept."""
+    """The overrides of every job, in the order in which Hydra counts them, and the keys that are swept.
+
+    Raises UserError for values that have no end, are none, or can't be read.
+    """
     parser = OverridesParser.create(config_loader=context.config_loader)
     lists: dict[str, list[str]] = {}
     swept = set()
@@ -23,15 +26,29 @@ def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[
         name = override.get_key_element()
         if override.is_sweep_override():
             swept.add(key_of(name))
-            if not override.is_discrete_sweep():
-                raise UserError(f"{override.input_line}: an interval has no end of values; use range or a list")
-            try:
-                lists[name] = [f"{name}={value}" for value in override.sweep_string_iterator()]
-            except (ValueError, TypeError, ArithmeticError) as error:
-                raise UserError(f"{override.input_line}: {one_line(error)}") from None
+            lists[name] = _values(override, name, context)
         elif key_of(name) not in OWN:
             lists[name] = [_single(override, name)]
     return [list(job) for job in itertools.product(*lists.values())], swept
+
+
+def _values(override: Override, name: str, context: HydraContext) -> list[str]:
+    """The overrides that a swept one stands for."""
+    said = override.input_line
+    if not override.is_discrete_sweep():
+        raise UserError(f"{said}: an interval has no end of values; use range or a list")
+    try:
+        values = [f"{name}={value}" for value in override.sweep_string_iterator()]
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise UserError(f"{said}: {one_line(error)}") from None
+    if values:
+        return values
+    if not isinstance(override.value(), Glob):
+        raise UserError(f"{said}: there is no value in it; range(a,b) goes from a up to b, without b")
+    choices = context.config_loader.get_group_options(key_of(name))
+    if not choices:
+        raise UserError(f"{said}: glob is for groups, and {key_of(name)} is none; list its values, as a,b,c or range")
+    raise UserError(f"{said}: no choice of {key_of(name)} is like that; there are {', '.join(choices)}")
 
 
 def _single(override: Override, name: str) -> str:
@@ -43,6 +60,11 @@ def _single(override: Override, name: str) -> str:
 def key_of(override: str) -> str:
     """What stands left of an override's equals sign, without + and ~."""
     return override.lstrip("+~").partition("=")[0]
+
+
+def of_hydra(override: str) -> bool:
+    """Whether an override speaks of Hydra itself."""
+    return override.lstrip("+~").startswith(("hydra.", "hydra/"))
 
 
 def job_name(number: int, overrides: Iterable[str], varied: Sequence[str]) -> str:
