@@ -53,7 +53,7 @@ def test_a_run_prints_its_summary_and_leaves_a_folder(capsys: pytest.CaptureFixt
     assert main([*FAST, "seed=3"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    for word in ("completed after 1 epochs", "smallest possible loss: 0.909446", "yield_apple = ", "prediction for"):
+    for word in ("completed after 1 epochs", "smallest possible loss: 0.909446", "yield_apple  = ", "prediction for"):
         assert word in captured.out
     [folder] = runs()
     assert folder.name.endswith("_epochs=1_figures=false_seed=3")

@@ -119,7 +119,7 @@ def test_folder_has_the_contracts_files_and_no_other(folder: Path) -> None:
         "config.json", "events.out.tfevents", "metrics.jsonl", "result.json", "model.safetensors", "run.log", "figures",
     }  # fmt: skip
     figures = {path.name for path in (folder / "figures").iterdir()}
-    assert figures == {"plane_apples.png", "plane_oranges.png", "prediction.png", "loss_surface.png"}
+    assert figures == {"loss.png", "plane_apples.png", "plane_oranges.png", "prediction.png", "loss_surface.png"}
 
 
 def test_config_json_is_the_resolved_config_and_its_hash(folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_one_event_file_holds_every_tag_of_the_contract(folder: Path) -> None:
     tags = read.Tags()
     weights = {f"weights/{t}/{f}" for t in ("apples", "oranges") for f in ("temp", "rainfall", "humidity", "bias")}
     assert set(tags["scalars"]) == {"loss/train", "loss/validation", "loss/gap", "optimizer/lr"} | weights
-    assert set(tags["images"]) == {"plane/apples", "plane/oranges", "prediction", "loss_surface"}
+    assert set(tags["images"]) == {"loss", "plane/apples", "plane/oranges", "prediction", "loss_surface"}
     assert "config" in "".join(tags["tensors"])
     for line in metrics(folder):
         for tag in tags["scalars"]:
@@ -328,7 +328,7 @@ def test_a_diverged_run_is_a_result_with_nulls_and_a_rate_that_holds(configured:
     assert sessions(events(tmp_path / "wild"))["session_end_info"].session_end_info.status == 1
     log = (tmp_path / "wild/run.log").read_text()
     assert result.message is not None and result.message in log
-    tried = float(re.search(r"optimizer\.lr=(\S+) was tried and holds", log)[1])  # type: ignore[index]  # None fails, rightly
+    tried = float(re.search(r"; optimizer\.lr=(\S+) was tried and holds", log)[1])  # type: ignore[index]  # None fails, rightly
     again = runner.run(configured(epochs=50, lr=tried), tmp_path / "tame")
     assert again.status == "completed" and again.metrics["train_loss"] < 13577
 

@@ -70,6 +70,21 @@ def test_config_result_and_metrics_are_those_of_the_files() -> None:
     assert loaded.metrics.schema["loss/validation"] == pl.Float64
 
 
+def test_a_notebook_is_shown_one_short_line() -> None:
+    result = run(*QUICK, "data.validation=0.2")
+    assert result.folder is not None
+    run_again, losses = load_run(result.folder), result.metrics
+    expected = (
+        f"<completed after 4 epochs: train_loss {losses['train_loss']:.6g}, "
+        f"validation_loss {losses['validation_loss']:.6g}, gap {losses['gap']:.6g}; {result.folder}>"
+    )
+    assert repr(result) == repr(run_again) == expected
+    (result.folder / "result.json").unlink()
+    assert repr(load_run(result.folder)).startswith("<unfinished after 4 epochs: train_loss ")
+    (result.folder / "metrics.jsonl").write_text("")
+    assert repr(load_run(result.folder)) == f"<unfinished after 0 epochs; {result.folder}>"
+
+
 def test_an_unfinished_run_has_metrics_and_says_that_it_has_no_model() -> None:
     folder = trained()
     (folder / "result.json").unlink()

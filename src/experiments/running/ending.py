@@ -11,7 +11,7 @@ import numpy as np
 from experiments.config.schema import Config
 from experiments.data.prepared import Prepared
 from experiments.running.reference import Reference
-from experiments.running.stable_rate import stable_lr
+from experiments.running.stable_rate import advice
 from experiments.tracking.result import LARGEST_LISTED, Result, described
 
 log = logging.getLogger("experiments")
@@ -69,14 +69,9 @@ def told(result: Result, config: Config, data: Prepared, folder: Path) -> Result
 
 
 def divergence(result: Result, config: Config, data: Prepared) -> str:
-    """What happened and a learning rate that holds, in one line."""
+    """What happened and what was tried and holds, in one line."""
     assert result.lr is not None
-    found = stable_lr(config, data, result.lr)
-    remedy = (
-        f"the same run with optimizer.lr={found:g} was tried and holds"
-        if found is not None
-        else "no smaller rate was shown to hold in the time allowed; try one a thousand times smaller"
-    )
+    remedy = advice(config, data, result.lr)
     return f"diverged: the loss is not finite at epoch {result.epochs} with lr={result.lr:g}; {remedy}"
 
 

@@ -1,47 +1,103 @@
-"""The learning rate that a diverged run is told: tried, not guessed."""
+"""What a diverged run is told: settings at which this very run was tried and holds."""
 
 import dataclasses
-import logging
 import math
 import time
+from dataclasses import dataclass
 
 from experiments.config.schema import Config, Custom
-from experiments.data.prepared import Prepared
+from experiments.data.prepared import Prepared, prepare
 from experiments.learning.evaluation import evaluator
 from experiments.learning.training import Progress, fit
 from experiments.running.assembly import assemble
-from experiments.running.automatic_rate import round_down
+from experiments.running.automatic_rate import careful_lr, round_down
 
-log = logging.getLogger("experiments")
+SMALLEST = 1e-30
+"""No rate below this is tried."""
+LARGEST_TABLE = 10_000_000
+"""Numbers of a table that is still standardised to try that too."""
 
 
-def with_lr(config: Config, lr: float) -> Config:
-    """The config at another learning rate."""
-    if isinstance(config.optimizer, Custom):
-        node = Custom(config.optimizer._target_, {**config.optimizer.options, "lr": lr})
+@dataclass(frozen=True)
+class Tried:
+    """A rate at which the run holds, and the training loss that it ends with."""
+
+    lr: float
+    loss: float
+
+
+def advice(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> str:
+    """The overrides that hold, in words: a smaller rate; standardising too where it ends with half the loss or less.
+
+    Tried from the same start on the same batches, within `seconds` each. Where nothing could be, a rate proven stable.
+    """
+    if data.streamed:  # an epoch can take longer than anybody would wait for an answer
+        return _proven(config, data, "no other rate was tried on a stream")
+    said = []
+    smaller = _holding(config, data, lr, lr / 2, time.monotonic() + seconds)
+    if smaller is not None:
+        said.append(f"optimizer.lr={smaller.lr:g} was tried and holds (loss {smaller.loss:.4g})")
+    if not data.standardized and data.x.numel() <= LARGEST_TABLE:
+        table, how = data.table, dataclasses.replace(data.how, standardize=True, inputs=None, targets=None)
+        scaled = prepare(dataclasses.replace(table, held_out=data.held_out), how)
+        most = lr if careful_lr(config, scaled) is None else math.inf
+        found = _holding(config, scaled, math.inf, most, time.monotonic() + seconds)
+        if found is not None and (smaller is None or found.loss <= smaller.loss / 2):
+            rate = "" if found.lr == lr else f" optimizer.lr={found.lr:g}"
+            said.insert(0, f"data.standardize=true{rate} was tried and holds (loss {found.loss:.4g})")
+    return "; ".join(said) or _proven(config, data, f"no smaller rate was shown to hold within {seconds:g} s")
+
+
+def _holding(config: Config, data: Prepared, failed: float, most: float, deadline: float) -> Tried | None:
+    """A rate up to `most` that holds; None where none was found by the deadline.
+
+    One that is known to be stable; else downwards in growing steps until one holds, and from there towards `failed`:
+    of those that hold, the one that ends with the smallest loss.
+    """
+    careful, held, divisor = careful_lr(config, data), list[Tried](), 2.0
+    candidate = min(most, careful or math.inf)
+    try:
+        while candidate > SMALLEST and (not held or (careful is None and 4 * held[-1].lr < failed < math.inf)):
+            if found := _trained(config, data, round_down(candidate), deadline):
+                held.append(found)
+            else:
+                failed = candidate
+            if held:
+                candidate = math.sqrt(failed * held[-1].lr)
+            else:
+                candidate, divisor = candidate / divisor, divisor**2
+    except TimeoutError:
+        pass
+    return min(held, key=lambda tried: tried.loss, default=None)
+
+
+def _trained(config: Config, data: Prepared, lr: float, deadline: float) -> Tried | None:
+    """The run at another rate: its last loss, or None unless that is finite and no worse than the first.
+
+    Raises TimeoutError at the deadline.
+    """
+    trial = assemble(_with_lr(config, lr), data)
+    first = last = evaluator(trial)().train
+    progress = Progress()
+    for evaluation in fit(trial, progress):
+        if evaluation is not None:
+            last = evaluation.train_loss
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return Tried(lr, last) if progress.status != "diverged" and math.isfinite(last) and last <= first else None
+
+
+def _with_lr(config: Config, lr: float) -> Config:
+    node = config.optimizer
+    if isinstance(node, Custom):
+        node = Custom(node._target_, {**node.options, "lr": lr})
     else:
-        node = dataclasses.replace(config.optimizer, lr=lr)
+        node = dataclasses.replace(node, lr=lr)
     return dataclasses.replace(config, optimizer=node)
 
 
-def stable_lr(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> float | None:
-    """The largest of lr/2, lr/4, ... at which this very run ends finite and no worse than it began: tried, not guessed.
-
-    None when none was found within `seconds`. Each try trains from the same start on the same batches.
-    """
-    if data.streamed:  # an epoch can take longer than anybody would wait for an answer
-        return None
-    deadline, candidate = time.monotonic() + seconds, lr
-    while time.monotonic() < deadline and candidate > 1e-30:
-        candidate = round_down(candidate / 2)
-        trial = assemble(with_lr(config, candidate), data)
-        first, progress = evaluator(trial)().train, Progress()
-        last = first
-        for evaluation in fit(trial, progress):
-            if evaluation is not None:
-                last = evaluation.train_loss
-            if time.monotonic() > deadline:
-                return None
-        if progress.status != "diverged" and math.isfinite(last) and last <= first:
-            return candidate
-    return None
+def _proven(config: Config, data: Prepared, otherwise: str) -> str:
+    careful = careful_lr(config, data)
+    if careful is None or config.optimizer.momentum:
+        return otherwise
+    return f"{otherwise}; optimizer.lr={careful:g} is stable on every batch (proven, not tried)"

@@ -114,9 +114,9 @@ class Run:
             models.load_state(experiment.model, progress.best)
         tracker.weights(saved_weights(experiment))
         if self.drawing:
-            from experiments.running.drawing import draw
+            from experiments.running.figures.drawing import draw
 
-            draw(tracker, experiment, self.reference.optimum, self.session.path, progress.epoch)
+            draw(tracker, experiment, self.session.path, progress)
         (found,) = metrics(
             lambda x: experiment.predict(x).t()[None], 1, experiment.reported_loss, experiment.data,
             self.reference.optimum, self.linear,

@@ -1,7 +1,7 @@
 """A stored run as data: its config, its result or the last values of one without, its curves, its model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import orjson
 from experiments.errors import UserError, one_line
 from experiments.stored import run_files
 from experiments.stored.ranking import of_targets
+from experiments.tracking.result import brief
 
 if TYPE_CHECKING:
     import numpy
@@ -37,9 +38,12 @@ class Run:
     """
 
     folder: Path
-    config: dict[str, Any] = field(repr=False)
-    result: dict[str, Any] | None = field(repr=False)
-    last: dict[str, Any] = field(repr=False)
+    config: dict[str, Any]
+    result: dict[str, Any] | None
+    last: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return brief(self.folder, self.outcome)
 
     @property
     def status(self) -> str:

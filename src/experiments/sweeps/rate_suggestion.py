@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from experiments.config.validation import validate
 from experiments.learning import devices
 from experiments.running import assembly
-from experiments.running.stable_rate import stable_lr
+from experiments.running.stable_rate import advice
 from experiments.sweeps.compose.jobs import Job
 
 log = logging.getLogger("experiments")
@@ -31,5 +31,4 @@ def suggest_rates(diverged: Iterable[Job]) -> None:
         config = validate(jobs[0].plain())
         device = devices.choose(config.device.name, config.device.dtype)
         data = assembly.load(config, device, devices.precision(config.device.dtype, device))
-        found = stable_lr(config, data, lr, SECONDS)
-        log.warning("%s%s", which, "" if found is None else f"; optimizer.lr={found:g} was tried and holds")
+        log.warning("%s; %s", which, advice(config, data, lr, SECONDS))

@@ -1,6 +1,7 @@
 """The result of a run: what result.json holds, and what a notebook gets back."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,9 @@ class Result:
     table: "Dataset | None" = field(default=None, compare=False, repr=False)
     """The training rows, where this process trained on them."""
 
+    def __repr__(self) -> str:
+        return brief(self.folder, {"status": self.status, "epochs": self.epochs, **self.metrics})
+
     def predict(self, rows: Any) -> np.ndarray:
         """Predictions (n, targets) in the table's units, or (targets,) for one row by itself.
 
@@ -76,6 +80,13 @@ class Result:
         weight, bias = (np.array(self.parameters[k], dtype=np.float64) for k in ("weight", "bias"))
         y = x @ weight.T + bias
         return y[0] if single else y
+
+
+def brief(folder: Path | None, outcome: Mapping[str, Any]) -> str:
+    """`<completed after 100 epochs: train_loss 33.9127, gap 33.0033; outputs/runs/...>`, what a notebook shows."""
+    known = [f"{k} {outcome[k]:.6g}" for k in ("train_loss", "validation_loss", "gap") if outcome.get(k) is not None]
+    numbers = f": {', '.join(known)}" if known else ""
+    return f"<{outcome['status']} after {outcome.get('epochs', 0)} epochs{numbers}{f'; {folder}' if folder else ''}>"
 
 
 LOCAL = {"folder", "message", "table"}

@@ -39,10 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     new = Path(OUTPUTS) / "runs" / folder_names.run_name(asked.overrides)
     stacked = before.result is not None and before.result.get("executed") == "stacked"
     with Display() as display:
+        display.begin(config)
         if stacked and single.stackable(config):
             result = single.run_alone(config, new.absolute())
         else:
-            display.begin(config)
             result = runner.run(config, new.absolute(), watch=display.watch)
     _as_hydra_writes(new, plain, asked.overrides)
     display.summary(result)

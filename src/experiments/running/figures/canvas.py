@@ -1,14 +1,11 @@
-"""The paper that the figures are drawn on: colours, words made safe, and the PNG. Imports matplotlib when
-called.
+"""The paper that the figures are drawn on: colours, words made safe, and the PNG. Imports matplotlib when called.
 
-Only matplotlib's objects are used, never pyplot: it costs less to import and leaves no figure in a global
-list.
+Only matplotlib's objects are used, never pyplot: it costs less to import and leaves no figure in a global list.
 """
 
 import io
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +15,11 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which people with any kind of colour blindness can tell apart.
 BLUE, ORANGE, GREEN, RED, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#555555"
 MAX_POINTS = 2000  # more points make a blot, and a slow figure
+CROWDED = 200
 DIVERGED = 1e30  # beyond this a weight is noise, and squares of it leave the range of a plot
+
+Column = tuple[str, str | None]
+"""Name and unit of a feature or target."""
 
 
 def blank(width: float = 7.2, height: float = 5.6) -> "Figure":
@@ -41,8 +42,9 @@ def png(figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
-def message(title: str, text: str) -> bytes:
+def diverged(title: str, what: str) -> bytes:
     """A figure that says why there is no picture."""
+    text = f"The {what} are not finite: the run diverged. Try a smaller learning rate."
     figure = blank(7.2, 2.4)
     figure.text(0.5, 0.68, title, ha="center", va="center", fontsize=13, weight="bold")
     figure.text(0.5, 0.38, text, ha="center", va="center", fontsize=10.5, color=GREY, wrap=True)
@@ -67,9 +69,29 @@ def word(name: str, longest: int = 28) -> str:
     return short.replace("$", r"\$")
 
 
-def labelled(name: str, unit: str | None) -> str:
-    """`name (unit)`, or the name alone."""
-    return f"{word(name)} ({word(unit)})" if unit else word(name)
+def labelled(column: Column, more: str = "") -> str:
+    """`name (unit)`, or the name alone; `more` goes after the name."""
+    name, unit = column
+    return f"{word(name)}{more}{f' ({word(unit)})' if unit else ''}"
+
+
+def measured(value: float, unit: str | None) -> str:
+    """Four digits and the unit."""
+    return f"{value:.4g}{f' {word(unit)}' if unit else ''}"
+
+
+def plain_axes(axes: Any, **settings: Any) -> None:
+    """A light grid below the points, no frame at the top and right, and what `Axes.set` takes."""
+    axes.set(**settings)
+    axes.grid(color="#E5E5E5")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def dots(crowded: bool) -> dict[str, Any]:
+    """How points are drawn: small and bare where there are many."""
+    size, edge = (2.5, 0) if crowded else (6.5, 0.7)
+    return {"markersize": size, "markeredgewidth": edge, "markeredgecolor": "white"}
 
 
 def limits(values: np.ndarray, margin: float = 0.06) -> tuple[float, float]:
@@ -79,8 +101,3 @@ def limits(values: np.ndarray, margin: float = 0.06) -> tuple[float, float]:
     if spread <= 1e-9 * max(abs(low), abs(high)):
         spread = max(abs(low), 1.0)
     return low - margin * spread, high + margin * spread
-
-
-def unit_list(units: Sequence[str | None] | None, count: int) -> list[str | None]:
-    """One unit, or None, for each of `count` names."""
-    return list(units) if units else [None] * count

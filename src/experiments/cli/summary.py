@@ -1,0 +1,117 @@
+"""The lines at the end of a run: losses beside the optimum, the fit, why, equations, an example, where to look."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from experiments.cli.reasons import why
+from experiments.config.schema import Config
+from experiments.stored.folders import pointers
+
+if TYPE_CHECKING:  # imports torch, which a refused request should not wait for
+    from experiments.tracking.result import Result
+
+MOST_NAMED = 12
+"""Features, and targets, of the largest model that is spelled out."""
+
+
+def summary(config: Config, result: "Result") -> list[str]:
+    """The lines of a run's summary."""
+    metrics, held_out = result.metrics, result.metrics["validation_loss"]
+    status = result.status.replace("_", " ")
+    lines = [
+        f"{status} after {result.epochs} epochs, {result.steps} steps, lr {_number(result.lr)}",
+        f"loss over all {result.rows['train']} rows: {_number(metrics['train_loss'])}",
+    ]
+    if held_out is not None:
+        lines.append(f"loss over {result.rows['validation']} held-out rows: {_number(held_out)}")
+    lines += beside_the_optimum(result)
+    keeps = config.training.patience is not None or config.training.keep == "best"
+    if keeps and result.best_epoch not in (None, result.epochs):
+        what = "early stopping restored" if result.status == "stopped_early" else "the weights are"
+        lines.append(f"{what} the best (epoch {result.best_epoch})")
+    if result.message is not None:
+        lines.append(result.message)
+    lines += why(config, result)
+    if result.status != "diverged":
+        lines += fit(result) + equations(result) + example(result)
+    if result.folder is not None:
+        lines += pointers(result.folder, result.folder.parent)
+    return lines
+
+
+def beside_the_optimum(result: "Result") -> list[str]:
+    """The smallest possible loss and the gap; beside a model that is not linear, the best linear fit's loss."""
+    from experiments.tracking.result import LARGEST_LISTED
+
+    optimum, gap, relative = (result.metrics[k] for k in ("optimum_loss", "gap", "gap_relative"))
+    if optimum is None:
+        return []
+    linear = result.parameters is not None or len(result.features) * len(result.targets) > LARGEST_LISTED
+    line = f"{'smallest possible loss' if linear else 'loss of the best linear fit'}: {_number(optimum)}"
+    if relative is None or abs(relative) < 1e-6:
+        return [f"{line} (gap {_number(gap)})"]
+    where = f"{100 * abs(relative):.3g} % {'above' if relative > 0 else 'below'} it"
+    where = f"{relative + 1:.6g} times that" if relative >= 1 else where
+    return [f"{line}; the loss is {where} (gap {_number(gap)})"]
+
+
+def fit(result: "Result") -> list[str]:
+    """RMSE and R2 of each target over the training rows and the held-out ones; none for many targets."""
+    metrics, lines = result.metrics, []
+    if len(result.targets) > MOST_NAMED or None in metrics["rmse"]:
+        return []
+    for i, target in enumerate(result.targets):
+        unit = (result.units or {}).get(target, "")
+        said = _fit(metrics["rmse"][i], metrics["r2"][i], unit)
+        if held_out := metrics.get("validation_rmse"):
+            said += f"; held out: {_fit(held_out[i], metrics['validation_r2'][i], unit)}"
+        lines.append(f"{target + ':':{max(map(len, result.targets)) + 1}} {said}")
+    return lines
+
+
+def _fit(rmse: float | None, r2: float | None, unit: str) -> str:
+    said = f"RMSE {_number(rmse)} {unit}".rstrip()
+    return said if r2 is None else f"{said}, R² {r2:.4f}" if r2 > -100 else f"{said}, R² {r2:.3g}"
+
+
+def equations(result: "Result") -> list[str]:
+    """`yield_apple = 0.3000 * temp + ...`, a line a target, equal terms below each other; none for wide tables."""
+    if result.parameters is None or max(len(result.features), len(result.targets)) > MOST_NAMED:
+        return []
+    names = result.targets if result.table is None else result.table.quantities
+    lines = [f"{name:{max(map(len, names))}} = " for name in names]
+    weights = [[*row, bias] for row, bias in zip(result.parameters["weight"], result.parameters["bias"], strict=True)]
+    labels = [*(f" * {name}" for name in result.features), ""]
+    for number, (label, column) in enumerate(zip(labels, zip(*weights, strict=True), strict=True)):
+        texts = aligned(column if number == 0 else [abs(v) for v in column])
+        for row, (value, text) in enumerate(zip(column, texts, strict=True)):
+            sign = "" if number == 0 else " - " if value < 0 else " + "
+            lines[row] += sign + text + label
+    return lines
+
+
+def aligned(values: Sequence[float]) -> list[str]:
+    """Numbers of one width and as many decimals as show four digits of the smallest that is not zero."""
+    sizes = [abs(v) for v in values if v]
+    decimals = max(3 - math.floor(math.log10(min(sizes))), 0) if sizes else 4
+    plain = decimals <= 7 and max(sizes, default=0) < 1e8
+    texts = [f"{v:.{decimals}f}" if plain else f"{v:.3e}" for v in values]
+    return [text.rjust(max(map(len, texts))) for text in texts]
+
+
+def example(result: "Result") -> list[str]:
+    """The prediction for the data set's example row."""
+    table = result.table
+    if table is None or table.example is None or result.parameters is None:
+        return []
+    row = ", ".join(f"{v:g}" for v in table.example)
+    parts = [
+        f"{name} {_number(value)} {unit or ''}".rstrip()
+        for name, value, unit in zip(table.targets, result.predict(table.example), table.target_units, strict=True)
+    ]
+    return [f"prediction for [{row}]: " + ", ".join(parts)]
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None or not math.isfinite(value) else f"{value:.6g}"

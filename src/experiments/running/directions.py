@@ -1,0 +1,91 @@
+"""The gap of a run along each eigenvector of its loss, and what a step of descent makes of it there.
+
+Everything is of the loss as trained, and the gap in the table's units squared.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.config.schema import SGD
+from experiments.data.prepared import Prepared
+from experiments.tracking.result import Result
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Eigenvalues (k,) ascending, the gap (k,) along each, and the gap (k,) of a model whose weights are zero."""
+
+    eigenvalues: np.ndarray
+    gaps: np.ndarray
+    gaps_at_zero: np.ndarray
+
+    @property
+    def gap(self) -> float:
+        return float(self.gaps.sum())
+
+    @property
+    def farthest(self) -> float:
+        """How far the weights are from the optimum along the direction with the largest part of the gap.
+
+        A gap of g along an eigenvalue e is a distance of sqrt(2 g / e), in targets' units.
+        """
+        largest = int(np.argmax(self.gaps))
+        return float(np.sqrt(2 * self.gaps[largest] / self.eigenvalues[largest]))
+
+    @property
+    def condition_number(self) -> float:
+        """Of the directions that there are: what is but rounding is left out."""
+        return condition_number(self.eigenvalues)
+
+    def penalty(self, decay: float) -> float:
+        """How far above the smallest loss descent with that weight decay ends: w = e / (e + decay) of the optimum's."""
+        if not decay:
+            return 0.0
+        return float(np.sum(self.gaps_at_zero * np.square(decay / (self.eigenvalues + decay))))
+
+
+def directions(result: Result, data: Prepared, bias: bool) -> Directions:
+    """Of a linear model's final weights; `data` are the rows of `result.table` as trained.
+
+    The rows' distances from the optimum's predictions lie in the span of the columns as trained; their squares along
+    its left singular vectors sum to the gap.
+    """
+    assert result.parameters is not None and result.optimum is not None
+    eigenvalues, u = decomposed(data, bias)
+    x, y = data.table.x.numpy().astype(np.float64), data.table.y.numpy().astype(np.float64)
+    weight, offset = (np.subtract(result.parameters[k], result.optimum[k]) for k in ("weight", "bias"))
+    gaps, at_zero = (
+        np.square(u.T @ distance).sum(1) / y.size
+        for distance in (x @ weight.T + offset, y - data.scaling.y_shift.numpy())
+    )
+    return Directions(eigenvalues, gaps, at_zero)
+
+
+def decomposed(data: Prepared, bias: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (k,) ascending of the Hessian 2 / (n targets) [x 1]' [x 1], and their directions (n, k)."""
+    x = data.x.numpy()
+    u, values, _ = np.linalg.svd(np.hstack([x, np.ones((len(x), 1))]) if bias else x, full_matrices=False)
+    return 2 / data.y.numel() * values[::-1] ** 2, u[:, ::-1]
+
+
+def condition_number(eigenvalues: np.ndarray) -> float:
+    """Of eigenvalues (k,) ascending, those of rounding alone left out."""
+    return float(eigenvalues[-1] / eigenvalues[eigenvalues > 1e-26 * eigenvalues[-1]][0])
+
+
+def log_shrinkage(optimizer: SGD, rates: np.ndarray, eigenvalues: np.ndarray) -> np.ndarray:
+    """Mean over the rates (m,) of log |factor| by which a full-batch step shrinks the error along each direction, (k,).
+
+    With momentum it is the larger root of z^2 - a z + b, to which the factor of a step settles.
+    """
+    beta, product = optimizer.momentum, rates[:, None] * eigenvalues
+    with np.errstate(all="ignore"):
+        if not beta:  # log1p keeps the digits of slow directions
+            return np.where(product < 1, np.log1p(-np.minimum(product, 1)), np.log(np.abs(1 - product))).mean(0)
+        if optimizer.nesterov:
+            a, b = (1 + beta) * (1 - product), beta * (1 - product)
+        else:
+            a, b = 1 + beta - product * (1 - optimizer.dampening), np.full_like(product, beta)
+        root = np.sqrt(a * a - 4 * b + 0j)
+        return np.log(np.maximum(np.abs(a + root), np.abs(a - root)) / 2).mean(0)

@@ -1,0 +1,79 @@
+"""Which figures a finished run gets, and from which of its numbers."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+import torch
+from torch import Tensor
+
+from experiments.learning import models
+from experiments.learning.losses import SQUARED
+from experiments.running.figures.fit import Pair, predicted_against_true
+from experiments.running.figures.landscape import Landscape
+from experiments.running.figures.loss_curve import loss_curve
+from experiments.running.figures.loss_surface import loss_surface
+from experiments.running.figures.plane import plane
+from experiments.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from experiments.data.dataset import Dataset
+    from experiments.learning.experiment import Experiment
+    from experiments.learning.training import Progress
+
+MOST_PLANES = 6
+MOST_ROWS = 100_000
+"""Rows that the figures are computed from; they show fewer points still."""
+
+
+def draw(tracker: Tracker, experiment: "Experiment", path: list[Tensor], progress: "Progress") -> None:
+    """`loss` and `prediction`; for linear models also `plane/<target>` and `loss_surface`, if `path` is as trained."""
+    data, epoch = experiment.data, progress.epoch
+    tracker.figure("loss", _loss_curve(tracker, experiment, progress), epoch)
+    table = data.table
+    targets = list(zip(table.targets, table.target_units, strict=True))
+    held_out = None if data.held_out is None else _fitted(experiment, data.held_out)
+    train = _fitted(experiment, table)
+    tracker.figure("prediction", predicted_against_true(train, targets, held_out), epoch)
+    if not models.is_linear(experiment.model):
+        return
+    features = list(zip(table.features, table.feature_units, strict=True))
+    x, (weight, bias) = table.x[:MOST_ROWS].to(torch.float64).numpy(), (t.numpy() for t in experiment.parameters())
+    for i, target in enumerate(targets[:MOST_PLANES]):
+        png = plane(x, train[0][:, i], weight[i], float(bias[i]), features, target)
+        tracker.figure(f"plane/{target[0]}", png, epoch)
+    if path:
+        tracker.figure("loss_surface", _surface(experiment, torch.stack(path).to(torch.float64).numpy()), epoch)
+
+
+def _loss_curve(tracker: Tracker, experiment: "Experiment", progress: "Progress") -> bytes:
+    """The losses that the run logged, also before it was interrupted."""
+    tracker.flush()
+    records = [orjson.loads(line) for line in (tracker.folder / "metrics.jsonl").read_bytes().splitlines()]
+    epochs, train, validation = ([r.get(k) for r in records] for k in ("epoch", "loss/train", "loss/validation"))
+    smallest = None if experiment.optimum is None else experiment.optimum.loss
+    kept = progress.best is not None and progress.best_epoch != progress.epoch
+    return loss_curve(epochs, train, validation, smallest=smallest, best_epoch=progress.best_epoch if kept else None)
+
+
+def _fitted(experiment: "Experiment", table: "Dataset") -> Pair:
+    x, y = (t[:MOST_ROWS].to(torch.float64) for t in (table.x, table.y))
+    return y.numpy(), experiment.predict(x).numpy()
+
+
+def _surface(experiment: "Experiment", path: np.ndarray) -> bytes:
+    data, reported = experiment.data, experiment.reported_loss
+    x, y = (t[:MOST_ROWS].to("cpu", torch.float64).numpy() for t in (data.x, data.y))
+    has_bias, best = experiment.model.bias is not None, None
+    if experiment.optimum is not None:
+        optimum = (torch.from_numpy(part) for part in (experiment.optimum.weight, experiment.optimum.bias))
+        weight, bias = data.scaling.trained(*optimum)
+        best = torch.cat([weight.flatten(), bias] if has_bias else [weight.flatten()]).numpy()
+
+    def loss(prediction: np.ndarray, goal: np.ndarray) -> float:
+        return reported(*map(torch.from_numpy, (prediction, goal))).item()
+
+    squared, scale = isinstance(reported, SQUARED), data.scaling.y_scale.numpy() if data.standardized else 1.0
+    landscape = Landscape(x, y, has_bias, data.table.features, scale, None if squared else loss)
+    name = "mean squared error" if squared else f"{type(reported).__name__} loss"
+    return loss_surface(path, landscape, best, name)

@@ -1,0 +1,191 @@
+"""Why a run ended above the smallest possible loss: a function of its config and its result.
+
+The gap is a sum over the eigenvectors of the loss, and plain descent shrinks each part by a known factor a step. Which
+part is left, and what the run's rates and steps can have made of it, is the reason.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from experiments.config.schema import SGD, Adagrad, AdamW, Config, Custom
+from experiments.data.dataset import Dataset
+from experiments.data.prepared import Preparation, Prepared, prepare
+from experiments.exact.spectrum import Descent
+from experiments.learning.schedules import factor, scheduled_lr
+from experiments.running.assembly import has_bias
+from experiments.running.automatic_rate import careful_lr, largest_stable_lr
+from experiments.running.directions import (
+    Directions,
+    condition_number,
+    decomposed,
+    directions,
+    log_shrinkage,
+)
+from experiments.running.factories import build_schedule, options
+from experiments.tracking.result import Result
+
+ARRIVED = 0.01
+"""A gap below this share of the smallest loss needs no reason; the epochs left are counted down to it."""
+LARGEST_TABLE = 1_000_000
+"""Numbers of a table that is still decomposed, in about half a second."""
+MOST_RATES = 500
+"""Epochs of a schedule that are looked at."""
+FAR = 10
+"""A run that needs so many times the steps it had is not short of epochs: something else is in its way."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What stands in the way, and the numbers that it is told with.
+
+    untrained; unstable: the rate is above the largest stable one; stopped: early; penalty: that of weight decay;
+    bounded: weight decay apart from the gradient, which allows no weight beyond its inverse; adaptive: the optimizer
+    knows no largest stable rate; small_rate; few_epochs; batches: their noise; flat: the condition number; worse: than
+    the targets' means, under a loss or model of which no more is known.
+    """
+
+    kind: Literal[
+        "untrained",
+        "unstable",
+        "stopped",
+        "penalty",
+        "bounded",
+        "adaptive",
+        "small_rate",
+        "few_epochs",
+        "batches",
+        "flat",
+        "worse",
+    ]
+    stable_lr: float | None = None
+    """Full-batch descent with this momentum and weight decay converges below it."""
+    advised: str | None = None
+    """Overrides that do better."""
+    condition_number: float | None = None
+    standardized: float | None = None
+    """The condition number with data.standardize=true, where that is ten times smaller."""
+    epochs: int | None = None
+    """How many more bring the loss to within a hundredth of the smallest; None beyond any number."""
+    steps: float | None = None
+    """How many of an adaptive optimizer's steps lead from here to the optimum, if each goes straight there."""
+    penalty: float | None = None
+    """How far above the smallest loss weight decay has its own optimum."""
+    largest: float | None = None
+    """The optimum's largest weight, as trained."""
+
+
+@np.errstate(all="ignore")  # numbers of a run that blew up
+def reason(config: Config, result: Result) -> Reason | None:
+    """None for a run that has arrived, and where none is known: other losses and models, large tables, streams."""
+    if result.epochs == 0:
+        return Reason("untrained")
+    if result.conditioning is None and result.status == "completed":
+        return Reason("worse") if all(r2 is None or r2 < 0 for r2 in result.metrics["r2"]) else None
+    if result.conditioning is None or result.lr is None or isinstance(config.optimizer, Custom) or arrived(result):
+        return None
+    data = _as_trained(config, result)
+    if isinstance(config.optimizer, SGD) and (found := _unstable(config, result, data)):
+        return found
+    if result.status != "completed":
+        return Reason("stopped") if result.status == "stopped_early" else None
+    if data is None or result.parameters is None or result.optimum is None:
+        return None
+    where, optimizer = directions(result, data, has_bias(config)), config.optimizer
+    if isinstance(optimizer, AdamW):
+        best = data.scaling.trained(*(torch.tensor(result.optimum[k], dtype=torch.float64) for k in ("weight", "bias")))
+        if (largest := max(float(part.abs().max()) for part in best)) * optimizer.weight_decay > 1:
+            return Reason("bounded", largest=largest)
+    elif (penalty := where.penalty(optimizer.weight_decay)) >= where.gap / 2:
+        return Reason("penalty", penalty=penalty)
+    if isinstance(optimizer, SGD):
+        return _of_descent(config, result, data, where)
+    steps = where.farthest / (result.lr * float(data.scaling.y_scale.mean()))
+    return Reason("adaptive", steps=(steps / 2) ** 2 if isinstance(optimizer, Adagrad) else steps)
+
+
+def arrived(result: Result) -> bool:
+    """Whether the gap is below a hundredth of the smallest loss; where that is zero, whether R2 is 1 to four digits."""
+    metrics = result.metrics
+    if metrics["gap"] is None:
+        return False
+    if metrics["gap_relative"] is not None:
+        return metrics["gap_relative"] < ARRIVED
+    return all(r2 is None or 1 - r2 < 1e-4 for r2 in metrics["r2"])
+
+
+def _unstable(config: Config, result: Result, data: Prepared | None) -> Reason | None:
+    """Whether the run's largest rate is above the limit and its rates taken together enlarge the steepest part."""
+    assert result.conditioning is not None
+    steepest = result.conditioning["lambda_max"] or 0.0
+    stable, rates = largest_stable_lr(config.optimizer, steepest), _rates(config, result)
+    grows = log_shrinkage(config.optimizer, rates, np.array([steepest]))[0] > 0
+    if not (rates.max() > stable and (grows or result.status == "diverged")):
+        return None
+    return Reason("unstable", stable_lr=stable, advised=None if data is None else _careful(config, data))
+
+
+def _of_descent(config: Config, result: Result, data: Prepared, where: Directions) -> Reason | None:
+    """What stands in the way of plain descent at a stable rate."""
+    optimizer, steps, lr = config.optimizer, result.steps, result.lr
+    stable, careful = largest_stable_lr(optimizer, float(where.eigenvalues[-1])), careful_lr(config, data)
+    if lr is None or careful is None:
+        return None
+    now = _descent(config, result, where, _rates(config, result))
+    raised = _descent(config, result, where, np.array([max(careful, lr)]))
+    settled = (1 - now.eigenvalues) ** (2 * steps) < 1e-3
+    if where.gaps[settled].sum() > where.gap / 2:  # descent alone would have left next to nothing of it
+        return Reason("batches", **_standardizing(config, data, where)) if steps > result.epochs else None
+    needed, needed_raised = now.epochs_to(1 + ARRIVED), raised.epochs_to(1 + ARRIVED)
+    epochs = None if needed is None else -(-needed * result.epochs // steps)
+    near, near_raised = (n is not None and n <= FAR * steps for n in (needed, needed_raised))
+    scaled = {} if near_raised else _standardizing(config, data, where)
+    hardly_moved = lr < careful / FAR and raised.gap(steps) < where.gap / 2
+    if hardly_moved or (near_raised and not near):
+        return Reason("small_rate", stable_lr=stable, advised=scaled.get("advised", _careful(config, data)))
+    if near:
+        return Reason("few_epochs", epochs=epochs)
+    return Reason("flat", stable_lr=stable, condition_number=where.condition_number, epochs=epochs, **scaled)
+
+
+def _descent(config: Config, result: Result, where: Directions, rates: np.ndarray) -> Descent:
+    """What more steps at these rates make of the gap: as plain descent at rate 1 that shrinks each part as much."""
+    shrinkage = log_shrinkage(config.optimizer, rates, where.eigenvalues)
+    relative = result.metrics["gap_relative"] is not None  # where the smallest loss is zero, a share of the gap
+    return Descent(-np.expm1(shrinkage), where.gaps, result.metrics["optimum_loss"] if relative else where.gap, 1.0)
+
+
+def _standardizing(config: Config, data: Prepared, where: Directions) -> dict[str, Any]:
+    """What data.standardize=true makes of the condition number and a rate for it, where that helps."""
+    if data.standardized:
+        return {}
+    scaled = _prepared(config, data.table, True)
+    number = condition_number(decomposed(scaled, has_bias(config))[0])
+    if FAR * number > where.condition_number:
+        return {}
+    return {"standardized": number, "advised": f"data.standardize=true {_careful(config, scaled)}"}
+
+
+def _careful(config: Config, data: Prepared) -> str:
+    return f"optimizer.lr={careful_lr(config, data):g}"
+
+
+def _rates(config: Config, result: Result) -> np.ndarray:
+    """The learning rates of the run's epochs, at most 500 of them."""
+    assert result.lr is not None
+    schedule, epochs = build_schedule(config), np.linspace(0, result.epochs - 1, min(result.epochs, MOST_RATES))
+    return scheduled_lr(result.lr, np.array([factor(schedule, int(epoch)) for epoch in epochs]))
+
+
+def _as_trained(config: Config, result: Result) -> Prepared | None:
+    """The training rows as trained; None where the result holds none, or a stream's sample, or very many."""
+    table = result.table
+    if table is None or len(table.x) != result.rows["train"] or table.x.numel() > LARGEST_TABLE:
+        return None
+    return _prepared(config, table, options(config.data).get("standardize", False))
+
+
+def _prepared(config: Config, table: Dataset, standardize: bool) -> Prepared:
+    return prepare(table, Preparation(standardize=standardize, bias=has_bias(config), dtype=torch.float64))
