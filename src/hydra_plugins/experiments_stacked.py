@@ -35,8 +35,7 @@ class StackedLauncher(Launcher):
         self.session = Sweep(hydra_context, task_function, config, self.workers)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
-        return self.session.run(self.session.composed(job_overrides, numbers))
+        return self.session.launch(job_overrides, initial_job_idx)
 
 
 class StackedSweeper(Sweeper):

@@ -70,8 +70,10 @@ def summary_of(tmp_path: Path, jobs: dict[str, Result], objective: str | None, c
     outcomes = Outcomes(tmp_path, objective)
     outcomes.vary([given.split() for given in jobs])
     for number, (given, result) in enumerate(jobs.items()):
-        outcomes.enter(Job(number, tuple(given.split())), result)
-    summary.show(outcomes)
+        words = given.split()
+        stored = dict(word.split("=") for word in words if word.startswith(("loss", "data")))
+        outcomes.enter(Job(number, tuple(words), stored={"data.validation": 0.5, **stored}), result)
+    summary.show(outcomes, outcomes.table())
     return capsys.readouterr().out
 
 

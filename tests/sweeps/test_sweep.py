@@ -478,3 +478,23 @@ def test_equal_failures_are_one_line(launcher: str, capsys: pytest.CaptureFixtur
     (line,) = [line for line in said.out.splitlines() if line.startswith("failed:")]
     assert line.startswith("failed: 25 jobs (0, 1, 2, ") and "19, ...): " in line and "nowhere.csv" in line
     assert said.err.splitlines()[-1] == "error: 25 of 25 jobs failed"
+
+
+def test_a_presets_own_loss_is_ranked_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("more/experiment").mkdir(parents=True)
+    for name, loss in (("square", "mse"), ("bent", "huber")):
+        text = f"# @package _global_\ndefaults:\n  - override /loss: {loss}\n"
+        Path(f"more/experiment/{name}.yaml").write_text(text)
+    words = ["--config-dir", "more", "-m", "experiment=square,bent", "seed=1,2", SHORT]
+    assert main([*words, "hydra.sweep.dir=s"]) == 0
+    said = capsys.readouterr().out
+    assert "note: losses of other kinds or data do not compare: 2 groups are kept apart" in said
+    assert "best 2 of mse by" in said and "best 2 of huber by" in said
+    assert (
+        main([*words[:4], "seed=1,3", SHORT, "sweep.resume=s"]) == 0
+    )  # jobs of before, seed=2, are not asked for again
+    said = capsys.readouterr().out
+    assert "best 3 of mse by" in said and "best 3 of huber by" in said
+    assert main([*words, "hydra/launcher=basic", "hydra.sweep.dir=b"]) == 0
+    said = capsys.readouterr().out
+    assert "best 2 of mse by" in said and "best 2 of huber by" in said

@@ -52,5 +52,5 @@ def told_at_the_end() -> Iterator[list[results.Row]]:
             outcomes.collect()
         if outcomes is not None:
             rows += outcomes.table()
-            summary.show(outcomes)
+            summary.show(outcomes, rows)
         LATEST.reset(before)

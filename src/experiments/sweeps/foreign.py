@@ -16,10 +16,10 @@ from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import job_name
 from experiments.sweeps.job_folders import failed_result
 from experiments.sweeps.outcomes import LATEST, Outcomes
-from experiments.sweeps.resuming import ended
+from experiments.sweeps.resuming import Found, look
 
 
-def launch(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) -> list[Any]:
+def launch(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) -> None:
     """Hand jobs to a launcher, each with the name of its folder. Raises UserError, and Failure when jobs failed."""
     if config.sweep.resume is not None:
         raise UserError("sweep.resume: only the stacked launcher goes on with a sweep; leave out hydra/launcher")
@@ -39,7 +39,6 @@ def launch(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) 
             _enter(outcomes, job, done)
         outcomes.write_table()
     summary.require_success(outcomes)
-    return returns
 
 
 def _enter(outcomes: Outcomes, job: Job, done: JobReturn | None) -> None:
@@ -50,5 +49,9 @@ def _enter(outcomes: Outcomes, job: Job, done: JobReturn | None) -> None:
     if done is not None and done.status == JobStatus.FAILED:
         error = done._return_value
         outcomes.enter(job, failed_result(job, place, one_line(error), type(error).__name__))
-    elif (result := ended(place)) is not None:
+        return
+    found = Found()
+    look(place, job.number, job.name, found)
+    for stored, result in found.ended.values():
+        job.stored = stored.stored
         outcomes.enter(job, result)

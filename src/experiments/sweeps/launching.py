@@ -70,8 +70,8 @@ class Sweep:
         for job, result in ended:
             self.outcomes.enter(job, result)
 
-    def run(self, jobs: Sequence[Job]) -> list[JobReturn]:
-        """Run composed jobs; a return for each. Raises KeyboardInterrupt, OSError, and Failure under fail_fast."""
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Run composed jobs. Raises KeyboardInterrupt, OSError, and Failure under fail_fast."""
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep_log = contextlib.closing(RunLog(self.folder / "sweep.log"))
@@ -84,6 +84,11 @@ class Sweep:
                     self.outcomes.write_table()
                 raise
             self.outcomes.write_table()
+
+    def launch(self, batches: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+        """What a launcher does for a sweeper: run these jobs, and return what each came to. Raises as `run` does."""
+        jobs = self.composed(batches, range(first, first + len(batches)))
+        self.run(jobs)
         return [self.outcomes.returned(job, self.folders.of(job)) for job in jobs]
 
     def _name_of(self, job: Job) -> str:

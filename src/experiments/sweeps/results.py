@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError, nearest
-from experiments.stored.ranking import default_metric, larger_is_better, of_targets, value_of
+from experiments.stored.ranking import PER_TARGET, default_metric, larger_is_better, of_targets, value_of
 from experiments.tracking.files import write_atomically
 from experiments.tracking.result import Result
 
@@ -54,7 +54,9 @@ def objective(result: Result, name: str | None) -> float | None:
     if target and target not in result.targets:
         hint = nearest(target, result.targets) or f"; there are {', '.join(result.targets)}"
         raise UserError(f"sweep.objective={name}: there is no target {target}{hint}")
-    return value_of(row(result), name)
+    if target or name in PER_TARGET:
+        return value_of(of_targets(result.metrics, result.targets), name)
+    return result.metrics[name] if name in result.metrics else getattr(result, name)
 
 
 def best(rows: Iterable[Row], name: str, count: int = 10) -> list[Row]:

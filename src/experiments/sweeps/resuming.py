@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.jobs import Job, measured_in
 from experiments.tracking.files import read_bytes, read_json
 from experiments.tracking.result import Result, read_result
 
@@ -23,7 +23,7 @@ class Found:
     by_hash: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     by_overrides: dict[tuple[str, ...], list[tuple[int, str]]] = field(default_factory=dict)
     ended: dict[int, tuple[Job, Result]] = field(default_factory=dict)
-    """The jobs that ended, without their templates."""
+    """The jobs that ended, and what they came to."""
     begun: dict[int, str] = field(default_factory=dict)
     """Folders that were cut off before they said whose they are: number and name."""
     numbers: set[int] = field(default_factory=set)
@@ -42,23 +42,24 @@ def scan(folder: Path, jobs: Iterable[Job] = ()) -> Found:
         places = {name: int(number) for name in names if (number := name.partition("_")[0]).isdecimal()}
     for name, number in places.items():
         if (folder / name).is_dir():
-            _look(folder / name, number, name, found)
+            look(folder / name, number, name, found)
     return found
 
 
-def _look(place: Path, number: int, name: str, found: Found) -> None:
+def look(place: Path, number: int, name: str, found: Found) -> None:
     """Add one job's folder to what was found."""
     found.numbers.add(number)
     overrides = _overrides(place)
     try:
-        digest = str(read_json(place / "config.json", LARGEST)["config_hash"])
+        config = read_json(place / "config.json", LARGEST)
+        digest = str(config["config_hash"])
     except (OSError, ValueError, KeyError, TypeError):
         found.by_overrides.setdefault(overrides, []).append((number, name))
         found.begun[number] = name
         return
     found.by_hash.setdefault(digest, []).append((number, name))
     if (result := ended(place)) is not None:
-        found.ended[number] = Job(number, overrides, name), result
+        found.ended[number] = Job(number, overrides, name, digest=digest, stored=measured_in(config)), result
 
 
 def ended(place: Path) -> Result | None:
@@ -89,7 +90,9 @@ def match(jobs: Sequence[Job], found: Found) -> tuple[list[Job], set[int]]:
             continue
         job.number, job.name = known.pop(0)
         found.begun.pop(job.number, None)
-        if job.number not in found.ended:
+        if job.number in found.ended:
+            found.ended[job.number] = job, found.ended[job.number][1]  # with its template
+        else:
             remaining.append(job)
             begun.add(job.number)
     new = []

@@ -43,20 +43,15 @@ def require_success(outcomes: Outcomes) -> None:
         raise Failure(f"{failed} of {len(outcomes.results)} jobs failed")
 
 
-def show(outcomes: Outcomes) -> None:
-    """Print the summary of the jobs that have ended."""
-    rows = outcomes.table()
+def show(outcomes: Outcomes, rows: Sequence[results.Row]) -> None:
+    """Print the summary of the jobs that have ended; `rows` are those of their table."""
     if not rows:
         return
     console = Terminal()
     counts = Counter(r["status"] for r in rows)
     console.print(f"{len(rows)} jobs: " + ", ".join(f"{n} {s.replace('_', ' ')}" for s, n in counts.items()))
-    flats = [
-        {v: r[v] for v in outcomes.varied} | {"data.validation": int(r["validation_loss"] is not None)} for r in rows
-    ]
-    hashes = [outcomes.results[r["number"]].environment.get("data_hash") for r in rows]
-    labels = groups(flats, hashes)
-    for note in remarks(labels, flats):
+    labels, notes = _apart(outcomes, rows)
+    for note in notes:
         console.print(f"note: {one_line(note)}", markup=False, soft_wrap=True)
     for label, _ in Counter(labels).most_common(MOST_GROUPS):
         _ranked(console, outcomes, label, [r for r, of in zip(rows, labels, strict=True) if of == label])
@@ -64,6 +59,22 @@ def show(outcomes: Outcomes) -> None:
         console.print(one_line(line), markup=False, soft_wrap=True)
     for line in pointers(outcomes.folder, outcomes.folder):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _apart(outcomes: Outcomes, rows: Sequence[results.Row]) -> tuple[list[str], list[str]]:
+    """What tells each job's loss and data from the others', and the notes on that, see `comparable`.
+
+    Each distinct config is looked at once: ten thousand seeds are one. A job that failed before it had a config goes
+    with the most.
+    """
+    settings = [outcomes.jobs[r["number"]].measured() for r in rows]
+    hashes = [outcomes.results[r["number"]].environment.get("data_hash") for r in rows]
+    keys = [(repr(own), digest) for own, digest in zip(settings, hashes, strict=True)]
+    distinct = {key: own for key, own in zip(keys, settings, strict=True) if own}
+    label_of = dict(zip(distinct, groups(list(distinct.values()), [digest for _, digest in distinct]), strict=True))
+    usual = next((label_of[key] for key, _ in Counter(keys).most_common() if key in label_of), "")
+    labels = [label_of.get(key, usual) for key in keys]
+    return labels, remarks(labels, settings)
 
 
 def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[results.Row]) -> None:

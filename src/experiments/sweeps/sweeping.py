@@ -19,8 +19,8 @@ from experiments.tracking.hparams import flat
 
 def sweep(
     arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None, launcher: Any
-) -> list[Any]:
-    """Run a whole sweep; a return for each job. `session` is ours when the launcher is the stacked one.
+) -> None:
+    """Run a whole sweep; `outcomes.LATEST` has what it came to. `session` is ours when the launcher is the stacked one.
 
     Raises UserError, Failure, KeyboardInterrupt.
     """
@@ -31,7 +31,8 @@ def sweep(
     if session is None:
         from experiments.sweeps.foreign import launch
 
-        return launch(batches, launcher, config)
+        launch(batches, launcher, config)
+        return
     resumed = config.sweep.resume is not None
     if resumed:
         session.folder = Path(config.sweep.resume).absolute()
@@ -42,7 +43,7 @@ def sweep(
         from experiments.sweeps.dry_run import show
 
         show(jobs, str(session.folder), session.workers)
-        return []
+        return
     fixed = _fixed(jobs, batches, swept, session)
     if resumed:
         stored_sweep.require_same_settings(session.folder, fixed, swept)
@@ -57,14 +58,14 @@ def sweep(
             given: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
             stored += [o for o in given if key_of(o) == "hydra.sweep.subdir"]
             stored_sweep.write(session.folder, stored, swept, fixed)
-        return _run(jobs, session)
+        _run(jobs, session)
 
 
-def _run(jobs: list[Job], session: Sweep) -> list[Any]:
+def _run(jobs: list[Job], session: Sweep) -> None:
     """Run jobs in a folder that is ours; where that is cut short, say how far it came and how to go on."""
     try:
         with ended_by_sigterm():
-            returns = session.run(jobs)
+            session.run(jobs)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_unfinished(session, jobs, "interrupted")) from None
     except OSError as error:
@@ -77,7 +78,6 @@ def _run(jobs: list[Job], session: Sweep) -> list[Any]:
         _unfinished(session, jobs, "stopped")
         raise
     summary.require_success(session.outcomes)
-    return returns
 
 
 def _unfinished(session: Sweep, jobs: Sequence[Job], word: str) -> str:

@@ -11,6 +11,7 @@ from experiments.config.validation import plain_config, validate
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
 from experiments.sweeps.compose.overrides import of_hydra
 from experiments.sweeps.compose.text_template import yaml_list, yaml_scalar
+from experiments.tracking.hparams import flat
 
 
 @dataclass
@@ -28,6 +29,8 @@ class Job:
     """As they were written on the command line."""
     error: str | None = None
     digest: str = ""
+    stored: dict[str, Any] | None = None
+    """What `measured` is without a template: what the folder's config.json says."""
 
     def value(self, path: str) -> Any:
         """The job's value of a config key."""
@@ -35,6 +38,16 @@ class Job:
         assert template is not None
         at = template.position.get(path)
         return template.flat[path] if at is None else self.values[at]
+
+    def measured(self) -> dict[str, Any]:
+        """The flat settings of loss and data, what the job's losses are measured in and of; {} where not known."""
+        template = self.template
+        if template is None or self.error is not None:
+            return self.stored or {}
+        if (base := template.cache.get("measured")) is None:
+            base = template.cache["measured"] = measured_in(template.normal)
+        own = {p: v for p, v in zip(template.paths, self.values, strict=True) if p in base}
+        return {**base, **own} if own else base
 
     def subdir(self) -> str | None:
         """`hydra.sweep.subdir` as Hydra resolves it for this job; None where it is left to us."""
@@ -47,6 +60,14 @@ class Job:
         """The job's plain config, validated and complete."""
         assert self.template is not None
         return plain_config(validate(self.template.patched(self.values)))
+
+
+def measured_in(plain: Any) -> dict[str, Any]:
+    """The flat settings of loss and data in a plain config; {} for what is none."""
+    try:
+        return {name: v for name, v in flat(plain).items() if name.partition(".")[0] in ("loss", "data")}
+    except (AttributeError, TypeError):
+        return {}
 
 
 def config_texts(job: Job, folder: str) -> dict[str, str]:
