@@ -89,7 +89,8 @@ def tabulate(rows: Sequence[Run], notes: list[str]) -> Runs:
     keys = {name: key for key in found if (name := one_line(key)) not in taken}
     columns = {"run": pl.Series("run", names(folders)), "group": pl.Series("group", apart)}
     columns |= {name: _column(name, [config.get(key) for config in configs]) for name, key in keys.items()}
-    columns |= {key: _column(key, [result.get(key) for result in results]) for key in outcomes}
+    for key in outcomes:
+        columns[one_line(key)] = _column(one_line(key), [result.get(key) for result in results])
     columns["folder"] = pl.Series("folder", folders)
     if unfinished := sum(row.result is None for row in rows):
         words = "1 run has" if unfinished == 1 else f"{unfinished} runs have"
@@ -119,7 +120,7 @@ def _result(run: Run) -> dict[str, Any]:
     row |= {name: finite(outcome.get(name)) for name in ("lr", *METRICS)}
     row |= {"seconds": finite(result.get("timing", {}).get("total_seconds")), "data_hash": run.data_hash}
     if len(result.get("targets", ())) <= MOST_TARGETS:
-        row |= {one_line(name): finite(value) for name, value in outcome.items() if name.startswith(PREFIXES)}
+        row |= {name: finite(value) for name, value in outcome.items() if name.startswith(PREFIXES)}
     return row
 
 

@@ -47,10 +47,11 @@ def read_json(folder: str | Path, name: str) -> dict[str, Any]:
 def _deeper(content: Any, depth: int) -> bool:
     """Whether lists and mappings are nested more than `depth` deep."""
     level = [content]
-    for _ in range(depth):
-        inner = [list(v.values()) if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
-        level = [v for values in inner for v in values]
-    return any(isinstance(v, dict | list) for v in level)
+    while level and depth:
+        inner = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for values in inner for v in values if isinstance(v, dict | list)]
+        depth -= 1
+    return bool(level)
 
 
 def finite(value: Any) -> float | None:
