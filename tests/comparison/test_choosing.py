@@ -32,6 +32,7 @@ TABLE = pl.DataFrame(
         ("status like 'div%'", "e"),
         ("run in ('a','b') and not lr = 0.2", "a"),
         ("run = 'optimizer.lr'", ""),  # a name inside a text stays text
+        ("group = '' and \"group\" like ''", "abcde"),  # which is a word of SQL
         ("betas is null and init = 'x'", None),  # init is the end of two columns
         ('"optimizer.lr" = 1', "e"),
     ],
@@ -83,13 +84,16 @@ def test_r2_is_sorted_largest_first_and_names_its_targets() -> None:
     assert "".join(choosing.ordered(table, "r2")["run"]) == "baedc"  # the only target's
     assert "".join(choosing.ordered(table, "r2.apples", reverse=True)["run"]) == "deabc"
     two = table.with_columns(pl.Series("r2.oranges", [1.0] * 5), pl.Series("validation_rmse.apples", [3.0, 1, 2, 5, 4]))
-    with pytest.raises(UserError, match=r"^r2: several columns are called so: r2\.apples, r2\.oranges$"):
+    with pytest.raises(UserError, match=r"^r2: there is no such column, but several .* r2\.apples, r2\.oranges$"):
         choosing.ordered(two, "r2")
+    with pytest.raises(UserError, match=r"no column r2, but several that end or begin so: r2\.apples, r2\.oranges"):
+        choosing.where(two, "r2 > 0.5")
+    assert "".join(choosing.where(table, "r2 > 0.5")["run"]) == "b"
     assert "".join(choosing.ordered(two, "validation_rmse")["run"]) == "bcaed"
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("gpa", "did you mean gap"), ("init", "several columns"), ("", "is empty")]
+    ("name", "words"), [("gpa", "did you mean gap"), ("init", "several that end"), ("", "is empty")]
 )
 def test_an_unknown_column_gets_the_nearest_name(name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):

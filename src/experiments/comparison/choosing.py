@@ -14,22 +14,33 @@ GROUPED = ("train_loss", "validation_loss", "gap")
 WORDS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[A-Za-z_][\w.]*""")
 
 
-def column(name: str, columns: Sequence[str]) -> str:
-    """The column that `name` means: itself, or the only one that ends in `.name`, or is `r2` of a target.
+def shorter(columns: Sequence[str]) -> dict[str, list[str]]:
+    """What columns may be called besides their names: `lr` of `optimizer.lr`, `r2` and `apples` of `r2.apples`."""
+    found: dict[str, list[str]] = {}
+    for name in columns:
+        for short in {name.rpartition(".")[2], name.partition(".")[0]} - {name}:
+            if name.endswith(f".{short}") or short in PER_TARGET:
+                found.setdefault(short, []).append(name)
+    return found
 
-    Raises UserError.
-    """
+
+def column(name: str, columns: Sequence[str]) -> str:
+    """The column that `name` means: itself, or the only one that may be called so. Raises UserError."""
     if name in columns:
         return name
     if not name:
         raise UserError("a column's name is empty; --columns help lists the names")
-    like = [c for c in columns if c.endswith(f".{name}") or (name in PER_TARGET and c.startswith(f"{name}."))]
+    like = shorter(columns).get(name, [])
     if len(like) == 1:
         return like[0]
-    if like:
-        raise UserError(f"{one_line(name)}: several columns are called so: {', '.join(like)}")
-    short = [c.rpartition(".")[2] for c in columns]
-    raise UserError(f"{one_line(name)}: there is no such column{nearest(name, [*columns, *short])}")
+    raise UserError(f"{one_line(name)}: there is no such column{_hint(name, columns)}")
+
+
+def _hint(name: str, columns: Sequence[str]) -> str:
+    like = shorter(columns)
+    if name in like:
+        return f", but several that end or begin so: {', '.join(like[name])}"
+    return nearest(name, [*columns, *like])
 
 
 def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
@@ -47,8 +58,7 @@ def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
     except pl.exceptions.ColumnNotFoundError as error:
         found = re.search(r'unable to find column "([^"]*)"', str(error))
         name = found.group(1) if found else "a name"
-        short = [c.rpartition(".")[2] for c in table.columns]
-        hint = nearest(name, [*table.columns, *short])
+        hint = _hint(name, table.columns)
         raise UserError(
             f"{said}: there is no column {one_line(name)}{hint} (a text stands in 'single quotes')"
         ) from None
@@ -58,12 +68,11 @@ def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
 
 
 def quoted(expression: str, columns: Sequence[str]) -> str:
-    """Dotted names, and last parts that only one column has, as SQL's quoted names; texts stay as they are.
+    """Columns' names, whole or shorter, as SQL's quoted names; texts stay as they are.
 
     A dotted name that no column has is quoted too, so that polars refuses it by the whole of it.
     """
-    lasts = [c.rpartition(".")[2] for c in columns]
-    unique = {last: c for last, c in zip(lasts, columns, strict=True) if lasts.count(last) == 1}
+    unique = {short: names[0] for short, names in shorter(columns).items() if len(names) == 1}
 
     def name(match: re.Match[str]) -> str:
         word = match.group()
@@ -71,7 +80,7 @@ def quoted(expression: str, columns: Sequence[str]) -> str:
             return word
         if word not in columns:
             word = unique.get(word, word)
-        return f'"{word}"' if "." in word else word
+        return f'"{word}"' if "." in word or word in columns else word
 
     return WORDS.sub(name, expression)
 

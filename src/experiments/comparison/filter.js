@@ -14,8 +14,9 @@ const parsed = (text, names, numeric, data) => {
   };
   const known = name => {
     if (names.includes(name)) return name;
-    const ending = names.filter(other => other.split('.').pop() === name);
-    return ending.length === 1 ? ending[0] : null;
+    const like = names.filter(other => other.endsWith(`.${name}`)
+      || (/^(validation_)?(r2|rmse)$/.test(name) && other.startsWith(`${name}.`)));
+    return like.length === 1 ? like[0] : null;
   };
   const isNothing = value => value === '' || Number.isNaN(value);
   const literal = name => {  // a value to compare a column with
