@@ -60,7 +60,7 @@ def test_keys_of_the_choice_that_was_replaced_are_left_out_at_their_defaults() -
     assert given(lr=0.5, momentum=0.0, nesterov=False) == {"lr": 0.5}
     assert given(lr=0.5, momentum=0.9) == {"lr": 0.5, "momentum": 0.9}  # asked for: the class is to refuse it
     assert given(rho=0.8) == {"rho": 0.8}
-    assert options(schema.Huber(delta=2.0)) == {"delta": 2.0}
+    assert options(schema.Huber(delta=2.0)) == {"delta": 2.0, "l2": 0.0, "l1": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,9 @@ def test_a_folder_removed_under_a_sweep_is_told_in_one_line(
 ) -> None:
     whole = packs.train
 
-    def removed(program, tables):
+    def removed(*parts):
         shutil.rmtree("s", ignore_errors=True)
-        return whole(program, tables)
+        return whole(*parts)
 
     monkeypatch.setattr(packs, "train", removed)
     assert main(["-m", *SWEPT, "hydra.sweep.dir=s"]) == 1

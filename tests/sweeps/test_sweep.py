@@ -119,11 +119,11 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_runs_the_rest(
 ) -> None:
     whole, calls = packs.train, []
 
-    def interrupted(program, tables):
+    def interrupted(*parts):
         if calls:
             raise KeyboardInterrupt
-        calls.append(program)
-        return whole(program, tables)
+        calls.append(parts)
+        return whole(*parts)
 
     monkeypatch.setattr(packs, "train", interrupted)
     swept = ["seed=1,2,3", "training.batch_size=5,3", SHORT]
@@ -168,11 +168,11 @@ def test_jobs_of_a_worker_that_was_killed_once_are_trained_again_with_the_same_b
     assert main(["-m", *swept, "hydra.sweep.dir=undisturbed"]) == 0
     whole, parent = packs.train, os.getpid()
 
-    def killed(program, tables):
-        if os.getpid() != parent and tables.batch_size == 3 and not Path("killed").exists():
+    def killed(*parts):
+        if os.getpid() != parent and parts[1].batch_size == 3 and not Path("killed").exists():
             Path("killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return whole(program, tables)
+        return whole(*parts)
 
     monkeypatch.setattr(packs, "train", killed)
     assert main(["-m", *swept, "hydra.sweep.dir=here"]) == 0
@@ -189,10 +189,10 @@ def test_a_job_whose_worker_is_killed_every_time_fails_alone(
 ) -> None:
     whole, parent = packs.train, os.getpid()
 
-    def killed(program, tables):
-        if os.getpid() != parent and 2 in program.seeds and tables.batch_size == 3:
+    def killed(*parts):
+        if os.getpid() != parent and 2 in parts[0].seeds and parts[1].batch_size == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-        return whole(program, tables)
+        return whole(*parts)
 
     monkeypatch.setattr(packs, "train", killed)
     assert main(["-m", "seed=1,2,3", "training.batch_size=5,3", SHORT, "hydra.launcher.workers=2"]) == 1
@@ -294,7 +294,7 @@ def test_a_second_session_is_told_who_holds_the_sweep(capsys: pytest.CaptureFixt
 def test_sigterm_ends_a_sweep_as_ctrl_c_does(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(packs, "train", lambda program, tables: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(packs, "train", lambda *parts: signal.raise_signal(signal.SIGTERM))
     assert main(["-m", "seed=1,2", SHORT]) == 130
     assert re.search(r"^error: interrupted: 0 of 2 jobs finished; go on with `experiments", capsys.readouterr().err)
 

@@ -59,6 +59,26 @@ ManualModel = variant("ManualModel", Model, "experiments.learning.models.Manual"
 AnalyticModel = variant("AnalyticModel", Model, "experiments.learning.models.Analytic")
 
 
+@dataclass(frozen=True)
+class Network:
+    """Keys that every network of ours has."""
+
+    activation: str = key("relu", "between the layers", choices=("relu", "tanh", "gelu"))
+    dropout: float = key(0.0, "share of the hidden numbers that are set to zero while training", low=0, below=1)
+
+
+@dataclass(frozen=True)
+class MLP(Network):
+    _target_: str = target("experiments.learning.networks.MLP")
+    hidden: list[int] = key([32], "widths of the hidden layers", low=1)
+
+
+@dataclass(frozen=True)
+class CNN(Network):
+    _target_: str = target("experiments.learning.networks.CNN")
+    channels: list[int] = key([8, 16], "of the convolutions, each of which halves height and width", low=1)
+
+
 # ------------------------------------------------------------------------------------------ optimizer
 LR = "learning rate, or auto: a stable one from the data (plain gradient descent only)"
 LARGEST = 1e38
@@ -152,15 +172,35 @@ class Warmup:
 
 
 # ----------------------------------------------------------------------------------------------- loss
-MSE = variant("MSE", NoKeys, "experiments.learning.losses.MSE")
-ManualMSE = variant("ManualMSE", NoKeys, "experiments.learning.losses.ManualMSE")
-L1 = variant("L1", NoKeys, "experiments.learning.losses.L1")
+@dataclass(frozen=True)
+class Loss:
+    """Keys that every loss of ours has."""
+
+    l2: float = key(0.0, "penalty: this times the sum of the squared weights, as trained", low=0, high=LARGEST)
+    l1: float = key(0.0, "penalty: this times the sum of the absolute weights, as trained", low=0, high=LARGEST)
+
+
+MSE = variant("MSE", Loss, "experiments.learning.losses.MSE")
+ManualMSE = variant("ManualMSE", Loss, "experiments.learning.losses.ManualMSE")
+L1 = variant("L1", Loss, "experiments.learning.losses.L1")
 
 
 @dataclass(frozen=True)
-class Huber:
+class Huber(Loss):
     _target_: str = target("experiments.learning.losses.Huber")
-    delta: float = key(1.0, "residual at which the square becomes a line", above=0)
+    delta: float = key(1.0, "residual at which the square becomes a line, in the targets' units", above=0)
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    _target_: str = target("experiments.learning.class_losses.CrossEntropy")
+    weight: list[float] | None = key(None, "what a row of each class counts, by the labels' order (null: 1)", above=0)
+    label_smoothing: float = key(0.0, "share of each row's truth that all classes get alike", low=0, high=1)
+
+
+ManualCrossEntropy = variant(
+    "ManualCrossEntropy", CrossEntropy, "experiments.learning.class_losses.ManualCrossEntropy"
+)  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------- data
@@ -284,7 +324,7 @@ class Config:
 
 
 GROUPS: dict[str, dict[str, type]] = {
-    "model": {"linear": Model, "manual": ManualModel, "analytic": AnalyticModel},
+    "model": {"linear": Model, "manual": ManualModel, "analytic": AnalyticModel, "mlp": MLP, "cnn": CNN},
     "optimizer": {
         "sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "adagrad": Adagrad,
         "manual_sgd": ManualSGD, "manual_adam": ManualAdam, "manual_adamw": ManualAdamW,
@@ -292,7 +332,8 @@ GROUPS: dict[str, dict[str, type]] = {
     },
     "schedule": {"constant": Constant, "step": Step, "cosine": Cosine, "inverse_time": InverseTime,
                  "warmup": Warmup},
-    "loss": {"mse": MSE, "manual_mse": ManualMSE, "l1": L1, "huber": Huber},
+    "loss": {"mse": MSE, "manual_mse": ManualMSE, "l1": L1, "huber": Huber, "cross_entropy": CrossEntropy,
+             "manual_cross_entropy": ManualCrossEntropy},
     "data": {"crops": Crops, "crops_small": CropsSmall, "synthetic": Synthetic, "table": Table, "stream": Stream,
              "diabetes": Diabetes, "linnerud": Linnerud},
     "device": {"auto": Device, "cpu": Device, "cuda": Device, "mps": Device},

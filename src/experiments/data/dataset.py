@@ -31,6 +31,18 @@ class Dataset:
     encoding: dict[str, Any] | None = None
     """How the inputs were made of a file's columns, where they are not the columns themselves: `columns.Encoding`."""
 
+    classes: tuple[Any, ...] | None = None
+    """The labels in order, where the one target holds the number of each row's class."""
+    image: tuple[int, ...] | None = None
+    """Height and width of the picture that a row of inputs is, or channels, height and width."""
+
+    @property
+    def outputs(self) -> int:
+        """What a model gives for a row: a number for each target, a logit for each class, one for two classes."""
+        if self.classes is None:
+            return len(self.targets)
+        return 1 if len(self.classes) == 2 else len(self.classes)
+
     def __post_init__(self) -> None:
         check_shapes(self.x, self.y)
         if self.x.shape[1] != len(self.features) or self.y.shape[1] != len(self.targets):

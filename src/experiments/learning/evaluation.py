@@ -7,18 +7,23 @@ import torch
 from torch import Tensor
 
 from experiments.learning import models
+from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.experiment import Experiment
-from experiments.learning.losses import SQUARED
+from experiments.learning.losses import SQUARED, ResidualLoss
+from experiments.learning.penalty import penalized, penalized_weights, penalty
 
-Blocks = Callable[[], Iterator[tuple[Tensor, Tensor]]]
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""From x and the predictions of a block to their mean squared distance from the optimum's predictions."""
 
 
 class Losses(NamedTuple):
-    """Over all rows; None without validation rows, and where the optimum is not known."""
+    """Over all rows, the training loss with its penalty. None where there is no such thing."""
 
     train: float
     validation: float | None = None
     gap: float | None = None
+    accuracy: float | None = None
+    validation_accuracy: float | None = None
 
 
 class Evaluation(NamedTuple):
@@ -30,58 +35,83 @@ class Evaluation(NamedTuple):
     train_loss: float
     validation_loss: float | None
     gap: float | None = None
+    accuracy: float | None = None
+    validation_accuracy: float | None = None
 
 
 def evaluator(experiment: Experiment) -> Callable[[], Losses]:
-    """A function that gives the losses as they stand: one transfer from the device for all of them.
-
-    Every loss of scaled targets is a function of the residual, so both sides are multiplied by the targets' scale;
-    the shift cancels.
-    """
+    """A function that gives the losses as they stand: one transfer from the device for all of them."""
     data, linear = experiment.data, models.is_linear(experiment.model)
-    distance = _distance(experiment) if linear and isinstance(experiment.reported_loss, SQUARED) else None
+    distance = optimum_distance(experiment)
+    classes = isinstance(experiment.reported_loss, CrossEntropy)
 
     def evaluate() -> Losses:
-        found = _means(experiment, data.placed_blocks, distance)
+        found = [_means(experiment, data.placed_blocks(), distance), total_penalty(experiment)]
         if data.validation_rows:
-            found = torch.cat([found, _means(experiment, lambda: data.placed_blocks(held_out=True), None)])
-        train, *others = found.tolist()  # the losses leave the device here
-        gap = others.pop(0) if distance is not None else None
-        if gap is None and experiment.optimum is not None:
-            gap = train - experiment.optimum.loss
+            found.append(_means(experiment, data.placed_blocks(held_out=True), None))
+        values = torch.cat(found).tolist()  # the losses leave the device here
+        train, accuracy = values.pop(0), values.pop(0) if classes else None
+        gap = values.pop(0) if distance is not None else None
+        train += (extra := values.pop(0))
+        if experiment.optimum is not None:
+            gap = train - experiment.optimum.loss if gap is None else gap + extra
             gap = max(gap, 0.0) if linear else gap  # below the optimum of a linear model there is only rounding
-        return Losses(train, others[0] if others else None, gap)
+        validation = values.pop(0) if values else None
+        return Losses(train, validation, gap, accuracy, values.pop(0) if values else None)
 
     return evaluate
 
 
-def _means(experiment: Experiment, blocks: Blocks, distance: Callable[[Tensor, Tensor], Tensor] | None) -> Tensor:
-    """Loss, and distance from the optimum's predictions where asked for, of blocks of rows weighted by their size."""
-    scale = experiment.data.target_scale
-    parts, sizes = [], []
+def _means(experiment: Experiment, blocks: Iterator[tuple[Tensor, Tensor]], distance: Distance | None) -> Tensor:
+    """Loss, accuracy of classes, and distance from the optimum's predictions where asked for, over blocks of rows."""
+    loss, scale = experiment.reported_loss, experiment.data.target_scale
+    parts, weights = [], []
     with torch.no_grad(), models.evaluating(experiment.model):
-        for x, y in blocks():
+        for x, y in blocks:
             if not len(x):
                 continue
-            prediction = experiment.model(x)
-            if scale is not None:
+            prediction, weight = experiment.model(x), [float(len(x))]
+            if scale is not None:  # then the loss is a function of the residual: the targets' shift cancels
                 prediction, y = prediction * scale, y * scale
-            found = [experiment.reported_loss(prediction, y)]
-            parts.append(torch.stack(found if distance is None else [*found, distance(x, prediction)]))
-            sizes.append(len(x))
+            found = [loss(prediction, y)]
+            if isinstance(loss, CrossEntropy):
+                found.append(loss.right(prediction, y).to(prediction.dtype).mean())
+                weight = [float(loss.row_weights(prediction, y).sum()), *weight] if loss.weight else weight * 2
+            if distance is not None:
+                found.append(distance(x, prediction))
+                weight.append(len(x))
+            parts.append(torch.stack(found))
+            weights.append(weight)
     if len(parts) == 1:
         return parts[0]
-    weights = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
-    return weights @ torch.stack(parts).to("cpu", torch.float64)
+    shares = torch.tensor(weights, dtype=torch.float64)
+    return (torch.stack(parts).to("cpu", torch.float64) * shares / shares.sum(0)).sum(0)
 
 
-def _distance(experiment: Experiment) -> Callable[[Tensor, Tensor], Tensor] | None:
+def total_penalty(experiment: Experiment) -> Tensor:
+    """The penalty of the weights, in the targets' units; zero, (1,), where there is none. A stream's is on the CPU."""
+    loss, data = experiment.reported_loss, experiment.data
+    total = data.y.new_zeros(1)
+    if not penalized(loss):
+        return total.cpu() if data.streamed else total
+    degree = loss.degree if isinstance(loss, ResidualLoss) else 0
+    scale = None if data.target_scale is None else data.target_scale[:, None]
+    with torch.no_grad():
+        for weight in penalized_weights(experiment.model):
+            total = total + penalty(weight.flatten(1), loss.l2, loss.l1, scale, degree)
+    return total.cpu() if data.streamed else total
+
+
+def optimum_distance(experiment: Experiment) -> Distance | None:
     """The mean squared distance from the optimum's predictions: mse - its smallest, without cancellation.
 
-    The optimum's residuals are orthogonal to all linear predictions, so that the two are equal.
+    The optimum's residuals are orthogonal to all linear predictions, so that the two are equal. None for what is not
+    a linear model under squares without a penalty, or has no optimum.
     """
-    data, optimum = experiment.data, experiment.optimum
-    if optimum is None:
+    data, optimum, loss = experiment.data, experiment.optimum, experiment.reported_loss
+    if optimum is None or not models.is_linear(experiment.model):
+        return None
+    if not isinstance(loss, SQUARED) or penalized(loss):
         return None
     weight, bias = data.scaling.trained(torch.from_numpy(optimum.weight), torch.from_numpy(optimum.bias))
     weight, bias = (t.to(data.x.device, data.x.dtype) for t in (weight, bias))

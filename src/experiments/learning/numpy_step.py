@@ -13,6 +13,7 @@ import numpy as np
 from experiments.learning.losses import MSE, ManualMSE
 from experiments.learning.models import Analytic
 from experiments.learning.optimizers import ManualOptimizer
+from experiments.learning.penalty import penalized
 
 SMALL_PRODUCT = 2**14
 """Multiplications of a batch, below which NumPy is faster with several targets too."""
@@ -29,7 +30,7 @@ def plain_descent(model: Any, optimizer: Any, loss: Any, batch_size: int) -> Des
     """
     if type(model) is not Analytic or type(loss) not in (MSE, ManualMSE) or model.weight.device.type != "cpu":
         return None
-    if not (isinstance(optimizer, ManualOptimizer) and optimizer.plain):
+    if not (isinstance(optimizer, ManualOptimizer) and optimizer.plain) or penalized(loss):
         return None
     targets, features = model.weight.shape
     if targets > 1 and batch_size * features * targets > SMALL_PRODUCT:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from experiments.learning.models import Analytic
 from experiments.learning.numpy_step import plain_descent
+from experiments.learning.penalty import Penalized, penalized
 
 Step = Callable[[Any, Any], None]
 """From x (n, features) and y (n, targets) of a batch to the next weights."""
@@ -17,6 +18,8 @@ def choose_step(model: Any, loss: Any, optimizer: Any, batch_size: int) -> tuple
     descend = plain_descent(model, optimizer, loss, batch_size)
     if descend is not None:
         return descend, True
+    if penalized(loss):
+        optimizer = Penalized(optimizer, model, loss)
     if isinstance(model, Analytic):
         return by_hand(model, loss, optimizer), False
     return by_autograd(model, loss, optimizer), False

@@ -9,7 +9,7 @@ import torch
 from torch import Generator
 
 from experiments.config.locate import accepted, build, locate
-from experiments.config.schema import Config, Custom, Data
+from experiments.config.schema import Config, CrossEntropy, Custom, Data
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.errors import UserError
@@ -35,6 +35,8 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
         torch.set_num_threads(config.device.threads)
     reported_loss = build_loss(config)
     data = data or load(config, device, dtype)
+    if takes_labels(config) and data.table.classes is None:
+        raise UserError(f"loss={type(config.loss).__name__}: the target {data.table.targets[0]} holds no labels")
     generator = Generator().manual_seed(config.seed)
     model = build_model(config, data, generator, device, dtype)
     if isinstance(config.loss, Custom):
@@ -93,3 +95,8 @@ def seeded(config: Config) -> Iterator[None]:
 def has_bias(config: Config) -> bool:
     """Whether the exact optimum to compare with has an intercept; a model of the user's own is taken to."""
     return bool(options(config.model).get("bias", True))
+
+
+def takes_labels(config: Config) -> bool:
+    """Whether the loss is one of classes, so that the target is a column of labels."""
+    return isinstance(config.loss, CrossEntropy)

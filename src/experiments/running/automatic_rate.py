@@ -6,25 +6,42 @@ from typing import Any
 from experiments.config.schema import MSE, SGD, Config, Custom, ManualMSE
 from experiments.data.prepared import Prepared
 from experiments.errors import UserError
-from experiments.learning import losses
+from experiments.learning.class_losses import CrossEntropy
+from experiments.learning.losses import SQUARED, Huber
 
 
 def automatic_lr(config: Config, data: Prepared, loss: Any) -> float:
-    """Half the largest rate that is certainly stable for plain descent with this batch size.
+    """Half the largest rate that is certainly stable for plain descent with this batch size: 2 / the largest curvature.
 
-    Raises UserError for other losses than the mean squared error and optimizers of the user's own.
+    Raises UserError for losses whose curvature has no bound, models that are not linear, optimizers of the user's own.
     """
-    if not isinstance(loss, losses.MSE | losses.ManualMSE) or isinstance(config.optimizer, Custom | None):
+    bend = curvature(loss, data)
+    if bend is None or isinstance(config.optimizer, Custom | None) or not hasattr(config.model, "init"):
         raise UserError(
-            "optimizer.lr=auto: a stable rate is known for plain gradient descent on the mean squared error only; "
-            "give optimizer.lr a number"
+            "optimizer.lr=auto: a stable rate is known for plain gradient descent of a linear model on the mean "
+            "squared error, Huber's loss and cross-entropy; give optimizer.lr a number"
         )
     batch = config.training.batch_size or data.rows
-    bias = getattr(config.model, "bias", True)
-    limit = data.stability(batch, bias).max_stable_lr
-    if not math.isfinite(limit):
+    steepest = data.stability(batch, config.model.bias).lambda_max * bend + 2 * loss.l2
+    if steepest <= 0 or not math.isfinite(2 / steepest):
         raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
-    return round_down(limit / 2)
+    return round_down(1 / steepest)
+
+
+def curvature(loss: Any, data: Prepared) -> float | None:
+    """How much a loss can curve at most, as a share of what the mean squared error does; None without a bound.
+
+    A row's cross-entropy has a second derivative of at most 1/4 along the logit of two classes, of at most 1/2 along
+    any direction of many logits (D. Böhning, 1992), where the square has 2.
+    """
+    if isinstance(loss, SQUARED):
+        return 1.0
+    if isinstance(loss, Huber):
+        return 0.5
+    if not isinstance(loss, CrossEntropy):
+        return None
+    unequal = max(loss.weight) / min(loss.weight) if loss.weight else 1.0
+    return unequal * (1 / 8 if data.table.outputs == 1 else 1 / 4)
 
 
 def careful_lr(config: Config, data: Prepared) -> float | None:
@@ -36,7 +53,7 @@ def careful_lr(config: Config, data: Prepared) -> float | None:
     if not known or isinstance(config.model, Custom):
         return None
     batch = data.stability(config.training.batch_size or data.rows, config.model.bias)
-    steepest = batch.lambda_max + optimizer.weight_decay
+    steepest = batch.lambda_max + optimizer.weight_decay + 2 * config.loss.l2
     return round_down((1 - optimizer.momentum) / steepest) if steepest > 0 and optimizer.momentum < 1 else None
 
 

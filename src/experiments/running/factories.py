@@ -1,69 +1,79 @@
 """From a node of the config to the object that it names: model, loss, schedule, optimizer."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from experiments.config import schema
 from experiments.config.locate import accepted, build, locate, needs_no_argument
 from experiments.config.schema import GROUPS, Config, Custom
 from experiments.data.prepared import Prepared
 from experiments.errors import UserError
-from experiments.learning import losses, models, schedules
+from experiments.learning import class_losses, losses, models, networks, schedules
 from experiments.learning.optimizers import ManualOptimizer, Rule
 from experiments.running.automatic_rate import automatic_lr
 
 
-def build_custom_model(node: Custom, features: int, targets: int, generator: Generator) -> torch.nn.Module:
-    """A model of the user's own, given the sizes that its class has names for. Raises UserError."""
+def build_network(
+    node: Any, features: int, outputs: int, image: Sequence[int] | None, generator: Generator
+) -> torch.nn.Module:
+    """A network, ours or the user's own, given the sizes that its class has names for. Raises UserError.
+
+    `image` (channels, height, width): a class of the user's own then gets its rows as images.
+    """
     target = locate("model._target_", node._target_, models.BASES)
-    sizes = {"in_features": features, "out_features": targets}
-    options = accepted(target, sizes, anything=True) | own_options("model", target, node)
+    sizes = {"in_features": features, "out_features": outputs, "image": image}
+    chosen = accepted(target, sizes, anything=True) | own_options("model", target, node)
     # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
-        return build("model", target, options)
+        model = build("model", target, chosen)
+    if image is not None and target is not networks.MLP:
+        shape = (1,) * (3 - len(image)) + tuple(image)
+        model.register_forward_pre_hook(lambda module, rows: (rows[0].unflatten(1, shape),))
+    return model
 
 
 def build_model(
     config: Config, data: Prepared, generator: Generator, device: torch.device, dtype: torch.dtype
 ) -> models.Model:
     """The model with its start weights, on the device."""
-    features, targets = len(data.table.features), len(data.table.targets)
-    if isinstance(config.model, Custom):
-        model = build_custom_model(config.model, features, targets, generator)
+    features, outputs, node = len(data.table.features), data.table.outputs, config.model
+    if not isinstance(node, schema.Model):
+        model = build_network(node, features, outputs, data.table.image, generator)
     else:
-        target = locate("model._target_", config.model._target_, models.BASES)
-        sizes = {"in_features": features, "out_features": targets}
-        model = (
-            torch.nn.utils.skip_init(target, **sizes, bias=config.model.bias)
-            if target is torch.nn.Linear
-            else (target(**sizes, bias=config.model.bias))
-        )
-        weight, bias = models.start(config.model.init, features, targets, config.model.bias, generator)
+        target = locate("model._target_", node._target_, models.BASES)
+        sizes = {"in_features": features, "out_features": outputs, "bias": node.bias}
+        model = torch.nn.utils.skip_init(target, **sizes) if target is torch.nn.Linear else target(**sizes)
+        weight, bias = models.start(node.init, features, outputs, node.bias, generator)
         models.load_state(model, {"weight": weight} | ({} if bias is None else {"bias": bias}))
     models.place(model, device, dtype)
+    _try_model(node._target_, model, data)
+    return model
+
+
+def _try_model(name: str, model: models.Model, data: Prepared) -> None:
+    """Raise UserError for a model that does not give a row's outputs."""
+    features, outputs = len(data.table.features), data.table.outputs
     try:
         with torch.no_grad(), models.evaluating(model):
             output = model(data.x[:1])
     except (RuntimeError, TypeError, ValueError) as error:
-        raise UserError(
-            f"model._target_={config.model._target_}: cannot predict a row of {features} features: {error}"
-        ) from error
-    if not isinstance(output, Tensor) or output.shape != data.y[:1].shape:
+        raise UserError(f"model._target_={name}: cannot predict a row of {features} features: {error}") from error
+    if not isinstance(output, Tensor) or output.shape != (1, outputs):
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise UserError(
-            f"model._target_={config.model._target_}: predicts {shape} for one row; must be (1, {targets}), "
+            f"model._target_={name}: predicts {shape} for one row; must be (1, {outputs}), "
             "since another shape would broadcast in the loss"
         )
-    return model
 
 
 def build_loss(config: Config) -> Any:
     """The loss. Raises UserError for one without a hand-written gradient under the analytic model."""
-    target = locate("loss._target_", config.loss._target_, (*losses.BASES, torch.nn.Module))
+    target = locate("loss._target_", config.loss._target_, (*losses.BASES, *class_losses.BASES, torch.nn.Module))
     loss = build("loss", target, options(config.loss))
     model = locate("model._target_", config.model._target_, models.BASES)
     if issubclass(model, models.Analytic) and not hasattr(loss, "gradient"):

@@ -5,6 +5,7 @@ worked out for each of the R by itself, so that it does not depend on the models
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from torch import Tensor
 
 from experiments.data.allocation import CACHE_LINE
 from experiments.data.prepared import Prepared
-from experiments.exact.optimum import Optimum
+from experiments.exact.solution import Optimum
+from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import SQUARED
+from experiments.learning.penalty import penalized
+from experiments.running.class_metrics import class_metrics
 
 Predictions = Callable[[Tensor], Tensor]
 """Rows (n, features) to predictions (R, targets, n), both float64 and in the table's units."""
@@ -24,40 +28,77 @@ NO_RATIO = 1e-24
 LINE = CACHE_LINE // 8
 
 
-def metrics(
-    predictions: Predictions, runs: int, loss: Any, data: Prepared, optimum: Optimum | None, linear: bool
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Trained:
+    """R trained models: how many, what they predict, and the penalty of each (R,) in the targets' units."""
+
+    runs: int
+    predictions: Predictions
+    penalty: np.ndarray
+    linear: bool
+
+
+def metrics(models: Trained, loss: Any, data: Prepared, optimum: Optimum | None) -> list[dict[str, Any]]:
     """The `metrics` of result.json for each of R models.
 
-    A linear model's gap is computed as the mean squared distance from the optimum's predictions, which equals
-    loss - optimum_loss exactly (the optimum's residuals are orthogonal to all linear predictions) and loses no
+    A linear model's gap under squares is computed as the mean squared distance from the optimum's predictions, which
+    equals loss - optimum_loss exactly (the optimum's residuals are orthogonal to all linear predictions) and loses no
     digits where the two are close.
     """
-    squared = isinstance(loss, SQUARED)
-    train = _Sums(runs, len(data.table.targets), None if squared else loss)
-    train.take(_blocks(predictions, data), optimum if linear and squared else None)
-    held = None
-    if data.validation_rows:
-        held = _Sums(runs, len(data.table.targets), None if squared else loss)
-        held.take(_blocks(predictions, data, held_out=True), None)
-    losses, gap, least = train.losses(), np.full(runs, np.nan), None
-    if optimum is not None and squared:
-        least, gap = optimum.loss, train.excess.mean(1) / train.rows if linear else losses - optimum.loss
-    ratio = np.nan if least is None or least <= NO_RATIO * train.mean_square else least
-    return [
-        {
-            "train_loss": _finite(losses[run]),
-            "validation_loss": None if held is None else _finite(held.losses()[run]),
-            "optimum_loss": least,
-            "gap": _finite(gap[run]),
-            "gap_relative": _finite(gap[run] / ratio),
-            "r2": train.r2(run),
-            "rmse": train.rmse(run),
-            "validation_r2": None if held is None else held.r2(run),
-            "validation_rmse": None if held is None else held.rmse(run),
-        }
-        for run in range(runs)
-    ]
+    if isinstance(loss, CrossEntropy):
+        train, held, size = _of_classes(models, loss, data)
+    else:
+        train, held, size = _of_numbers(models, loss, data, optimum)
+    found = []
+    for run, (its, its_held) in enumerate(zip(train, held, strict=True)):
+        data_loss, distance = its.pop("loss"), its.pop("distance", None)
+        train_loss = data_loss + models.penalty[run]
+        gap = None
+        if optimum is not None:
+            gap = train_loss - optimum.loss if distance is None else distance
+            gap = max(gap, 0.0) if models.linear else gap
+        ratio = gap is not None and optimum is not None and optimum.loss > NO_RATIO * size
+        found.append({
+            "train_loss": finite(train_loss),
+            "validation_loss": finite(its_held.pop("loss", None)),
+            "optimum_loss": None if optimum is None else optimum.loss,
+            "gap": finite(gap),
+            "gap_relative": finite(gap / optimum.loss) if ratio and gap is not None and optimum else None,
+            **({"data_loss": finite(data_loss)} if penalized(loss) else {}),
+            **its,
+            **{f"validation_{name}": its_held.get(name) for name in its},
+        })  # fmt: skip
+    return found
+
+
+def _of_numbers(
+    models: Trained, loss: Any, data: Prepared, optimum: Optimum | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], float]:
+    """Loss, R^2 and RMSE on the training rows and on the held-out ones, and the targets' mean square."""
+    squared, targets = isinstance(loss, SQUARED), len(data.table.targets)
+    by_distance = models.linear and squared and not penalized(loss)
+    train = _Sums(models.runs, targets, None if squared else loss)
+    train.take(blocks(models.predictions, data), optimum if by_distance else None)
+    ours = [train.of(run) for run in range(models.runs)]
+    if by_distance and optimum is not None:
+        ours = [its | {"distance": d} for its, d in zip(ours, train.excess.mean(1) / train.rows, strict=True)]
+    if not data.validation_rows:
+        return ours, [{} for _ in ours], train.mean_square
+    held = _Sums(models.runs, targets, None if squared else loss)
+    held.take(blocks(models.predictions, data, held_out=True), None)
+    return ours, [held.of(run) for run in range(models.runs)], train.mean_square
+
+
+def _of_classes(
+    models: Trained, loss: CrossEntropy, data: Prepared
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], float]:
+    """Loss and what `class_metrics` has; no loss is zero but for rounding."""
+    assert data.table.classes is not None
+    classes = len(data.table.classes)
+    train = class_metrics(blocks(models.predictions, data), loss, classes, models.runs)
+    if not data.validation_rows:
+        return train, [{} for _ in train], 0.0
+    return train, class_metrics(blocks(models.predictions, data, held_out=True), loss, classes, models.runs), 0.0
 
 
 class _Sums:
@@ -93,19 +134,20 @@ class _Sums:
         """Of the targets."""
         return float((self.spread / self.rows + self.mean**2).mean())
 
-    def losses(self) -> np.ndarray:
-        """The mean loss of each model (R,)."""
-        return (self.squares.mean(1) if self.loss is None else self.other) / self.rows
+    def of(self, run: int) -> dict[str, Any]:
+        """Loss, R^2 and RMSE of a model."""
+        total = self.squares[run].mean() if self.loss is None else self.other[run]
+        return {"loss": float(total / self.rows), "r2": self.r2(run), "rmse": self.rmse(run)}
 
     def r2(self, run: int) -> list[float | None]:
         """The share of the spread that a model explains, one a target; None where there is no spread."""
         with np.errstate(over="ignore", invalid="ignore"):
             pairs = zip(self.squares[run], self.spread, strict=True)
-            return [_finite(1 - square / spread) if spread > 0 else None for square, spread in pairs]
+            return [finite(1 - square / spread) if spread > 0 else None for square, spread in pairs]
 
     def rmse(self, run: int) -> list[float | None]:
         """The root mean square error of a model, one a target."""
-        return [_finite(np.sqrt(square / self.rows)) for square in self.squares[run]]
+        return [finite(np.sqrt(square / self.rows)) for square in self.squares[run]]
 
 
 def _squares(predicted: Tensor, goal: Tensor) -> np.ndarray:
@@ -117,14 +159,14 @@ def _squares(predicted: Tensor, goal: Tensor) -> np.ndarray:
     return residual.square_().sum(2).numpy()
 
 
-def _blocks(
-    predictions: Predictions, data: Prepared, held_out: bool = False
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def blocks(predictions: Predictions, data: Prepared, held_out: bool = False) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """x (n, features), y (n, targets) and predictions (R, outputs, n) of some rows at a time, float64."""
     for x, y in data.blocks(held_out):
         if len(x):
             x = x.to(torch.float64)
             yield x, y.to(torch.float64), predictions(x)
 
 
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def finite(value: Any) -> float | None:
+    """The number, or None for what is none: JSON has no NaN and no infinity."""
+    return float(value) if value is not None and np.isfinite(value) else None

@@ -2,13 +2,18 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+import torch
 
 from experiments.data.prepared import Prepared
 from experiments.exact.dependence import notes
-from experiments.exact.optimum import Conditioning, Optimum
-from experiments.learning.losses import SQUARED
+from experiments.exact.solution import Conditioning, NoOptimum, Optimum, Penalty
+from experiments.learning.class_losses import CrossEntropy
+from experiments.learning.losses import L1, SQUARED, Huber, ResidualLoss
+from experiments.learning.penalty import penalized
 
 log = logging.getLogger("experiments")
 LARGEST_SOLVED = 10_000
@@ -22,7 +27,7 @@ class Reference:
     optimum: Optimum | None = None
     conditioning: Conditioning | None = None
     remarks: tuple[str, ...] = ()
-    """What is to be known of an optimum that is not unique."""
+    """What is to be known of an optimum that is not unique, or why there is none."""
 
     @property
     def finite_conditioning(self) -> dict[str, float | None] | None:
@@ -34,18 +39,82 @@ class Reference:
 
 
 def reference_solution(data: Prepared, loss: Any, *, bias: bool, linear: bool) -> Reference:
-    """Solve the training rows. `linear`: whether the model is; the conditioning is that of its weights alone."""
+    """Solve the training rows for a linear model; `linear`: whether the run's is one, else it is held beside it."""
     features = len(data.table.features)
     if features > LARGEST_SOLVED:
         log.info("no exact optimum: %d features are more than %d", features, LARGEST_SOLVED)
         return Reference()
-    optimum = data.optimum(bias)
+    found, conditioning = _solved(data, loss, bias)
+    if isinstance(found, NoOptimum):
+        return Reference(None, conditioning if linear else None, (f"no exact optimum: {found.reason}",) * linear)
     remarks: tuple[str, ...] = ()
-    if not optimum.unique:
+    if not found.unique and isinstance(loss, SQUARED):
         remarks = (
-            f"the optimum is not unique: rank {optimum.rank} of {features + bias} columns; "
+            f"the optimum is not unique: rank {found.rank} of {features + bias} columns; "
             "the one compared with has the smallest weights",
             *notes(data.squares(bias), data.table.features),
         )
-    known = data.conditioning(bias) if linear and isinstance(loss, SQUARED) else None
-    return Reference(optimum, known, remarks)
+    return Reference(found, conditioning if linear else None, remarks)
+
+
+def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum, Conditioning | None]:
+    """The optimum in the table's units, and the conditioning where the loss has one."""
+    penalty = Penalty(getattr(loss, "l2", 0.0), getattr(loss, "l1", 0.0))
+    if isinstance(loss, SQUARED):
+        if not penalized(loss):
+            return data.optimum(bias), data.conditioning(bias)
+        from experiments.exact.penalized import penalized_optimum
+
+        squares = data.squares_as_trained(bias)
+        return in_units(penalized_optimum(squares, penalty), data, loss), with_l2(data.conditioning(bias), penalty.l2)
+    if data.streamed:
+        return NoOptimum("rows that are read block by block are solved for squares alone"), None
+    if isinstance(loss, CrossEntropy):
+        return _solved_classes(data, loss, penalty, bias)
+    if isinstance(loss, L1 | Huber) and not penalized(loss):
+        from experiments.exact.robust import absolute_optimum, huber_optimum
+
+        x, y = data.table.x, data.table.y
+        if isinstance(loss, L1):
+            return absolute_optimum(x, y, bias), None
+        assert not isinstance(loss.delta, torch.Tensor)
+        return huber_optimum(x, y, loss.delta, bias), None
+    what = "with a penalty" if penalized(loss) else "of a class of your own"
+    return NoOptimum(f"it is not worked out for {type(loss).__name__} {what}"), None
+
+
+def _solved_classes(
+    data: Prepared, loss: CrossEntropy, penalty: Penalty, bias: bool
+) -> tuple[Optimum | NoOptimum, Conditioning | None]:
+    """Of logistic regression, on the inputs as trained."""
+    return NoOptimum("not yet"), None
+
+
+def with_l2(squares: Conditioning, l2: float) -> Conditioning:
+    """The Hessian of squares with l2 times the sum of the squared weights: each eigenvalue is larger by 2 l2.
+
+    Nearly so for that of the intercept, which has no penalty.
+    """
+    values = squares.eigenvalues + 2 * l2
+    top, bottom = float(values[-1]), float(values[0])
+    return Conditioning(values, top, top / bottom if bottom > 0 else math.inf, 2 / top, squares.rank)
+
+
+def in_units(found: Optimum | NoOptimum, data: Prepared, loss: Any) -> Optimum | NoOptimum:
+    """An optimum of the rows as trained in the table's units; `loss` has its penalty and its degree.
+
+    Targets as they are: only the weights change. Targets scaled by s: the objective in their units is the loss in
+    their units plus s^degree times the penalty of each target's weights as trained, which has the same minimiser.
+    """
+    if isinstance(found, NoOptimum):
+        return found
+    weight, bias = (t.numpy() for t in data.scaling.original(*map(torch.from_numpy, (found.weight, found.bias))))
+    if data.target_scale is None or not isinstance(loss, ResidualLoss):
+        return replace(found, weight=weight, bias=bias)
+    scale = data.scaling.y_scale.numpy()[:, None] ** loss.degree
+    extra = float(np.sum(scale * (loss.l2 * np.square(found.weight) + loss.l1 * np.abs(found.weight))))
+    total, rows = 0.0, 0
+    for x, y in data.blocks():
+        residual = x.to(torch.float64) @ torch.from_numpy(weight).t() + torch.from_numpy(bias) - y
+        total, rows = total + float(loss.values(residual).mean(1).sum()), rows + len(y)
+    return replace(found, weight=weight, bias=bias, loss=total / rows + extra, data_loss=total / rows)

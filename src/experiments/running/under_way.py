@@ -5,19 +5,20 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from experiments.errors import DataChanged
 from experiments.exact.tsqr import blas
 from experiments.learning import models
-from experiments.learning.evaluation import Evaluation
+from experiments.learning.evaluation import Evaluation, total_penalty
 from experiments.learning.experiment import Experiment
-from experiments.learning.losses import SQUARED
 from experiments.learning.training import fit
 from experiments.running import assembly, run_state
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.interruption import Interruption
+from experiments.running.metrics import Trained as Assessed
 from experiments.running.metrics import metrics
 from experiments.running.reference import reference_solution
 from experiments.running.run_state import Session
@@ -48,8 +49,7 @@ class Run:
         )
         for remark in self.reference.remarks:
             log.warning("%s", remark)
-        if isinstance(experiment.reported_loss, SQUARED):
-            experiment.optimum = self.reference.optimum
+        experiment.optimum = self.reference.optimum
         small = self.linear and sum(t.numel() for t in models.state(model).values()) <= LARGEST_TRACED
         self.weights_logged = small and (single if config.tracking.weights is None else config.tracking.weights)
         self.drawing = single if config.tracking.figures is None else config.tracking.figures
@@ -117,10 +117,10 @@ class Run:
             from experiments.running.figures.drawing import draw
 
             draw(tracker, experiment, self.session.path, progress)
-        (found,) = metrics(
-            lambda x: experiment.predict(x).t()[None], 1, experiment.reported_loss, experiment.data,
-            self.reference.optimum, self.linear,
-        )  # fmt: skip
+        of_one = Assessed(
+            1, lambda x: experiment.predict(x).t()[None], np.array([total_penalty(experiment).item()]), self.linear
+        )
+        (found,) = metrics(of_one, experiment.reported_loss, experiment.data, self.reference.optimum)
         weights = None
         if self.linear:
             weight, bias = experiment.parameters()
@@ -144,7 +144,8 @@ def scalars(evaluation: Evaluation) -> dict[str, float]:
     """An evaluation by TensorBoard's tags."""
     values = {
         "loss/train": evaluation.train_loss, "loss/validation": evaluation.validation_loss,
-        "loss/gap": evaluation.gap, "optimizer/lr": evaluation.lr,
+        "loss/gap": evaluation.gap, "accuracy/train": evaluation.accuracy,
+        "accuracy/validation": evaluation.validation_accuracy, "optimizer/lr": evaluation.lr,
     }  # fmt: skip
     return {tag: value for tag, value in values.items() if value is not None}
 

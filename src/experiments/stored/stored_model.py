@@ -123,8 +123,8 @@ class Model:
         try:
             if own._target_.startswith("torch."):  # a stranger's config could ask for any size: look before it is made
                 with torch.device("meta"):
-                    factories.build_custom_model(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors)
-            module = factories.build_custom_model(own, *sizes, torch.Generator())
+                    factories.build_network(own, *sizes, None, torch.Generator("cpu")).load_state_dict(tensors)
+            module = factories.build_network(own, *sizes, None, torch.Generator())
             module.load_state_dict(tensors)
         except (RuntimeError, TypeError) as error:
             raise UserError(f"model.safetensors does not fit model._target_: {one_line(error)}") from None

@@ -63,7 +63,8 @@ class Execution:
 
     def _packs(self, programs: Sequence[Sequence[Job]]) -> Iterator["Pack"]:
         """The packs of a plan, with their tables; jobs whose table can't be had fail."""
-        from experiments.sweeps.stacked.packs import TooLarge, packs
+        from experiments.sweeps.stacked.module_program import NotStacked
+        from experiments.sweeps.stacked.packs import packs
         from experiments.sweeps.stacked.table_cache import TableCache
 
         gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
@@ -72,7 +73,7 @@ class Execution:
         for jobs in programs:
             try:
                 yield from packs(jobs, cache)
-            except TooLarge as reason:
+            except NotStacked as reason:
                 self._alone += [(job, str(reason)) for job in jobs]
             except (UserError, DataChanged) as error:
                 for job in jobs:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.config.schema import UNHASHED, Custom
+from experiments.config.schema import UNHASHED, Custom, Model
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
 from experiments.sweeps.compose.jobs import Job
 
@@ -18,7 +18,7 @@ PER_RUN = frozenset(
      "optimizer.lr_decay", "optimizer.initial_accumulator_value", "training.epochs", "training.patience",
      "training.log_every", "training.keep", "training.checkpoint_every", "training.fail_on_divergence",
      "schedule.step_size", "schedule.gamma", "schedule.epochs", "schedule.minimum", "schedule.decay",
-     "schedule.start"]
+     "schedule.start", "loss.l2", "loss.l1"]
 )  # fmt: skip
 """Keys in which the runs of one pack may differ."""
 
@@ -65,7 +65,7 @@ def _program(job: Job, seen: dict[tuple, tuple[str, str | None]]) -> tuple[str, 
     return seen[at]
 
 
-SWITCHED = ("optimizer.momentum", "optimizer.weight_decay")
+SWITCHED = ("optimizer.momentum", "optimizer.weight_decay", "loss.l2", "loss.l1")
 _READ = frozenset([*SWITCHED, "training.epochs"])
 """Keys that may differ in a pack but that the plan looks at."""
 
@@ -73,6 +73,7 @@ _READ = frozenset([*SWITCHED, "training.epochs"])
 def _describe(job: Job, template: ConfigTemplate | FixedConfig) -> tuple[str, str | None]:
     if reason := unstackable(job):
         return "", reason
+    assert job.config is not None
     content: dict[str, Any] = {}
     for name, node in job.plain().items():
         if name in UNHASHED:
@@ -82,10 +83,13 @@ def _describe(job: Job, template: ConfigTemplate | FixedConfig) -> tuple[str, st
         elif name not in PER_RUN:
             content[name] = node
     content["optimizer._target_"] = content["optimizer._target_"].rpartition(".")[2]  # torch's and ours: one rule
-    content["model._target_"] = content["loss._target_"] = ""  # the same model, the same loss
+    if isinstance(job.config.model, Model):
+        content["model._target_"] = ""  # the same model
+    content["loss._target_"] = content["loss._target_"].replace(".Manual", ".")  # the same loss
     content["data.loader"] = ""  # the same batches
     for term in SWITCHED:  # on or off for a whole pack: what is off costs nothing
-        if term.partition(".")[2] in template.normal["optimizer"]:
+        group, _, name = term.partition(".")
+        if name in template.normal[group]:
             content[term] = bool(job.value(term))
     return json.dumps(content, sort_keys=True), None
 
@@ -97,11 +101,9 @@ def unstackable(job: Job) -> str | None:
     assert config is not None
     if template.special:
         return template.special
-    for group in ("model", "optimizer", "schedule", "data"):
+    for group in ("optimizer", "schedule", "data"):
         if isinstance(getattr(config, group), Custom):
             return f"{group}._target_ is a class of your own"
-    if config.loss._target_ not in ("experiments.learning.losses.MSE", "experiments.learning.losses.ManualMSE"):
-        return "the loss is not the mean squared error"
     if config.data._target_ == "experiments.data.sources.stream.Stream":
         return "data=stream is read block by block"
     for key, refused in _ALONE.items():

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from experiments.learning import models, optimizers, schedules
+from experiments.learning import optimizers, schedules
 from experiments.learning.optimizers import Rule
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.packing import SWITCHED
-from experiments.sweeps.stacked.stacked_tables import Tables
 
 STRUCTURAL = ("nesterov", "amsgrad", "centered")
 
@@ -33,9 +32,10 @@ class Settings:
     rates: Tensor
     variant: Tensor
     """Which of the pack's tables, (R,) int64."""
-    bias: bool
     shuffle: bool
-    rows_validation: int
+    l2: Tensor | None
+    """(R, 1, 1); None where no run has such a penalty."""
+    l1: Tensor | None
     rule_class: type[Rule]
     hyper: dict[str, Any]
     schedules: list[Callable[[int], float]]
@@ -58,21 +58,8 @@ class Settings:
         }  # fmt: skip
         return self.rule_class(**chosen)
 
-    def start(self, generators: Sequence[Generator], tables: Tables) -> Tensor:
-        """Start parameters (R, targets, width): the bits that each run would start from alone."""
-        features, runs = tables.columns - self.bias, len(generators)
-        weights, biases = torch.zeros(runs, tables.targets, features), torch.zeros(runs, tables.targets)
-        rows = zip(self.jobs, generators, weights.unbind(), biases.unbind(), strict=True)
-        for job, generator, weight, bias in rows:
-            models.draw_start(job.value("model.init"), features, weight, bias if self.bias else None, generator)
-        parameters = torch.zeros(runs, tables.targets, tables.width)
-        parameters[:, :, :features] = weights
-        if self.bias:
-            parameters[:, :, features] = biases
-        return parameters
 
-
-def gather(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int], rows_validation: int) -> Settings:
+def gather(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int]) -> Settings:
     """Gather what differs between jobs of one program; `rates` are their learning rates, `auto` worked out."""
     first = jobs[0]
     config = first.plain()
@@ -99,8 +86,8 @@ def gather(jobs: Sequence[Job], rates: Sequence[float], variant: Sequence[int], 
         jobs=jobs, seeds=[job.value("seed") for job in jobs], epochs=whole("training.epochs"),
         log_every=whole("training.log_every"), patience=whole("training.patience"),
         keep_best=np.array([job.value("training.keep") == "best" for job in jobs]), rates=_per_run(rates),
-        variant=torch.tensor(variant), bias=config["model"]["bias"], shuffle=config["training"]["shuffle"],
-        rows_validation=rows_validation, rule_class=rule_class, hyper=hyper,
+        variant=torch.tensor(variant), shuffle=config["training"]["shuffle"],
+        l2=_penalty(jobs, "loss.l2"), l1=_penalty(jobs, "loss.l1"), rule_class=rule_class, hyper=hyper,
         schedules=[schedule_class(**dict(setting)) for setting in distinct],
         scheduled=np.array([distinct[setting] for setting in settings]),
     )  # fmt: skip
@@ -113,6 +100,14 @@ def _schedule(job: Job, schedule_class: type) -> dict[str, Any]:
     if schedule_class is schedules.Cosine and keys["epochs"] is None:
         keys["epochs"] = job.value("training.epochs")
     return keys
+
+
+def _penalty(jobs: Sequence[Job], key: str) -> Tensor | None:
+    """Packs have a penalty for all of their jobs or for none."""
+    name = key.partition(".")[2]
+    if name not in jobs[0].plain()["loss"] or not jobs[0].value(key):
+        return None
+    return _per_run([job.value(key) for job in jobs])
 
 
 def _per_run(values: Sequence[float]) -> Tensor:

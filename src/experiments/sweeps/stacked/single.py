@@ -33,7 +33,7 @@ def run_alone(config: Config, folder: Path) -> Result:
 
     cache = TableCache()
     (result,) = run_pack([job], lambda job: str(folder), cache, begin)
-    return told(result, config, cache.variant(job).data, folder)
+    return told(result, config, cache.case(job).data, folder)
 
 
 def _job(config: Config) -> Job:

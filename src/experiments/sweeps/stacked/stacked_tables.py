@@ -8,14 +8,11 @@ does not care; they are left as they are. The intercept is a column of ones.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from experiments.data.allocation import CACHE_LINE
 from experiments.data.prepared import Prepared
-from experiments.exact.optimum import Optimum
 
 SMALL_PRODUCT = 400
 """Multiplications of one matrix product below which torch uses a loop of its own instead of MKL."""
@@ -26,23 +23,24 @@ class Tables:
     """V variants of one table (other scaling, other noise): n rows, `columns` = features and intercept, t targets.
 
     `x` (V, n + 1, width) and `y` (V, n + 1, t) hold the training rows as trained, and a last row of zeros that
-    fills up batches. `rows_padded` and `batch_padded` are n and the batch size in whole cache lines.
+    fills up batches. `all_x` (V, rows padded, width) and `all_y` are all rows, `held_x`, `held_y` those for validation.
+    Where nothing is `padded`, widths and numbers of rows are as they are.
     """
 
     x: Tensor
     y: Tensor
-    scale: Tensor
-    """Scale of the targets, (V, t, 1): residuals times it are in the table's units."""
-    best: Tensor | None
-    """What the optimum predicts as trained, (V, t, rows padded); None where an optimum is not known."""
-    x_validation: Tensor | None
-    y_validation: Tensor | None
+    all_x: Tensor
+    all_y: Tensor
+    held_x: Tensor | None
+    held_y: Tensor | None
     rows: int
+    rows_validation: int
     columns: int
     targets: int
+    outputs: int
     batch_size: int
     batch_padded: int
-    rows_padded: int
+    padded: bool
 
     @property
     def width(self) -> int:
@@ -55,26 +53,21 @@ class Tables:
         return -(-self.rows // self.batch_size)
 
     def all_rows(self, variant: Tensor, validation: bool = False) -> tuple[Tensor, Tensor]:
-        """Every row for each run: x (R, rows padded, width), y (R, t, rows padded)."""
-        if validation:
-            assert self.x_validation is not None
-            assert self.y_validation is not None
-            return self.x_validation[variant], self.y_validation[variant]
-        x = _padded(self.x[:, : self.rows], self.rows_padded)[variant]
-        y = _padded(self.y[:, : self.rows], self.rows_padded).transpose(1, 2).contiguous()[variant]
-        return x, y
+        """Every row for each run, x (A, rows padded, width), y (A, rows padded, t); views of a single variant."""
+        x, y = (self.held_x, self.held_y) if validation else (self.all_x, self.all_y)
+        assert x is not None and y is not None
+        if len(x) == 1:
+            return x.expand(len(variant), -1, -1), y.expand(len(variant), -1, -1)
+        return x[variant], y[variant]
 
 
-def lay_out(
-    variants: Sequence[Prepared], optima: Sequence[Optimum | None], bias: bool, batch_size: int | None
-) -> Tables:
-    """The tables of a pack; all variants have the same shape, dtype and device. `optima` are in the tables' units."""
+def lay_out(variants: Sequence[Prepared], bias: bool, batch_size: int | None, *, padded: bool) -> Tables:
+    """The tables of a pack; all variants have the same shape, dtype and device. `bias` asks for a column of ones."""
     first = variants[0]
-    (rows, features), targets = first.x.shape, first.y.shape[1]
-    held = 0 if first.x_validation is None else len(first.x_validation)
+    (rows, features), targets, held = first.x.shape, first.y.shape[1], first.validation_rows
     columns, batch = features + bias, min(batch_size or rows, rows)
     line = CACHE_LINE // first.x.element_size()
-    if max(rows, held) * columns * targets < SMALL_PRODUCT:
+    if not padded or max(rows, held) * columns * first.table.outputs < SMALL_PRODUCT:
         line = 1
 
     def up(size: int) -> int:
@@ -82,41 +75,18 @@ def lay_out(
 
     def stacked(part: str, row_count: int) -> Tensor:
         tensors = [getattr(v, part) for v in variants]
-        if part.startswith("y"):
-            out = tensors[0].new_zeros(len(variants), row_count, targets)
-        else:
-            out = tensors[0].new_zeros(len(variants), row_count, up(columns))
-            if bias:
-                out[:, : len(tensors[0]), features] = 1
+        width = targets if part.startswith("y") else up(columns)
+        out = tensors[0].new_zeros(len(variants), row_count, width)
+        if bias and not part.startswith("y"):
+            out[:, : len(tensors[0]), features] = 1
         for k, tensor in enumerate(tensors):
             out[k, : len(tensor), : tensor.shape[1]] = tensor
         return out
 
-    def predicted(data: Prepared, optimum: Optimum) -> Tensor:
-        weight, level = data.scaling.trained(torch.from_numpy(optimum.weight), torch.from_numpy(optimum.bias))
-        best = data.y.new_zeros(targets, up(rows))
-        best[:, :rows] = torch.addmm(level.to(data.x), data.x, weight.to(data.x).t()).t()
-        return best
-
-    known = [predicted(v, o) for v, o in zip(variants, optima, strict=True) if o is not None]
-    y_validation = stacked("y_validation", up(held)).transpose(1, 2).contiguous() if held else None
-    like: dict[str, Any] = {"device": first.x.device, "dtype": first.x.dtype}
     return Tables(
-        x=stacked("x", rows + 1),
-        y=stacked("y", rows + 1),
-        scale=torch.stack([v.scaling.y_scale for v in variants])[:, :, None].to(**like),
-        best=torch.stack(known) if len(known) == len(variants) else None,
-        x_validation=stacked("x_validation", up(held)) if held else None,
-        y_validation=y_validation,
-        rows=rows, columns=columns, targets=targets,
-        batch_size=batch, batch_padded=up(batch), rows_padded=up(rows),
+        x=stacked("x", rows + 1), y=stacked("y", rows + 1), all_x=stacked("x", up(rows)), all_y=stacked("y", up(rows)),
+        held_x=stacked("x_validation", up(held)) if held else None,
+        held_y=stacked("y_validation", up(held)) if held else None,
+        rows=rows, rows_validation=held, columns=columns, targets=targets, outputs=first.table.outputs,
+        batch_size=batch, batch_padded=up(batch), padded=padded,
     )  # fmt: skip
-
-
-def _padded(tensor: Tensor, rows: int) -> Tensor:
-    """(V, rows, k) with rows of zeros after the last."""
-    if tensor.shape[1] == rows:
-        return tensor
-    out = tensor.new_zeros(tensor.shape[0], rows, tensor.shape[2])
-    out[:, : tensor.shape[1]] = tensor
-    return out

@@ -1,12 +1,12 @@
 """Many runs as one tensor program: the loop of `training.fit` with a leading run axis.
 
-Parameters are (R, targets, features + intercept); hyper-parameters are (R, 1, 1). The gradient of the mean squared
-error is written by hand, the update rules and schedules are those of `optimizers.py` and `schedules.py`, and every
-run draws its start and its orders from its own generator just as it would alone. Nothing mixes runs.
+Parameters are (R, ., P); hyper-parameters are (R, 1, 1). The gradients are those of the pack's program, the update
+rules and schedules those of `optimizers.py` and `schedules.py`, and every run draws its start and its orders from its
+own generator just as it would alone. Nothing mixes runs.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,70 +14,72 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.order import sort_keys
+from experiments.sweeps.stacked.gaps import Gaps
+from experiments.sweeps.stacked.programs import Program
 from experiments.sweeps.stacked.settings import Settings
+from experiments.sweeps.stacked.stacked_penalty import StackedPenalty
 from experiments.sweeps.stacked.stacked_tables import Tables
 
 DRAWN_NUMBERS = 4_000_000
 """Uniform draws held at a time, for the orders of as many epochs as they last."""
+GATHERED = 2**22
+"""Numbers of rows gathered at a time, for as many batches as they last."""
 
 
 @dataclass
 class Evaluations:
-    """The losses of R runs at L evaluations, in the table's units; NaN where a run was not looked at."""
+    """R runs at L evaluations; NaN where a run was not looked at."""
 
     epochs: np.ndarray
     """(L,) after which epoch."""
     due: np.ndarray
     """(R, L) whether the run was looked at."""
-    train: np.ndarray
-    """(R, L)"""
-    validation: np.ndarray | None
-    """(R, L)"""
-    gap: np.ndarray | None
-    """(R, L)"""
-    lr: np.ndarray
-    """(R, L)"""
+    values: dict[str, np.ndarray]
+    """By TensorBoard's tags, (R, L): losses in the table's units, accuracies, the rate."""
 
     def of(self, runs: slice) -> "Evaluations":
         """The evaluations of some of the runs."""
-        validation, gap = (None if losses is None else losses[runs] for losses in (self.validation, self.gap))
-        return Evaluations(self.epochs, self.due[runs], self.train[runs], validation, gap, self.lr[runs])
+        return Evaluations(self.epochs, self.due[runs], {tag: found[runs] for tag, found in self.values.items()})
 
 
 @dataclass
 class Trained:
-    """What R runs came to: status, epochs, best_epoch (R,), and the weights to keep (R, targets, columns)."""
+    """What R runs came to: status, epochs, best_epoch (R,), and the parameters to keep (R, ., P)."""
 
     status: list[str]
     epochs: np.ndarray
     best_epoch: np.ndarray
-    weights: Tensor
+    parameters: Tensor
+    penalty: np.ndarray
+    """(R,) of those parameters, in the targets' units."""
     evaluations: Evaluations
 
 
-def train(settings: Settings, tables: Tables) -> Trained:
-    """Train all runs of a pack on its tables."""
-    return _Runs(settings, tables).train()
+def train(
+    settings: Settings, tables: Tables, program: Program, gaps: Gaps | None, generators: Sequence[Generator]
+) -> Trained:
+    """Train all runs of a pack on its tables; each draws from its own generator."""
+    return _Runs(settings, tables, program, gaps, generators).train()
 
 
 class _Runs:
     """The runs that are still under way, `alive`: their numbers in the pack (A,)."""
 
-    def __init__(self, settings: Settings, tables: Tables) -> None:
-        self.settings, self.tables = settings, tables
+    def __init__(
+        self, settings: Settings, tables: Tables, program: Program, gaps: Gaps | None, generators: Sequence[Generator]
+    ) -> None:
+        self.settings, self.tables, self.program, self.gaps = settings, tables, program, gaps
+        self.generators = generators
         runs = len(settings.seeds)
-        self.generators = [Generator().manual_seed(seed) for seed in settings.seeds]
-        start = settings.start(self.generators, tables)
         self.alive = np.arange(runs)
         self.variant = settings.variant
-        self.parameters = start.to(tables.x.device, tables.x.dtype)
+        self.parameters = program.start(settings.jobs, generators)
+        self.penalty = StackedPenalty(settings, program)
         self.state = settings.rule(self.alive).start(self.parameters)
         self.kept = self.parameters.clone()
         self.best_loss, self.best_epoch = np.full(runs, math.inf), np.zeros(runs, dtype=np.int64)
         self.since_best, self.ended = np.zeros(runs, dtype=np.int64), np.zeros(runs, dtype=np.int64)
         self.status = ["running"] * runs
-        self._rows = tables.all_rows(self.variant)
-        self._held_out = tables.all_rows(self.variant, validation=True) if tables.x_validation is not None else None
 
     @torch.no_grad()
     def train(self) -> Trained:
@@ -90,25 +92,28 @@ class _Runs:
             lr = settings.lr(alive, epoch - 1)
             for x, y, rows in batches:
                 step += 1
-                residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y)
-                gradient = torch.bmm(residual.mul_(2 / (rows * self.tables.targets)), x)
+                gradient = self.program.gradients(self.parameters, x, y, rows, self.variant)
+                self.penalty.add_to(gradient, self.parameters, alive)
                 self.parameters.sub_(rule.update(self.parameters, gradient, self.state, step, lr))
+                self.penalty.shrink(self.parameters, alive, lr)
             due = (epoch % settings.log_every[alive] == 0) | (epoch == settings.epochs[alive])
             if due.any():
-                losses = self._losses()
-                evaluated.append((epoch, alive[due], losses[:, due], lr.reshape(-1).numpy()[due]))
-                self._judge(epoch, due, losses[0], losses[0] if self._held_out is None else losses[1])
+                looked = self._looked() | {"optimizer/lr": lr.reshape(-1).numpy()}
+                evaluated.append((epoch, alive[due], {tag: found[due] for tag, found in looked.items()}))
+                self._judge(epoch, due, looked["loss/train"], looked.get("loss/validation", looked["loss/train"]))
             if not len(self.alive):
                 break
-        return Trained(self.status, self.ended, self.best_epoch, self.kept[:, :, : self.tables.columns],
-                       self._collected(evaluated))  # fmt: skip
+        penalty = self.penalty.of(self.kept, np.arange(len(self.kept)), settings.variant).cpu().to(torch.float64)
+        return Trained(
+            self.status, self.ended, self.best_epoch, self.kept, penalty.numpy(), self._collected(evaluated)
+        )  # fmt: skip
 
     def _epochs(self) -> Iterator[Iterator[tuple[Tensor, Tensor, int]]]:
         """The batches of one epoch after another, as long as runs are alive."""
         tables, longest = self.tables, int(self.settings.epochs.max())
         if tables.batch_size == tables.rows:
             for _ in range(longest):
-                yield iter([(*self._rows, tables.rows)])
+                yield iter([(*tables.all_rows(self.variant), tables.rows)])
             return
         held = max(1, DRAWN_NUMBERS // (len(self.alive) * tables.rows)) if self.settings.shuffle else longest
         for first in range(0, longest, held):
@@ -142,31 +147,41 @@ class _Runs:
         return places + self.variant[:, None, None] * (rows + 1) if len(tables.x) > 1 else places
 
     def _batches(self, places: Tensor) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """x (A, batch, width), y (A, t, batch) and the number of true rows in each, of one epoch's `places`."""
+        """x (A, batch, width), y (A, batch, t) and the number of true rows in each, of one epoch's `places`."""
         tables, rows, size = self.tables, self.tables.rows, self.tables.batch_size
-        places, shape = places.reshape(-1), (len(places), tables.steps, tables.batch_padded)
-        x = tables.x.reshape(-1, tables.width).index_select(0, places).reshape(*shape, tables.width)
-        y = tables.y.reshape(-1, tables.targets).index_select(0, places).reshape(*shape, tables.targets)
-        for step, (x_batch, y_batch) in enumerate(zip(x.unbind(1), y.transpose(2, 3).unbind(1), strict=True)):
-            yield x_batch, y_batch, min(size, rows - step * size)
+        runs, at_once = len(places), max(1, GATHERED // (places.shape[0] * tables.batch_padded * tables.width))
+        for first in range(0, tables.steps, at_once):
+            steps = min(at_once, tables.steps - first)
+            some = places[:, first * tables.batch_padded : (first + steps) * tables.batch_padded].reshape(-1)
+            x = tables.x.reshape(-1, tables.width).index_select(0, some).reshape(runs, steps, -1, tables.width)
+            y = tables.y.reshape(-1, tables.targets).index_select(0, some).reshape(runs, steps, -1, tables.targets)
+            for k, (x_batch, y_batch) in enumerate(zip(x.unbind(1), y.unbind(1), strict=True), start=first):
+                true = min(size, rows - k * size)
+                if not tables.padded and true < size:
+                    x_batch, y_batch = x_batch[:, :true], y_batch[:, :true]
+                yield x_batch, y_batch, true
 
-    def _losses(self) -> np.ndarray:
-        """Training loss, then validation loss and gap where they are known, (1 to 3, A), in the table's units."""
-        targets, scale = self.tables.targets, self.tables.scale[self.variant]
-        x, y = self._rows
-        prediction = torch.bmm(self.parameters, x.transpose(1, 2))
-        found = [_mean_square(prediction - y, scale, self.tables.rows * targets)]
-        if self._held_out is not None:
-            assert self.settings.rows_validation
-            x, y = self._held_out
-            residual = torch.bmm(self.parameters, x.transpose(1, 2)).sub_(y)
-            found.append(_mean_square(residual, scale, self.settings.rows_validation * targets))
-        if self.tables.best is not None:
-            prediction -= self.tables.best[self.variant]
-            if self.tables.rows_padded > self.tables.rows:
-                prediction[:, :, self.tables.rows :] = 0
-            found.append(_mean_square(prediction, scale, self.tables.rows * targets))
-        return torch.stack(found).cpu().to(torch.float64).numpy()  # the losses leave the device here
+    def _looked(self) -> dict[str, np.ndarray]:
+        """Losses over all rows in the table's units, gaps, and accuracies, by their tags, (A,)."""
+        tables, loss, variant = self.tables, self.program.loss, self.variant
+        x, y = tables.all_rows(variant)
+        outputs, y = self.program.outputs(self.parameters, x), y.transpose(1, 2)
+        train = loss.means(outputs, y, tables.rows, variant)
+        if self.penalty.on:
+            train = train + self.penalty.of(self.parameters, self.alive, variant)
+        found, accuracies = {"loss/train": train}, {}
+        if loss.classes:
+            accuracies["accuracy/train"] = loss.accuracy(outputs, y, tables.rows)
+        gap = None if self.gaps is None else self.gaps.of(outputs, train, tables.rows, self.alive, variant)
+        if tables.rows_validation:
+            x, y = tables.all_rows(variant, validation=True)
+            outputs, y = self.program.outputs(self.parameters, x), y.transpose(1, 2)
+            found["loss/validation"] = loss.means(outputs, y, tables.rows_validation, variant)
+            if loss.classes:
+                accuracies["accuracy/validation"] = loss.accuracy(outputs, y, tables.rows_validation)
+        found |= ({} if gap is None else {"loss/gap": gap}) | accuracies
+        values = torch.stack(list(found.values())).cpu().to(torch.float64)  # the losses leave the device here
+        return dict(zip(found, values.numpy(), strict=True))
 
     def _judge(self, epoch: int, due: np.ndarray, train: np.ndarray, monitored: np.ndarray) -> None:
         """`training.judge` for the runs that were looked at; those that end are taken out of the stack."""
@@ -179,8 +194,7 @@ class _Runs:
         self.since_best[runs[worse]] += 1
         patience = settings.patience[runs]  # 0: none
         saved = better & ((patience > 0) | settings.keep_best[runs])
-        if saved.any():
-            self.kept[runs[saved]] = self.parameters[torch.from_numpy(saved)]
+        self._save(saved)
         diverged = due & ~finite
         impatient = worse & (patience > 0) & (self.since_best[runs] >= patience)
         done = epoch >= settings.epochs[runs]
@@ -191,9 +205,15 @@ class _Runs:
             self.status[run] = "diverged" if is_diverged else "stopped_early" if is_impatient else "completed"
         self.ended[runs[ends]] = epoch
         kept = ((patience > 0) | settings.keep_best[runs]) & np.isfinite(self.best_loss[runs])
-        last = ends & ~kept
-        self.kept[runs[last]] = self.parameters[torch.from_numpy(last)]
+        self._save(ends & ~kept)
         self._keep(~ends)
+
+    def _save(self, which: np.ndarray) -> None:
+        """Keep the parameters of some of the runs as they are."""
+        if which.any():
+            at = torch.from_numpy(np.flatnonzero(which))
+            self.kept[self.alive[which]] = self.parameters[at]
+            self.program.save(self.alive[which], at)
 
     def _keep(self, stay: np.ndarray) -> None:
         """Drop the runs that have ended."""
@@ -202,22 +222,14 @@ class _Runs:
         self.variant = self.variant[at]
         at = at.to(self.parameters.device)
         self.parameters, self.state = self.parameters[at], [slot[at] for slot in self.state]
-        self._rows = (self._rows[0][at], self._rows[1][at])
-        if self._held_out is not None:
-            self._held_out = (self._held_out[0][at], self._held_out[1][at])
+        self.program.keep(at)
 
-    def _collected(self, evaluated: list) -> Evaluations:
+    def _collected(self, evaluated: list[tuple[int, np.ndarray, dict[str, np.ndarray]]]) -> Evaluations:
         shape = (len(self.settings.seeds), len(evaluated))
-        lr, due = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-        losses = np.full((1 + (self._held_out is not None) + (self.tables.best is not None), *shape), np.nan)
-        for column, (_, runs, found, rate) in enumerate(evaluated):
-            due[runs, column], losses[:, runs, column], lr[runs, column] = True, found, rate
-        train, *others = losses
-        validation = others.pop(0) if self._held_out is not None else None
-        epochs = np.array([epoch for epoch, *_ in evaluated], dtype=np.int64)
-        return Evaluations(epochs, due, train, validation, others[0] if others else None, lr)
-
-
-def _mean_square(residual: Tensor, scale: Tensor, count: int) -> Tensor:
-    """Of residuals (A, t, rows padded), multiplied by their scale (A, t, 1), for each run (A,). Overwrites them."""
-    return residual.mul_(scale).square_().flatten(1).sum(1) / count
+        due = np.zeros(shape, dtype=bool)
+        values = {tag: np.full(shape, np.nan) for tag in (evaluated[0][2] if evaluated else ())}
+        for column, (_, runs, found) in enumerate(evaluated):
+            due[runs, column] = True
+            for tag, numbers in found.items():
+                values[tag][runs, column] = numbers
+        return Evaluations(np.array([epoch for epoch, *_ in evaluated], dtype=np.int64), due, values)

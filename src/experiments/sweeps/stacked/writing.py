@@ -6,7 +6,7 @@ Half of a job's cost is creating its files, so each is one open, one write, one 
 import itertools
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -65,12 +65,7 @@ class Records:
         """`steps` of an epoch."""
         self.evaluations, self.began = evaluations, began
         self.header, self.footer = event_bytes.header(began), event_bytes.session_end(ended)
-        self.columns: dict[str, np.ndarray] = {"loss/train": evaluations.train}
-        if evaluations.validation is not None:
-            self.columns["loss/validation"] = evaluations.validation
-        if evaluations.gap is not None:
-            self.columns["loss/gap"] = evaluations.gap
-        self.columns["optimizer/lr"] = evaluations.lr
+        self.columns = evaluations.values
         # the wall times of the evaluations are spread evenly over the training that the runs went through together
         times = np.linspace(began, ended, len(evaluations.epochs) + 1)[1:]
         self._values = np.stack(list(self.columns.values()), axis=2)
@@ -137,31 +132,15 @@ def hparam_entries(job: Job, lr: float | None) -> bytes:
 class Weights:
     """model.safetensors of a pack's jobs, which differ only in the numbers: as `saved.saved_weights` lays it down."""
 
-    def __init__(self, scaling: Any, bias: bool) -> None:
-        self._scaling, self._bias = scaling, bias
+    def __init__(self) -> None:
         self._head: bytes | None = None
         self._order: list[str] = []
 
-    def content(self, trained: np.ndarray, original: np.ndarray) -> bytes:
-        """The file for one job; both (targets, columns)."""
-        tensors = self._tensors(trained, original)
+    def content(self, tensors: dict[str, np.ndarray]) -> bytes:
+        """The file for one job."""
         if self._head is None:
             whole = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
             size = 8 + int.from_bytes(whole[:8], "little")
             places = orjson.loads(whole[8:size])
             self._head, self._order = whole[:size], sorted(tensors, key=lambda n: places[n]["data_offsets"][0])
         return self._head + b"".join(tensors[name].tobytes() for name in self._order)
-
-    def _tensors(self, trained: np.ndarray, original: np.ndarray) -> dict[str, np.ndarray]:
-        features = original.shape[1] - 1
-        plain = {"weight": trained[:, :features]}
-        if self._bias:
-            plain["bias"] = trained[:, features]
-        if self._scaling is None:
-            return plain
-        return {
-            "weight": original[:, :features],
-            "bias": original[:, features],
-            **{f"trained.{k}": v for k, v in plain.items()},
-            **{f"scaling.{k}": v.numpy() for k, v in vars(self._scaling).items()},
-        }

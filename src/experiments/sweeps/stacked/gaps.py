@@ -1,0 +1,39 @@
+"""How far the runs of a stack are from the optimum of their tables: `evaluation.evaluator`'s gap for many at once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from experiments.data.prepared import Prepared
+from experiments.exact.solution import Optimum
+from experiments.learning.penalty import penalized
+from experiments.sweeps.stacked.stacked_losses import StackedLoss
+
+
+class Gaps:
+    """Of R runs, each with an optimum in its table's units."""
+
+    def __init__(self, cases: Sequence[tuple[Prepared, Optimum]], of_runs: Sequence[int], loss: StackedLoss, *,
+                 linear: bool) -> None:  # fmt: skip
+        """`cases` are tables with their optima, `of_runs` says which is a run's; `linear`, whether the models are."""
+        self.loss, self.linear, self.of_runs = loss, linear, torch.tensor(of_runs)
+        self.least = cases[0][0].x.new_tensor([optimum.loss for _, optimum in cases])
+        self.best: Tensor | None = None
+        """What each optimum predicts as trained, (cases, t, n), where the distance from it is the gap."""
+        if linear and loss.squared and not penalized(loss.reported):
+            self.best = torch.stack([_predicted(data, optimum) for data, optimum in cases])
+
+    def of(self, outputs: Tensor, train: Tensor, rows: int, alive: np.ndarray, variant: Tensor) -> Tensor:
+        """Of each run under way (A,), from its outputs (A, t, n) and its training loss (A,)."""
+        case = self.of_runs[alive]
+        if self.best is not None:
+            return self.loss.distances(outputs, self.best[case], rows, variant)
+        gap = train - self.least[case]
+        return gap.clamp(min=0) if self.linear else gap
+
+
+def _predicted(data: Prepared, optimum: Optimum) -> Tensor:
+    weight, bias = data.scaling.trained(torch.from_numpy(optimum.weight), torch.from_numpy(optimum.bias))
+    return torch.addmm(bias.to(data.x), data.x, weight.to(data.x).t()).t()

@@ -1,0 +1,168 @@
+"""R networks, or modules of the user's own, at once: torch.func's functional_call under vmap, gradients by grad.
+
+Parameters are (R, 1, P): all of a module's, one after the other, so that an update is one operation. Buffers are
+stacked beside them; what a module changes in them (the statistics of batch norm, say) is kept for each run.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from experiments.errors import one_line
+from experiments.learning import models
+from experiments.learning.losses import on_scaled_targets
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.stacked.stacked_losses import StackedLoss
+from experiments.sweeps.stacked.stacked_tables import Tables
+
+NUMBERS = 2**23
+"""Of a layer's outputs, about, that are held at a time where all rows are looked at."""
+ALIKE = 1e-3
+"""How near a stack's gradients must be to those of a module by itself, relative to the largest."""
+
+
+class NotStacked(Exception):
+    """Jobs that can't be stacked, or gain nothing from it: they run one by one. The text says why."""
+
+
+class ModuleProgram:
+    """See `LinearProgram`. `modules` are the runs' own, with their start weights."""
+
+    def __init__(self, tables: Tables, loss: StackedLoss, modules: Sequence[nn.Module]) -> None:
+        self.tables, self.loss, self.module = tables, loss, modules[0]
+        self.shapes = {name: p.shape for name, p in self.module.named_parameters()}
+        self.begin = torch.stack([_flat(m) for m in modules])[:, None]
+        states = [dict(m.named_buffers()) for m in modules]
+        self.buffers = {name: torch.stack([s[name] for s in states]) for name in states[0]}
+        """Those of the runs that are under way."""
+        self.saved = {name: b.clone() for name, b in self.buffers.items()}
+        """Those that belong to the parameters that are kept of each run, by its number in the pack."""
+        self._a_row: int | None = None
+
+    def start(self, jobs: Sequence[Job], generators: Sequence[Generator]) -> Tensor:
+        """Start parameters, which the modules were built with."""
+        return self.begin.to(self.tables.x.device, self.tables.x.dtype)
+
+    def penalized(self) -> Tensor:
+        """1 for the parameters that a penalty is on, (1, 1, P)."""
+        parts = [torch.full((s.numel(),), float(len(s) >= 2)) for s in self.shapes.values()]
+        return torch.cat(parts)[None, None].to(self.tables.x.device, self.tables.x.dtype)
+
+    def outputs(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """(A, outputs, n) for rows x (A, n, features)."""
+        return self._outputs(parameters, x, self.buffers)
+
+    def outputs_of(self, runs: Tensor, parameters: Tensor, x: Tensor) -> Tensor:
+        """(len(runs), outputs, n) of the kept parameters of some runs of the pack, for rows x (n, features)."""
+        buffers = {name: b[runs] for name, b in self.saved.items()}
+        return self._outputs(parameters, x.expand(len(runs), *x.shape), buffers)
+
+    def _outputs(self, parameters: Tensor, x: Tensor, buffers: dict[str, Tensor]) -> Tensor:
+        """Some runs at a time, never one alone: that would go another way through BLAS, to other bits."""
+        parts = max(1, min(len(parameters) // 2, math.ceil(len(parameters) * self._made(x.shape[1]) / NUMBERS)))
+        found = []
+        with models.evaluating(self.module):
+            for at in torch.arange(len(parameters)).tensor_split(parts):
+                own = at if len(at) > 1 else at.expand(2)
+                outputs = vmap(self._call)(parameters[own, 0], {k: b[own] for k, b in buffers.items()}, x[own])
+                found.append(outputs[: len(at)].transpose(1, 2))
+        return torch.cat(found)
+
+    def gradients(self, parameters: Tensor, x: Tensor, y: Tensor, rows: int, variant: Tensor) -> Tensor:
+        """Of the mean loss of each run, (A, 1, P), for a batch x (A, n, features), y (A, n, t)."""
+        at = torch.arange(len(parameters))
+        own = at if len(at) > 1 else at.expand(2)
+        buffers = {name: b[own] for name, b in self.buffers.items()}
+        scale = self.loss.scale[variant[own]][:, :, 0]
+        found = vmap(grad(self._loss))(parameters[own, 0], buffers, x[own], y[own], scale)
+        self.buffers = {name: b[: len(at)] for name, b in buffers.items()}
+        return found[: len(at), None]
+
+    def save(self, runs: np.ndarray, at: Tensor) -> None:
+        """The parameters of `runs`, at these places among those under way, are kept: keep their buffers too."""
+        for name, buffer in self.buffers.items():
+            self.saved[name][runs] = buffer[at]
+
+    def keep(self, stay: Tensor) -> None:
+        """Runs have ended: go on with those at `stay`."""
+        self.buffers = {name: b[stay] for name, b in self.buffers.items()}
+
+    def state(self, parameters: Tensor, runs: Tensor) -> dict[str, Tensor]:
+        """The tensors by name, (len(runs), ...), of the kept parameters (len(runs), 1, P) of some runs."""
+        parts = {name: p.reshape(-1, *self.shapes[name]) for name, p in self._parts(parameters[:, 0]).items()}
+        named = parts | {name: b[runs] for name, b in self.saved.items()}
+        return {name: named[name] for name in self.module.state_dict()}
+
+    def numbers(self) -> int:
+        """Of a module's parameters, and of what its layers make of a batch."""
+        return self.begin.shape[2] + self._made(self.tables.batch_size)
+
+    def _made(self, rows: int) -> int:
+        """Numbers that the layers make of some rows."""
+        if self._a_row is None:
+            made: list[int] = []
+            hooks = [
+                part.register_forward_hook(lambda _, x, y: made.append(y.numel() if isinstance(y, Tensor) else 0))
+                for part in self.module.modules()
+                if not list(part.children())
+            ]
+            with torch.no_grad(), models.evaluating(self.module):
+                self.module(self.tables.x[0, :1])
+            for hook in hooks:
+                hook.remove()
+            self._a_row = sum(made) + self.tables.width
+        return self._a_row * rows
+
+    def check(self) -> None:
+        """Raise NotStacked unless a step in a stack is what each run takes by itself, to the same bits in any stack."""
+        tables, runs = self.tables, 7
+        rows = torch.arange(runs * tables.batch_size).reshape(runs, -1) % tables.rows
+        x, y, variant = tables.x[0, rows], tables.y[0, rows], torch.zeros(runs, dtype=torch.int64)
+        begin = self.begin[:1].to(x) * torch.linspace(0.5, 1.5, runs).to(x)[:, None, None]
+        kept = self.buffers
+
+        def step(at: slice) -> Tensor:
+            count = len(variant[at])
+            self.buffers = {name: b[:1].repeat(count, *(1 for _ in b.shape[1:])) for name, b in kept.items()}
+            return self.gradients(begin[at], x[at], y[at], tables.batch_size, variant[at])[:, 0]
+
+        try:
+            together = step(slice(0, runs))
+            parts = torch.cat([step(slice(0, 1)), step(slice(1, 3)), step(slice(3, 6)), step(slice(6, 7))])
+            leaf = begin[0, 0].clone().requires_grad_()
+            buffers = {name: b[0].clone() for name, b in kept.items()}
+            self._loss(leaf, buffers, x[0], y[0], self.loss.scale[0, :, 0]).backward()
+        except Exception as error:
+            raise NotStacked(f"torch.func can't stack this model: {one_line(error)[:200]}") from None
+        finally:
+            self.buffers = kept
+        alone = leaf.grad
+        if alone is None or not torch.allclose(
+            together[0], alone, rtol=ALIKE, atol=ALIKE * float(alone.abs().max()), equal_nan=True
+        ):
+            raise NotStacked("stacked, this model would learn otherwise than by itself")
+        if not torch.equal(together.nan_to_num(), parts.nan_to_num()):
+            raise NotStacked("stacked, the last digits of this model would depend on the runs beside it")
+
+    def _call(self, flat: Tensor, buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+        named = {name: part.view(self.shapes[name]) for name, part in self._parts(flat).items()}
+        return functional_call(self.module, {**named, **buffers}, (x,))
+
+    def _loss(self, flat: Tensor, buffers: dict[str, Tensor], x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
+        loss: Any = self.loss.reported
+        if isinstance(self.loss.trained, type(loss)) and self.loss.trained is not loss:
+            loss = on_scaled_targets(loss, scale)
+        return loss(self._call(flat, buffers, x), y)
+
+    def _parts(self, flat: Tensor) -> dict[str, Tensor]:
+        sizes = [shape.numel() for shape in self.shapes.values()]
+        return dict(zip(self.shapes, flat.split(sizes, dim=-1), strict=True))
+
+
+def _flat(module: nn.Module) -> Tensor:
+    return torch.cat([p.detach().reshape(-1) for p in module.parameters()])
