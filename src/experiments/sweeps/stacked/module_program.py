@@ -17,11 +17,13 @@ from experiments.errors import one_line
 from experiments.learning import models
 from experiments.learning.losses import on_scaled_targets
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.stacked.stacked_losses import StackedLoss
+from experiments.sweeps.stacked.stacked_losses import StackedLoss, with_spare_runs
 from experiments.sweeps.stacked.stacked_tables import Tables
 
 NUMBERS = 2**23
 """Of a layer's outputs, about, that are held at a time where all rows are looked at."""
+PROBED = 7
+"""Runs that a model is tried with before it is stacked."""
 ALIKE = 1e-3
 """How near a stack's gradients must be to those of a module by itself, relative to the largest."""
 
@@ -63,25 +65,25 @@ class ModuleProgram:
         return self._outputs(parameters, x.expand(len(runs), *x.shape), buffers)
 
     def _outputs(self, parameters: Tensor, x: Tensor, buffers: dict[str, Tensor]) -> Tensor:
-        """Some runs at a time, never one alone: that would go another way through BLAS, to other bits."""
-        parts = max(1, min(len(parameters) // 2, math.ceil(len(parameters) * self._made(x.shape[1]) / NUMBERS)))
+        """Some runs at a time."""
+        parts = max(1, math.ceil(len(parameters) * self._made(x.shape[1]) / NUMBERS))
         found = []
         with models.evaluating(self.module):
-            for at in torch.arange(len(parameters)).tensor_split(parts):
-                own = at if len(at) > 1 else at.expand(2)
+            for at in torch.arange(len(parameters)).tensor_split(min(parts, len(parameters))):
+                own = with_spare_runs(at, x.shape[1])
                 outputs = vmap(self._call)(parameters[own, 0], {k: b[own] for k, b in buffers.items()}, x[own])
                 found.append(outputs[: len(at)].transpose(1, 2))
         return torch.cat(found)
 
     def gradients(self, parameters: Tensor, x: Tensor, y: Tensor, rows: int, variant: Tensor) -> Tensor:
         """Of the mean loss of each run, (A, 1, P), for a batch x (A, n, features), y (A, n, t)."""
-        at = torch.arange(len(parameters))
-        own = at if len(at) > 1 else at.expand(2)
+        runs = len(parameters)
+        own = with_spare_runs(torch.arange(runs), rows)
         buffers = {name: b[own] for name, b in self.buffers.items()}
         scale = self.loss.scale[variant[own]][:, :, 0]
         found = vmap(grad(self._loss))(parameters[own, 0], buffers, x[own], y[own], scale)
-        self.buffers = {name: b[: len(at)] for name, b in buffers.items()}
-        return found[: len(at), None]
+        self.buffers = {name: b[:runs] for name, b in buffers.items()}
+        return found[:runs, None]
 
     def save(self, runs: np.ndarray, at: Tensor) -> None:
         """The parameters of `runs`, at these places among those under way, are kept: keep their buffers too."""
@@ -120,34 +122,44 @@ class ModuleProgram:
 
     def check(self) -> None:
         """Raise NotStacked unless a step in a stack is what each run takes by itself, to the same bits in any stack."""
-        tables, runs = self.tables, 7
-        rows = torch.arange(runs * tables.batch_size).reshape(runs, -1) % tables.rows
-        x, y, variant = tables.x[0, rows], tables.y[0, rows], torch.zeros(runs, dtype=torch.int64)
-        begin = self.begin[:1].to(x) * torch.linspace(0.5, 1.5, runs).to(x)[:, None, None]
-        kept = self.buffers
-
-        def step(at: slice) -> Tensor:
-            count = len(variant[at])
-            self.buffers = {name: b[:1].repeat(count, *(1 for _ in b.shape[1:])) for name, b in kept.items()}
-            return self.gradients(begin[at], x[at], y[at], tables.batch_size, variant[at])[:, 0]
-
+        tables, kept = self.tables, self.buffers
+        size = tables.batch_size
+        begin = self.begin[:1].to(tables.x) * torch.linspace(0.5, 1.5, PROBED).to(tables.x)[:, None, None]
         try:
-            together = step(slice(0, runs))
-            parts = torch.cat([step(slice(0, 1)), step(slice(1, 3)), step(slice(3, 6)), step(slice(6, 7))])
-            leaf = begin[0, 0].clone().requires_grad_()
-            buffers = {name: b[0].clone() for name, b in kept.items()}
-            self._loss(leaf, buffers, x[0], y[0], self.loss.scale[0, :, 0]).backward()
+            together = self._probe(begin, size, [slice(0, PROBED)])
+            parts = self._probe(begin, size, [slice(0, 1), slice(1, 3), slice(3, 6), slice(6, PROBED)])
+            if not torch.equal(together.nan_to_num(), parts.nan_to_num()):
+                raise NotStacked("stacked, the last digits of this model would depend on the runs beside it")
+            leaf, buffers = begin[0, 0].clone().requires_grad_(), {name: b[0].clone() for name, b in kept.items()}
+            rows = torch.arange(size) % tables.rows
+            self._loss(leaf, buffers, tables.x[0, rows], tables.y[0, rows], self.loss.scale[0, :, 0]).backward()
+        except NotStacked:
+            raise
         except Exception as error:
             raise NotStacked(f"torch.func can't stack this model: {one_line(error)[:200]}") from None
         finally:
             self.buffers = kept
-        alone = leaf.grad
-        if alone is None or not torch.allclose(
-            together[0], alone, rtol=ALIKE, atol=ALIKE * float(alone.abs().max()), equal_nan=True
-        ):
+        alone = torch.zeros(0) if leaf.grad is None else leaf.grad
+        found = together[0, : len(alone)]
+        if not torch.allclose(found, alone, rtol=ALIKE, atol=ALIKE * float(alone.abs().max()), equal_nan=True):
             raise NotStacked("stacked, this model would learn otherwise than by itself")
-        if not torch.equal(together.nan_to_num(), parts.nan_to_num()):
-            raise NotStacked("stacked, the last digits of this model would depend on the runs beside it")
+
+    def _probe(self, begin: Tensor, size: int, parts: Sequence[slice]) -> Tensor:
+        """Gradients on batches, and then the loss over all rows, of PROBED runs, some at a time: (PROBED, P + 1)."""
+        tables, kept, found = self.tables, self.buffers, []
+        rows = torch.arange(PROBED * size).reshape(PROBED, size) % tables.rows
+        x, y = tables.x[0, rows], tables.y[0, rows]
+        for part in parts:
+            count = part.stop - part.start
+            variant = torch.zeros(count, dtype=torch.int64)
+            self.buffers = {name: b[:1].repeat(count, *(1 for _ in b.shape[1:])) for name, b in kept.items()}
+            gradients = self.gradients(begin[part], x[part], y[part], size, variant)[:, 0]
+            every_x, every_y = tables.all_rows(variant)
+            outputs = self.outputs(begin[part], every_x[:, : tables.rows])
+            means = self.loss.means(outputs, every_y.transpose(1, 2), tables.rows, variant)
+            found.append(torch.cat([gradients, means[:, None].to(gradients)], dim=1))
+        self.buffers = kept
+        return torch.cat(found)
 
     def _call(self, flat: Tensor, buffers: dict[str, Tensor], x: Tensor) -> Tensor:
         named = {name: part.view(self.shapes[name]) for name, part in self._parts(flat).items()}
