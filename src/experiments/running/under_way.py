@@ -13,7 +13,7 @@ from experiments.errors import DataChanged
 from experiments.exact.tsqr import blas
 from experiments.learning import models
 from experiments.learning.evaluation import Evaluation, total_penalty
-from experiments.learning.experiment import Experiment
+from experiments.learning.experiment import Experiment, saved_weights
 from experiments.learning.training import fit
 from experiments.running import assembly, run_state
 from experiments.running.ending import Trained, in_common, result_of
@@ -22,7 +22,6 @@ from experiments.running.metrics import Trained as Assessed
 from experiments.running.metrics import metrics
 from experiments.running.reference import reference_solution
 from experiments.running.run_state import Session
-from experiments.running.saved import saved_weights
 from experiments.tracking.files import json_bytes, write_atomically
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import Result, write_result

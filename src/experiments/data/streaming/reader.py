@@ -177,7 +177,7 @@ class InMemory(Reader):
         return held_out_rows(rows, share, split_seed).numpy()
 
     def frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
-        return self._table.select(names)
+        return self._table[list(names)]
 
 
 def files(path: Path, reader: object = None) -> list[Path]:

@@ -130,7 +130,7 @@ def hparam_entries(job: Job, lr: float | None) -> bytes:
 
 
 class Weights:
-    """model.safetensors of a pack's jobs, which differ only in the numbers: as `saved.saved_weights` lays it down."""
+    """model.safetensors of a pack's jobs, which differ only in their numbers: as `saved_weights` lays it down."""
 
     def __init__(self) -> None:
         self._head: bytes | None = None
