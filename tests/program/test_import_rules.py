@@ -126,7 +126,7 @@ for line, status in ((["--help"], 0), (["--version"], 0), (["--cfg", "job"], 0),
 with contextlib.redirect_stdout(io.StringIO()):
     assert main(["model=manual", "optimizer=manual_sgd", "training.epochs=1", "tracking.figures=false"]) == 0
 assert "torch" in sys.modules
-assert not {"torch._dynamo", "matplotlib", "tensorflow", "torch.utils.tensorboard"} & sys.modules.keys()
+assert not {"torch._dynamo", "matplotlib", "polars", "tensorflow", "torch.utils.tensorboard"} & sys.modules.keys()
 """
 
 

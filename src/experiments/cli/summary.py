@@ -108,7 +108,7 @@ def example(result: "Result") -> list[str]:
     row = ", ".join(f"{v:g}" for v in table.example)
     parts = [
         f"{name} {_number(value)} {unit or ''}".rstrip()
-        for name, value, unit in zip(table.targets, result.predict(table.example), table.target_units, strict=True)
+        for name, value, unit in zip(table.targets, result.of([table.example])[0], table.target_units, strict=True)
     ]
     return [f"prediction for [{row}]: " + ", ".join(parts)]
 

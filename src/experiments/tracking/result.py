@@ -70,16 +70,19 @@ class Result:
         from experiments.data.files.inputs import inputs_of
         from experiments.tracking.encoding import encoding
 
-        if self.parameters is None:
-            raise UserError("this result lists no weights; use load_run(folder).predict(rows)")
         if self.table is not None and self.table.encoding is not None:
             columns = Encoding.from_json(self.table.encoding)
         else:
             columns = Encoding(tuple(self.features)) if self.folder is None else encoding(self.folder, self.features)
         x, single = inputs_of(rows, columns, self.ranges)
+        return self.of(x)[0] if single else self.of(x)
+
+    def of(self, x: Any) -> np.ndarray:
+        """Predictions (n, targets) for inputs (n, features). Raises UserError, see `predict`."""
+        if self.parameters is None:
+            raise UserError("this result lists no weights; use load_run(folder).predict(rows)")
         weight, bias = (np.array(self.parameters[k], dtype=np.float64) for k in ("weight", "bias"))
-        y = x @ weight.T + bias
-        return y[0] if single else y
+        return np.asarray(x) @ weight.T + bias
 
 
 def brief(folder: Path | None, outcome: Mapping[str, Any]) -> str:
