@@ -49,7 +49,7 @@ def page(plots: list[PlotData]) -> bytes:
     clear = Button(label="show all", width=80)
     shared = {
         "rows": rows, "chosen": chosen, "input": field, "count": said, "colours": colours, "few": FEW,
-        "panels": [panel.parts for panel in drawn], "names": shown.columns,
+        "panels": [parts for _, parts in drawn], "names": shown.columns,
         "numeric": [name for name in shown.columns if shown.schema[name].is_numeric()],
     }  # fmt: skip
     scripts = resources.files("experiments.comparison")
@@ -60,7 +60,7 @@ def page(plots: list[PlotData]) -> bytes:
     clear.js_on_event("button_click", CustomJS(args={"rows": rows, "input": field}, code=CLEAR))
     made = data_table(shown, rows, CDSView(filter=chosen), height * len(plots) - 60)
     left = column(row(field, clear, said, **WIDE), made, Div(text=HINT), **WIDE)
-    right = column(*(panel.plot for panel in drawn), **WIDE)
+    right = column(*(plot for plot, _ in drawn), **WIDE)
     document = Document()
     document.add_root(column(row(left, right, **WIDE), *_picture(plots), **WIDE))
     document.js_on_event("document_ready", CustomJS(args={**shared, "hash": True}, code=code))

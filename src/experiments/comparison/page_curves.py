@@ -7,7 +7,6 @@ Painting a thousand curves takes tens of milliseconds, so moving the pointer mus
 # bokeh makes its models' arguments from properties, which pyright cannot see
 # pyright: reportArgumentType=false, reportCallIssue=false
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,20 +39,13 @@ UNDER = """
 """The topmost curve under the pointer, which is also the nearest, is drawn once more, on top and in red."""
 
 
-@dataclass(frozen=True)
-class Curves:
-    """`plot`: the figure of one group. `parts`: what `page.js` changes in it.
+def curves(
+    plot_data: PlotData, shown: pl.DataFrame, rows: ColumnDataSource, begin: int, height: int
+) -> tuple[Any, dict[str, Any]]:
+    """The figure of one group, and what `page.js` changes in it (see there), by name.
 
-    These are `lines`, `all`: every curve and what draws it; `some`, `glyph`: a choice of them; `mark`: the one under
-    the pointer; `begin`, `count`: which rows of the table are the group's.
+    `rows` is the source of the table `shown`, in which the group's rows begin at `begin`.
     """
-
-    plot: Any
-    parts: dict[str, Any]
-
-
-def curves(plot_data: PlotData, shown: pl.DataFrame, rows: ColumnDataSource, begin: int, height: int) -> Curves:
-    """The figure; `rows` is the source of the table `shown`, in which the group's rows begin at `begin`."""
     plot = figure(
         height=height, sizing_mode="stretch_width", y_axis_type="log", tools="pan,wheel_zoom,box_zoom,reset,save",
         active_scroll="wheel_zoom", x_axis_label="epoch", y_axis_label="loss over all training rows",
@@ -90,10 +82,7 @@ def curves(plot_data: PlotData, shown: pl.DataFrame, rows: ColumnDataSource, beg
     if _optimum_shown(plot_data):
         line = Span(location=plot_data.optimum, dimension="width", line_color="crimson", line_dash="dashed")
         plot.add_layout(line)
-    parts = {
-        "lines": lines, "all": drawn[0], "some": some, "glyph": drawn[1].glyph, "mark": mark, **place,
-    }  # fmt: skip
-    return Curves(plot, parts)
+    return plot, {"lines": lines, "all": drawn[0], "some": some, "glyph": drawn[1].glyph, "mark": mark, **place}
 
 
 def _source(plot_data: PlotData, told: dict[str, Any], begin: int) -> ColumnDataSource:

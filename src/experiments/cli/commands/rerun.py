@@ -77,42 +77,37 @@ def line(pair: Pair) -> str:
 
 def weights(before: Path, after: Path) -> str:
     """The two model.safetensors compared, byte by byte, else by their largest difference."""
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     try:
         old, new = (run_files.read(folder, "model.safetensors") for folder in (before, after))
-    except (OSError, ValueError) as error:
-        return f"can't be compared ({one_line(getattr(error, 'strerror', None) or error)})"
-    if old == new:
-        return "the same bits"
-    return "other bits" + _largest(old, new)
+        if old == new:
+            return "the same bits"
+        left, right = load(old), load(new)
+    except (OSError, ValueError, SafetensorError, KeyError) as error:
+        return _incomparable(error)
+    if {k: v.shape for k, v in left.items()} != {k: v.shape for k, v in right.items()}:
+        return "other bits, and other shapes"
+    largest = max((float(np.abs(left[k].astype(float) - right[k]).max(initial=0.0)) for k in left), default=0.0)
+    return f"other bits, the largest difference is {largest:.3g}"
 
 
 def losses(before: Path, after: Path) -> str:
     """The two metrics.jsonl compared, byte by byte, else the first epoch at which they part."""
     try:
         old, new = (run_files.read(folder, "metrics.jsonl") for folder in (before, after))
-        if old == new:
-            return "the same bits"
         for then, now in zip(records(before), records(after), strict=False):
             if then != now:
                 return f"other ones from epoch {now['epoch']} on"
     except (OSError, ValueError) as error:
-        return f"can't be compared ({one_line(getattr(error, 'strerror', None) or error)})"
-    return "the same bits as far as both go"
+        return _incomparable(error)
+    return "the same bits" if old == new else "the same bits as far as both go"
 
 
-def _largest(old: bytes, new: bytes) -> str:
-    import numpy as np
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        left, right = load(old), load(new)
-    except (SafetensorError, ValueError, KeyError):
-        return ""
-    if {k: v.shape for k, v in left.items()} != {k: v.shape for k, v in right.items()}:
-        return ", and other shapes"
-    largest = max((float(np.abs(left[k].astype(float) - right[k]).max(initial=0.0)) for k in left), default=0.0)
-    return f", the largest difference is {largest:.3g}"
+def _incomparable(error: Exception) -> str:
+    return f"can't be compared ({one_line(getattr(error, 'strerror', None) or error)})"
 
 
 def _as_hydra_writes(folder: Path, plain: dict[str, Any], overrides: Sequence[str]) -> None:
