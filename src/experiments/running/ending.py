@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.config.schema import Config
+from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared
 from experiments.running.reference import Reference
 from experiments.running.stable_rate import advice
@@ -41,8 +42,15 @@ def in_common(data: Prepared, reference: Reference, about: dict[str, Any], execu
         parameters=None, optimum=None if optimum is None else _listed(optimum.weight, optimum.bias),
         conditioning=reference.finite_conditioning, features=list(data.table.features),
         targets=list(data.table.targets), rows={"train": data.rows, "validation": data.validation_rows},
-        timing={}, environment=about, **described(data.table),
+        timing={}, environment=about, **described(data.table), **_task(data.table),
     )  # fmt: skip
+
+
+def _task(table: Dataset) -> dict[str, Any]:
+    image = None if table.image is None else list(table.image)
+    if table.classes is None:
+        return {"image": image}
+    return {"task": "classification", "classes": list(table.classes), "image": image}
 
 
 def result_of(trained: Trained, common: Result, config_hash: str, seed: int) -> Result:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import SafetensorError
 
+from experiments.config.schema import Model as Linear
 from experiments.config.validation import schema_of
 from experiments.errors import UserError, one_line
 from experiments.stored import run_files
+from experiments.tracking.decisions import labels, probabilities
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,7 +36,11 @@ class Model:
             raise UserError(f"{name}: the run has no result yet, so there is nothing to predict with")
         self.features: list[str] = result["features"]
         self.targets: list[str] = result["targets"]
-        self._ranges = result.get("ranges")
+        self.classes: list[Any] | None = result.get("classes")
+        self.outputs = len(self.targets)
+        if self.classes is not None:
+            self.outputs = 1 if len(self.classes) == 2 else len(self.classes)
+        self._image, self._ranges = result.get("image"), result.get("ranges")
         try:
             self._tensors = load(run_files.read(folder, "model.safetensors"))
         except FileNotFoundError:
@@ -52,16 +58,17 @@ class Model:
     def is_linear(self) -> bool:
         node = self._config.get("model")
         target = str(node.get("_target_")) if isinstance(node, dict) else ""
-        return schema_of("model", target) is not None
+        schema = schema_of("model", target)
+        return schema is not None and issubclass(schema, Linear)
 
     def _parameters(self, name: str) -> tuple[Array, Array]:
-        shape = (len(self.targets), len(self.features))
+        shape = (self.outputs, len(self.features))
         weight = self._tensors.get("weight")
         bias = self._tensors.get("bias", np.zeros(shape[0]))
         if weight is None or weight.shape != shape or bias.shape != shape[:1]:
             found = "none" if weight is None else weight.shape
             raise UserError(
-                f"{name}: model.safetensors holds a weight of shape {found}; result.json names {shape[0]} targets "
+                f"{name}: model.safetensors holds a weight of shape {found}; result.json names {shape[0]} outputs "
                 f"and {shape[1]} features"
             )
         return weight.astype(np.float64), bias.astype(np.float64)
@@ -74,7 +81,7 @@ class Model:
         return encoding(self._folder, self.features)
 
     def __call__(self, rows: Any) -> Array:
-        """Predictions (n, targets) in the targets' units, float64; (targets,) for one row by itself.
+        """Predictions (n, targets) in the targets' units, float64; (targets,) for one row by itself. Of classes labels.
 
         `rows`: numbers, texts and dates by the columns' names or in their order, in anything that holds rows; see
         `given_rows.frame_of`. Warns of values outside the training data. Raises UserError for what does not fit.
@@ -82,11 +89,22 @@ class Model:
         from experiments.data.files.inputs import inputs_of
 
         x, single = inputs_of(rows, self.encoding, self._ranges)
-        y = self.of(x)
-        return y[0] if single else y
+        outputs = self.of(x)
+        found = outputs if self.classes is None else labels(outputs, self.classes)
+        return found[0] if single else found
+
+    def probabilities(self, rows: Any) -> Array:
+        """Of each class in the order of `classes`, (n, classes), or (classes,) for one row. Raises UserError."""
+        from experiments.data.files.inputs import inputs_of
+
+        if self.classes is None:
+            raise UserError("this run predicts numbers, which have no probabilities; predict() gives them")
+        x, single = inputs_of(rows, self.encoding, self._ranges)
+        found = probabilities(self.of(x))
+        return found[0] if single else found
 
     def of(self, x: Array) -> Array:
-        """Predictions (n, targets) for inputs (n, features)."""
+        """Predictions (n, targets), or logits (n, outputs) of classes, for inputs (n, features)."""
         if self.weight is not None and self.bias is not None:
             return x @ self.weight.T + self.bias
         return self._through_module(x)
@@ -110,7 +128,7 @@ class Model:
         from experiments.running import factories
 
         if self.weight is not None and self.bias is not None:
-            linear = torch.nn.Linear(len(self.features), len(self.targets), dtype=torch.float64)
+            linear = torch.nn.Linear(len(self.features), self.outputs, dtype=torch.float64)
             models.load_state(linear, {"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)})
             return linear
         node = self._config.get("model")
@@ -118,13 +136,15 @@ class Model:
             raise UserError("config.json names no model")
         options = {k: v for k, v in node.items() if k != "_target_"}
         own = Custom(str(node.get("_target_")), options)
-        sizes = len(self.features), len(self.targets)
+        sizes = len(self.features), self.outputs, self._image
         tensors = {k: torch.from_numpy(v) for k, v in self._tensors.items() if not k.startswith("scaling.")}
         try:
-            if own._target_.startswith("torch."):  # a stranger's config could ask for any size: look before it is made
+            if own._target_.startswith(
+                ("torch.", "experiments.")
+            ):  # a stranger's config could ask for any size: look before it is made
                 with torch.device("meta"):
-                    factories.build_network(own, *sizes, None, torch.Generator("cpu")).load_state_dict(tensors)
-            module = factories.build_network(own, *sizes, None, torch.Generator())
+                    factories.build_network(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors)
+            module = factories.build_network(own, *sizes, torch.Generator())
             module.load_state_dict(tensors)
         except (RuntimeError, TypeError) as error:
             raise UserError(f"model.safetensors does not fit model._target_: {one_line(error)}") from None

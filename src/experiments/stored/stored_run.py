@@ -25,7 +25,8 @@ STATUSES = ("completed", "diverged", "stopped_early", "failed")
 UNFINISHED = "unfinished"
 LOGGED = {
     "epoch": "epochs", "step": "steps", "loss/train": "train_loss", "loss/validation": "validation_loss",
-    "loss/gap": "gap", "optimizer/lr": "lr",
+    "loss/gap": "gap", "optimizer/lr": "lr", "accuracy/train": "accuracy",
+    "accuracy/validation": "validation_accuracy",
 }  # fmt: skip
 """What a result calls the last logged values of a run without one."""
 
@@ -86,8 +87,12 @@ class Run:
         return Model(self.folder, self.config, self.result)
 
     def predict(self, rows: Any) -> "numpy.ndarray":
-        """Predictions (n, targets) for rows (n, features), or (targets,) for one row, in the table's units."""
+        """Predictions (n, targets), or (targets,) for one row, in the table's units; of classes the labels."""
         return self.model(rows)
+
+    def probabilities(self, rows: Any) -> "numpy.ndarray":
+        """Of each class, (n, classes), or (classes,) for one row. Raises UserError for a run that predicts numbers."""
+        return self.model.probabilities(rows)
 
 
 def read(folder: str | Path) -> Run:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.errors import UserError
+from experiments.tracking.decisions import labels
 from experiments.tracking.files import json_bytes, read_json, write_atomically
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class Result:
     """One finished run, field for field as in result.json; losses, gap and parameters in the table's units.
 
     `metrics`: train_loss, validation_loss, optimum_loss, gap, gap_relative; r2, rmse, validation_r2, validation_rmse
-    (lists, one a target).
+    (lists, one a target); of classes accuracy, balanced_accuracy, macro_f1, log_loss, roc_auc and the same for
+    validation; data_loss, the loss without its penalty.
     `parameters` and `optimum`: weight (targets x features) and bias (targets), or None.
     `conditioning`: lambda_max, condition_number, max_stable_lr of the loss as trained.
     """
@@ -48,6 +50,12 @@ class Result:
     error: dict[str, str] | None = None
     ranges: dict[str, list[float]] | None = None
     """Least and largest value of each input in the training rows; None for wide tables."""
+    task: str = "regression"
+    """Or `classification`."""
+    classes: list[str | int | bool] | None = None
+    """The labels in order: a model has a logit for each, or one for the second of two."""
+    image: list[int] | None = None
+    """Height and width of the picture that a row of inputs is, or channels, height and width."""
     units: dict[str, str] | None = None
     """Unit of each input and target, where the table gives one."""
     folder: Path | None = field(default=None, compare=False)
@@ -60,7 +68,7 @@ class Result:
         return brief(self.folder, {"status": self.status, "epochs": self.epochs, **self.metrics})
 
     def predict(self, rows: Any) -> np.ndarray:
-        """Predictions (n, targets) in the table's units, or (targets,) for one row by itself.
+        """Predictions (n, targets) in the table's units, or (targets,) for one row by itself; of classes the labels (n,).
 
         `rows`: numbers, texts and dates by the columns' names or in their order, in anything that holds rows; see
         `given_rows.frame_of`. Warns of values outside the training data. Raises UserError for what does not fit,
@@ -75,10 +83,12 @@ class Result:
         else:
             columns = Encoding(tuple(self.features)) if self.folder is None else encoding(self.folder, self.features)
         x, single = inputs_of(rows, columns, self.ranges)
-        return self.of(x)[0] if single else self.of(x)
+        outputs = self.of(x)
+        found = outputs if self.classes is None else labels(outputs, self.classes)
+        return found[0] if single else found
 
     def of(self, x: Any) -> np.ndarray:
-        """Predictions (n, targets) for inputs (n, features). Raises UserError, see `predict`."""
+        """Predictions (n, targets), or logits (n, outputs) of classes, for inputs (n, features). Raises UserError."""
         if self.parameters is None:
             raise UserError("this result lists no weights; use load_run(folder).predict(rows)")
         weight, bias = (np.array(self.parameters[k], dtype=np.float64) for k in ("weight", "bias"))
@@ -95,7 +105,7 @@ def brief(folder: Path | None, outcome: Mapping[str, Any]) -> str:
 LOCAL = {"folder", "message", "table"}
 """Fields that result.json does not hold."""
 STORED = tuple(f.name for f in dataclasses.fields(Result) if f.name not in LOCAL)
-OPTIONAL = {"error", "ranges", "units"}
+OPTIONAL = {"error", "ranges", "units", "task", "classes", "image"}
 METRICS = (
     "train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse",
     "validation_r2", "validation_rmse",

@@ -16,6 +16,7 @@ from experiments.data.files import given_rows, inputs
 from experiments.errors import UserError, one_line
 from experiments.stored.lookup import MEANING, load_run
 from experiments.stored.stored_run import Run
+from experiments.tracking.decisions import labels, probabilities
 from experiments.tracking.files import write_atomically
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         "rows", nargs="*", metavar="VALUES", help="an input row, as 75,63,44 or b=63,a=75; several give several lines"
     )
     parser.add_argument("--table", metavar="FILE", help="as data=table reads it; columns by name in any order")
+    parser.add_argument("--proba", action="store_true", help="of classes: the probability of each")
     parser.add_argument("--out", metavar="FILE", help="CSV or Parquet: the table with a column per target added")
     asked = parser.read(as_values(arguments))
     if bool(asked.rows) == (asked.table is not None):
@@ -43,10 +45,12 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(f"--out {one_line(asked.out)}: must end in .csv or .parquet")
     run = load_run(asked.run)
     model = run.model
+    if asked.proba and model.classes is None:
+        raise UserError(f"--proba: {one_line(run.folder.name)} predicts numbers, not classes")
     if asked.table is None:
         x = inputs.from_frame(given_rows.from_words(asked.rows, model.encoding.inputs), model.encoding, "")
         _warn(run, x)
-        _print(run, model.of(x))
+        _print(said(run, model.of(x), asked.proba))
         return 0
     table = given_rows.from_file(asked.table)
     x, answered, refused = inputs.answerable(table, model.encoding, asked.table)
@@ -57,12 +61,12 @@ def main(arguments: Sequence[str]) -> int:
     if len(refused) > NAMED:
         print(f"warning: no prediction for {len(refused) - NAMED} rows more", file=sys.stderr)
     _warn(run, x)
-    predictions = np.full((len(answered), len(model.targets)), np.nan)
-    predictions[answered] = model.of(x)
+    outputs = model.of(x)
     if asked.out is None:
-        _print(run, predictions)
+        lines = iter(said(run, outputs, asked.proba))
+        _print([next(lines) if found else "" for found in answered])
     else:
-        _write(table, model.targets, predictions, Path(asked.out))
+        _write(table, columns_of(run, outputs, asked.proba), answered, Path(asked.out))
         print(f"{len(x)} rows: {asked.out}" + f" ({len(refused)} without a prediction)" * bool(refused))
     return 0
 
@@ -75,23 +79,47 @@ def _warn(run: Run, x: Any) -> None:
         print(f"warning: {line}", file=sys.stderr)
 
 
-def _print(run: Run, predictions: Any) -> None:
-    """A line per row: every target with its unit; an empty one for a row without a prediction."""
-    units = (run.result or {}).get("units")
-    units = units if isinstance(units, dict) else {}
-    for row in predictions.tolist():
-        pairs = zip(run.model.targets, row, strict=True)
-        said = [
-            one_line(f"{name} {value:.6g} {units.get(name, '')}".rstrip()) for name, value in pairs if value == value
-        ]
-        print(", ".join(said))
+def said(run: Run, outputs: Any, proba: bool) -> list[str]:
+    """A line for each row of outputs: every target with its unit, or the most likely class with its probability."""
+    model = run.model
+    if model.classes is None:
+        units = (run.result or {}).get("units")
+        units = units if isinstance(units, dict) else {}
+        named = [(name, units.get(name, "")) for name in model.targets]
+        rows = (zip(named, row, strict=True) for row in outputs.tolist())
+        return [", ".join(one_line(f"{n} {value:.6g} {unit}".rstrip()) for (n, unit), value in row) for row in rows]
+    chances, lines = probabilities(outputs), []
+    for row in chances:
+        if proba:
+            lines.append(", ".join(one_line(f"{c} {p:.6g}") for c, p in zip(model.classes, row, strict=True)))
+        else:
+            lines.append(one_line(f"{model.targets[0]} {model.classes[row.argmax()]} (probability {row.max():.4g})"))
+    return lines
 
 
-def _write(table: "polars.DataFrame", targets: Sequence[str], predictions: Any, path: Path) -> None:
-    """The table with `<target>_predicted` columns, empty where there is none, whole or not at all. Raises UserError."""
+def columns_of(run: Run, outputs: Any, proba: bool) -> dict[str, Any]:
+    """What --out adds to the table: `<target>_predicted`, and with --proba a column for each class."""
+    model = run.model
+    if model.classes is None:
+        return {f"{name}_predicted": outputs[:, k] for k, name in enumerate(model.targets)}
+    columns = {f"{model.targets[0]}_predicted": labels(outputs, model.classes)}
+    if proba:
+        columns |= {f"{model.targets[0]}={c}": p for c, p in zip(model.classes, probabilities(outputs).T, strict=True)}
+    return columns
+
+
+def _print(lines: Sequence[str]) -> None:
+    """A line per row; an empty one for a row without a prediction."""
+    for line in lines:
+        print(line)
+
+
+def _write(table: "polars.DataFrame", columns: dict[str, Any], answered: Any, path: Path) -> None:
+    """The table with more columns, empty where a row has no prediction, whole or not at all. Raises UserError."""
     import polars
 
-    added = [polars.Series(f"{name}_predicted", predictions[:, k]).fill_nan(None) for k, name in enumerate(targets)]
+    places = polars.Series(np.where(answered, np.cumsum(answered) - 1, -1)).replace(-1, None)
+    added = [polars.Series(name, values).gather(places) for name, values in columns.items()]
     content = io.BytesIO()
     joined = table.with_columns(added)
     (joined.write_parquet if path.suffix.lower() == ".parquet" else joined.write_csv)(content)
