@@ -154,7 +154,7 @@ def test_csv_as_people_have_it(data):
             assert [[float(v) for v in row] for row in frame.rows()] == [[1.5, 2, 3], [2.5, 1, 4], [3.5, 7, 9]]
         else:
             rows = Reader(Path("t.csv"), 10)
-            assert rows.read(rows.blocks[0], ["b", "a"]).tolist() == [[2, 1.5], [1, 2.5], [7, 3.5]]
+            assert rows.frame(rows.blocks[0], ["b", "a"]).rows() == [(2, 1.5), (1, 2.5), (7, 3.5)]
 
 
 def test_a_bad_place_or_file_is_one_line():

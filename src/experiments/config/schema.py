@@ -212,7 +212,8 @@ class Data:
     targets: list[str] | None = key(None, "columns to predict (null: the data set's own)")
     validation: float = key(0.0, "share of the rows held out for validation", low=0, below=1)
     split_seed: int = key(0, "which rows are held out, apart from the run's seed", low=0, high=2**63 - 1)
-    standardize: bool = key(False, "train on inputs and targets of mean 0 and standard deviation 1")
+    standardize: bool | str = key(False, "train on inputs (true: and targets) of mean 0 and standard deviation 1",
+                                  choices=(False, "inputs", True))  # fmt: skip
     loader: str = key("tensor", "batches as views of a tensor, or through torch's DataLoader",
                       choices=("tensor", "torch"))  # fmt: skip
     block_rows: int = key(65_536, "rows read or shuffled together, fewer where they are wide", low=1)
@@ -241,13 +242,28 @@ class Table(Data):
     _target_: str = target("experiments.data.sources.table.Table")
     path: str | None = key(None, "file: CSV, TSV, Parquet, Arrow, Feather, NPY or NPZ", path=True)
     one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
-    missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean",
-                       choices=("error", "drop", "mean"))  # fmt: skip
+    missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean (level: among "
+                       "categories it is a level of its own)", choices=("error", "drop", "mean", "level"))  # fmt: skip
     units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
     validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
     validation_path: str | None = key(None, "second file (of a stream: or folder), all of it for validation", path=True)
+    image: list[int] | None = key(None, "height and width of the picture that a row is, as [8,8]", low=1)
 
 
+@dataclass(frozen=True)
+class Idx(Data):
+    _target_: str = target("experiments.data.sources.idx.Idx")
+    path: str | None = key(None, "folder with train-images..., train-labels..., t10k-... as of MNIST", path=True)
+    images: str | None = key(None, "file of pictures in the IDX format, instead of a folder", path=True)
+    labels: str | None = key(None, "file of their labels", path=True)
+    validation_images: str | None = key(None, "file of pictures for validation", path=True)
+    validation_labels: str | None = key(None, "file of their labels", path=True)
+
+
+BreastCancer = variant("BreastCancer", Data, "experiments.data.sources.samples.BreastCancer")
+Digits = variant("Digits", Data, "experiments.data.sources.samples.Digits")
+Iris = variant("Iris", Data, "experiments.data.sources.samples.Iris")
+Wine = variant("Wine", Data, "experiments.data.sources.samples.Wine")
 Diabetes = variant("Diabetes", Data, "experiments.data.sources.samples.Diabetes")
 Linnerud = variant("Linnerud", Data, "experiments.data.sources.samples.Linnerud")
 
@@ -335,7 +351,8 @@ GROUPS: dict[str, dict[str, type]] = {
     "loss": {"mse": MSE, "manual_mse": ManualMSE, "l1": L1, "huber": Huber, "cross_entropy": CrossEntropy,
              "manual_cross_entropy": ManualCrossEntropy},
     "data": {"crops": Crops, "crops_small": CropsSmall, "synthetic": Synthetic, "table": Table, "stream": Stream,
-             "diabetes": Diabetes, "linnerud": Linnerud},
+             "diabetes": Diabetes, "linnerud": Linnerud, "digits": Digits, "breast_cancer": BreastCancer, "wine": Wine,
+             "iris": Iris, "idx": Idx},
     "device": {"auto": Device, "cpu": Device, "cuda": Device, "mps": Device},
 }  # fmt: skip
 SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "tracking": Tracking}

@@ -1,6 +1,7 @@
 """What every data set becomes: a frozen table of inputs and targets in their original units."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,7 +30,13 @@ class Dataset:
     held_out: "Dataset | None" = None
     """Rows for validation that the source itself has set apart."""
     encoding: dict[str, Any] | None = None
-    """How the inputs were made of a file's columns, where they are not the columns themselves: `columns.Encoding`."""
+    """How the inputs were made of a file's columns, where they are not the columns themselves: `files/encoding.py`."""
+    classes: tuple[str | int | bool, ...] | None = None
+    """The labels in order, where y (n, 1) holds the number of each row's class, from 0."""
+    image: tuple[int, ...] | None = None
+    """Height and width of the picture that a row of inputs is, or channels, height and width."""
+    dropped: int = 0
+    """Rows of the source that are left out for a missing cell, of training and held-out rows together."""
 
     classes: tuple[Any, ...] | None = None
     """The labels in order, where the one target holds the number of each row's class."""
@@ -49,6 +56,11 @@ class Dataset:
             raise UserError(
                 f"data: {self.x.shape[1]} inputs and {self.y.shape[1]} targets, but "
                 f"{len(self.features)} and {len(self.targets)} names"
+            )
+        if self.image is not None and (len(self.image) not in (2, 3) or math.prod(self.image) != len(self.features)):
+            raise UserError(
+                f"data.image={list(self.image)}: must be height and width, or channels, height, width; their product "
+                f"is the number of inputs, {len(self.features)}"
             )
         for units, names in (("feature_units", self.features), ("target_units", self.targets)):
             if not getattr(self, units):
@@ -135,5 +147,7 @@ def select(dataset: Dataset, inputs: list[str] | None, targets: list[str] | None
         target_units=tuple(units[k] for k in j),
         quantities=dataset.quantities if tuple(targets) == dataset.targets else (),
         example=dataset.example if same_inputs else None,
+        image=dataset.image if same_inputs else None,
+        classes=dataset.classes if tuple(targets) == dataset.targets else None,
         truth=truth,
     )

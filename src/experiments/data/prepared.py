@@ -12,6 +12,7 @@ from torch import Tensor
 
 from experiments.data.allocation import CACHE_LINE
 from experiments.data.batches import Batches
+from experiments.data.classes import classified, measured, require_every_class
 from experiments.data.dataset import Dataset, finite, select
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
 from experiments.data.splitting import held_out_rows
@@ -28,12 +29,21 @@ class Preparation:
     targets: list[str] | None = None
     validation: float = 0.0
     split_seed: int = 0
-    standardize: bool = False
+    standardize: bool | str = False
+    """`inputs` leaves the targets in their units."""
     bias: bool = True
     loader: str = "tensor"
     block_rows: int = 65_536
+    labels: bool = False
+    """Whether the loss is one of classes, and the target a column of labels."""
     device: torch.device = torch.device("cpu")
     dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        if self.labels and self.standardize is True:
+            raise UserError(
+                "data.standardize=true: scales the targets too, which are classes here; use data.standardize=inputs"
+            )
 
     def placed(self, table: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         """A table (n, columns) as trained, on the device. Raises UserError for numbers beyond its dtype."""
@@ -75,6 +85,12 @@ class Prepared:
     def rows(self) -> int:
         """Rows that are trained on."""
         return len(self.table.x)
+
+    @property
+    def outputs(self) -> int:
+        """What a model gives for a row: a number a target; for two classes their logit, for more a score a class."""
+        classes = self.table.classes
+        return len(self.table.targets) if classes is None else 1 if len(classes) == 2 else len(classes)
 
     @property
     def validation_rows(self) -> int:
@@ -133,9 +149,11 @@ class Prepared:
 def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
     """Choose columns, split, scale by the training rows only, cast and place. Raises UserError."""
     dataset = select(dataset, how.inputs, how.targets)
+    dataset = classified(dataset) if how.labels else measured(dataset)
     table, held_out = split(dataset, how.validation, how.split_seed)
+    require_every_class(table)
     if how.standardize:
-        scaling = standardization(table.x, table.y, how.bias)
+        scaling = standardization(table.x, table.y, how.bias, targets=how.standardize is True)
     else:
         scaling = identity(len(dataset.features), len(dataset.targets))
 
@@ -167,7 +185,8 @@ def _rows(dataset: Dataset, rows: Tensor) -> Dataset:
 
 def data_hash(dataset: Dataset) -> str:
     """16 hexadecimal digits of the table's bytes and names: the same data, the same digits."""
-    digest = hashlib.sha256(repr((dataset.features, dataset.targets, tuple(dataset.x.shape))).encode())
+    about = (dataset.features, dataset.targets, tuple(dataset.x.shape), *([dataset.classes] if dataset.classes else []))
+    digest = hashlib.sha256(repr(about).encode())
     for tensor in (dataset.x, dataset.y):
         digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()[:16]

@@ -1,6 +1,6 @@
 """Standardising: learned on the training rows, undone in everything that is reported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -62,15 +62,16 @@ def identity(features: int, targets: int) -> Scaling:
     return Scaling(zeros(**f), ones(**f), zeros(**t), ones(**t))
 
 
-def standardization(x: Tensor, y: Tensor, bias: bool) -> Scaling:
-    """Mean 0 and (population) standard deviation 1 for the columns of x (n, features) and y (n, targets).
+def standardization(x: Tensor, y: Tensor, bias: bool, targets: bool = True) -> Scaling:
+    """Mean 0 and (population) standard deviation 1 for the columns of x (n, features), and y (n, targets) if `targets`.
 
     A model without intercept is not centred, only divided by the root mean square: shifting it would give it
     an intercept. A constant column keeps its scale.
     """
     x_shift, x_scale = _moments(x, bias)
-    y_shift, y_scale = _moments(y, bias)
-    return Scaling(x_shift, x_scale, y_shift, y_scale)
+    if not targets:
+        return replace(identity(x.shape[1], y.shape[1]), x_shift=x_shift, x_scale=x_scale)
+    return Scaling(x_shift, x_scale, *_moments(y, bias))
 
 
 def _moments(table: Tensor, centre: bool) -> tuple[Tensor, Tensor]:

@@ -42,6 +42,8 @@ class Run:
         config, model = experiment.config, experiment.model
         self.experiment, self.tracker, self.about, self.began = experiment, tracker, about, began
         log.info("training on %s, %s, seed %d", about["device"], config.device.dtype, config.seed)
+        if dropped := experiment.data.table.dropped:  # told on the terminal when they were read, before run.log began
+            log.info("%d rows dropped for missing cells", dropped)
         self.linear = models.is_linear(model)
         self.reference = reference_solution(
             experiment.data, experiment.reported_loss, bias=assembly.has_bias(config), linear=self.linear

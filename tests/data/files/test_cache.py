@@ -35,7 +35,7 @@ def kept(root: Path) -> set[Path]:
 
 
 def values(reader: Reader) -> list[float]:
-    return reader.read(reader.blocks[0], ["a"])[:, 0].tolist()
+    return reader.frame(reader.blocks[0], ["a"])["a"].to_list()
 
 
 def test_copies_of_earlier_states_are_removed_unless_somebody_reads_them(root: Path) -> None:

@@ -39,6 +39,14 @@ def test_blanks_around_text_mean_nothing(source: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["table", "stream"])
+def test_names_that_polars_takes_for_patterns_are_names(source: str) -> None:
+    frame = pl.DataFrame({"*": [1.0, 2, 4], "^.*$": [5.0, 6, 7], "a": ["n", "s", "n"], "y": [1.0, 2, 3]})
+    frame.write_parquet("t.parquet")
+    assert loaded(source, "t.parquet", inputs=["^.*$", "*"]).x.tolist() == [[5, 1], [6, 2], [7, 4]]
+    assert loaded(source, "t.parquet", targets=["*"], one_hot=["a"]).features == ("^.*$", "a=s", "y")
+
+
+@pytest.mark.parametrize("source", ["table", "stream"])
 @pytest.mark.parametrize("path", ["t.csv", "t.parquet"])
 def test_a_cell_of_blanks_is_missing(source: str, path: str) -> None:
     frame = pl.DataFrame({"city": ["n", "s", " ", "s", "n"], "a": ["1", "  ", "3", "4", "5"], "y": [1.0, 2, 3, 4, 5]})
@@ -49,7 +57,7 @@ def test_a_cell_of_blanks_is_missing(source: str, path: str) -> None:
     kept = loaded(source, path, missing="drop", one_hot=["city"])
     assert kept.x.tolist() == [[0, 1], [1, 4], [0, 5]]
     for missing in ("error", "mean"):
-        said = "row 3, column city is missing; correct it, or use data.missing=drop: categories have no mean"
+        said = "row 3, column city is missing; correct it, or use data.missing=drop, or data.missing=level, which makes"
         with pytest.raises(UserError, match=said):
             loaded(source, path, one_hot=["city"], missing=missing, inputs=["city"])
 

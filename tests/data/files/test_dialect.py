@@ -51,7 +51,7 @@ def test_the_same_rows_however_they_are_written(case: str) -> None:
     Path("t.csv").write_text(AS_WRITTEN[case], encoding="utf-8", newline="")
     assert [tuple(map(float, row)) for row in read(Path("t.csv")).rows()] == ROWS
     reader = Reader(Path("t.csv"), 10)
-    assert [tuple(row) for row in reader.read(reader.blocks[0], reader.names).tolist()] == ROWS
+    assert [tuple(map(float, row)) for row in reader.frame(reader.blocks[0], reader.names).rows()] == ROWS
 
 
 def test_a_tsv_with_commas_is_read_by_its_commas() -> None:

@@ -173,7 +173,7 @@ def test_batches_lie_alike_against_the_cache_lines_wherever_the_epoch_begins(row
 
 
 def test_going_on_reads_no_block_that_is_done(rows, monkeypatch):
-    batches = streamed("t.parquet").batches(50, True)
+    batches = streamed("t.npy").batches(50, True)
     read = []
     monkeypatch.setattr(
         Reader,
@@ -357,7 +357,7 @@ def test_a_file_that_changes_between_two_epochs(rows, tmp_path):
 
 
 def test_few_blocks_are_in_memory_at_a_time(rows, monkeypatch):
-    batches, alive, most = streamed("t.parquet", block_rows=20).batches(20, True), [], 0
+    batches, alive, most = streamed("t.npy", block_rows=20).batches(20, True), [], 0
     original = Reader.read
 
     def counted(self, block, names, spare=None):

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from sklearn.preprocessing import StandardScaler
 from torch import Generator
 
 from experiments.__main__ import main
@@ -26,6 +27,7 @@ from experiments.data.streaming.reader import Reader
 from experiments.errors import UserError
 from experiments.tracking.checkpoint import decode
 from tests.support.killing import differences
+from tests.support.requests import answered
 
 TARGETS = ["y", "z"]
 EVERY = {"targets": TARGETS, "one_hot": ["city", "zone"], "validation_column": "part"}
@@ -72,6 +74,35 @@ def streamed(path: str, standardize: Any = False, **keys: Any):
 def in_memory(path: str, standardize: Any = False, **keys: Any):
     table = Table(path=path, **{**EVERY, **keys}).load()
     return prepare(table, Preparation(standardize=standardize, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_inputs_alone_are_standardised(bias):
+    how = Preparation(standardize="inputs", bias=bias, dtype=torch.float64)
+    stream = Stream(path="folder", block_rows=60, missing="mean", **EVERY).prepared(how)
+    table = Table(path="t.parquet", missing="mean", **EVERY).prepared(how)
+    rows = rows_of(table)
+    x, y = rows[:, :-2].numpy(), rows[:, -2:]
+    expected = StandardScaler(with_mean=bias).fit_transform(x) if bias else x / np.sqrt((x**2).mean(0))
+    for data in (stream, table):
+        torch.testing.assert_close(order_in_file(data)[:, -2:], y, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(order_in_file(data)[:, :-2], expected, rtol=1e-9, atol=1e-9)
+        assert data.standardized and data.scaling.y_scale.tolist() == [1, 1] and not data.scaling.y_shift.any()
+        weight, offset = data.scaling.original(torch.ones(2, x.shape[1]), torch.zeros(2))
+        np.testing.assert_allclose(x @ weight.T.numpy() + offset.numpy(), (expected.sum(1)[:, None] + np.zeros(2)),
+                                   rtol=1e-9, atol=1e-9)  # fmt: skip
+
+
+def test_targets_beyond_float32_are_refused_where_inputs_alone_are_standardised(frame):
+    frame.with_columns(y=pl.when(pl.int_range(500) == 7).then(1e100).otherwise("y"), b=pl.col("b") * 1e60) \
+        .write_parquet("t.parquet")  # fmt: skip
+    for source in (Stream, Table):
+        with pytest.raises(UserError, match="beyond float32"):
+            source(path="t.parquet", targets=["y"], inputs=["b"]).prepared(Preparation(standardize="inputs"))
+        assert (
+            source(path="t.parquet", targets=["z"], inputs=["b"]).prepared(Preparation(standardize="inputs")).rows
+            == 500
+        )
 
 
 def rows_of(data, held=False):
@@ -219,24 +250,30 @@ def test_ended_in_the_middle_of_an_epoch_a_run_goes_on_with_the_same_bits(missin
     assert differences(Path("cut"), Path("whole")) == []
 
 
-def test_the_log_says_how_many_rows_are_dropped_once_a_file(frame, caplog):
+@pytest.mark.parametrize("source", [Table, Stream])
+def test_rows_dropped_are_told_once_a_file_and_counted(source, frame, caplog):
     frame[:50].write_parquet("held.parquet")
-    said = []
-    keys: dict[str, Any] = {
-        "targets": TARGETS,
-        "inputs": ["a", "b"],
-        "missing": "drop",
-        "validation_path": "held.parquet",
-    }
-    for data in (Table(path="t.parquet", **keys), Stream(path="t.parquet", block_rows=60, **keys)):
-        caplog.clear()
-        with caplog.at_level(logging.INFO, "experiments"):
-            data.load() if isinstance(data, Table) else data.open()
-        said.append([record.message for record in caplog.records if "dropped" in record.message])
     there = [int(rows["a"].null_count()) for rows in (frame, frame[:50])]
-    assert said[0] == said[1] == [
+    keys: dict[str, Any] = {"path": "t.parquet", "targets": TARGETS, "inputs": ["a", "b"]}
+    with caplog.at_level(logging.WARNING, "experiments"):
+        data = source(**keys, missing="drop", validation_path="held.parquet").prepared(Preparation())
+    assert caplog.messages == [
         f"{there[0]} of 500 rows dropped for missing cells", f"{there[1]} of 50 rows dropped for missing cells"
     ]  # fmt: skip
+    assert data.table.dropped == sum(there) and data.rows == 500 - there[0]
+    for more in ({"validation": 0.3}, {"validation_column": "part"}):
+        data = source(**keys, missing="drop", **more).prepared(Preparation())
+        assert data.table.dropped == there[0] and data.rows + data.validation_rows == 500 - there[0]
+    assert source(**keys, missing="mean").prepared(Preparation()).table.dropped == 0
+
+
+@pytest.mark.parametrize("data", ["table", "stream"])
+def test_rows_dropped_are_told_on_the_terminal_and_in_the_runs_log(data, frame):
+    words = ["data.path=t.parquet", "data.targets=[y]", "data.inputs=[a]", "data.missing=drop", "hydra.run.dir=run"]
+    status, _, err = answered([f"data={data}", *words, "tracking.figures=false", "training.epochs=1"])
+    said = f"{frame['a'].null_count()} of 500 rows dropped for missing cells"
+    assert status == 0 and err.splitlines()[0] == f"warning: {said}"
+    assert f"{frame['a'].null_count()} rows dropped for missing cells" in Path("run/run.log").read_text()
 
 
 @pytest.mark.parametrize(

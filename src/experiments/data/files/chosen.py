@@ -4,11 +4,14 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from experiments.data.files.columns import TEXT, Numbers, first, in_file, numeric, require, words
+from experiments.data.files.columns import TEXT, Numbers, first, in_file, numeric, require, separated, words
 from experiments.data.files.dialect import NAMELESS
+from experiments.data.files.encoding import MISSING_LEVEL
+from experiments.data.labels import require_classes
 from experiments.errors import UserError
 
 log = logging.getLogger("experiments")
@@ -31,6 +34,7 @@ class FileKeys:
     validation_column: str | None = None
     validation_path: str | None = None
     split_seed: int = 0
+    image: list[int] | None = None
 
     @property
     def categories(self) -> list[str]:
@@ -43,9 +47,14 @@ class FileKeys:
             raise UserError(f"data.path: data={choice} needs a file; add data.path=FILE")
         return Path(self.path)
 
-    def units_of(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The unit of each column, or nothing."""
-        return tuple((self.units or {}).get(name, "") for name in names)
+    def about(self, features: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
+        """What a `Dataset` is told of the inputs and targets besides their numbers."""
+        units = self.units or {}
+        return {
+            "feature_units": tuple(units.get(name, "") for name in features),
+            "target_units": tuple(units.get(name, "") for name in targets),
+            "image": None if self.image is None else tuple(self.image),
+        }
 
     def split(self) -> str | None:
         """The key that tells which rows are held out. Raises UserError where more than one does."""
@@ -96,7 +105,7 @@ def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str])
         log.warning("not used: %s, which %s no name; data.inputs can name %s", _listed(nameless), verb, it)
     rest = [name for name in rest if name not in nameless]
     kept = [n for n in rest if n in keys.categories or numeric(frame[n])]
-    unused = _unused(frame.select(n for n in rest if n not in kept))
+    unused = _unused([frame[n] for n in rest if n not in kept])
     if not kept:
         raise UserError(
             f"data.path={keys.path}: no numeric column is left for the inputs" + (f"; {unused}" if unused else "")
@@ -106,15 +115,18 @@ def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str])
     return kept
 
 
-def _unused(frame: pl.DataFrame) -> str:
+def _unused(columns: list[pl.Series]) -> str:
     """What is said of columns that are no inputs because they hold no numbers."""
-    if not frame.width:
+    if not columns:
         return ""
-    texts = [column.name for column in frame if column.dtype in TEXT]
-    kinds = {"text" if column.name in texts else str(column.dtype) for column in frame}
+    written = [column.name for column in columns if column.dtype in TEXT and separated(column)]
+    texts = [column.name for column in columns if column.dtype in TEXT and column.name not in written]
+    kinds = {"text" if column.dtype in TEXT else str(column.dtype) for column in columns}
     hint = f"; data.one_hot=[{','.join(texts[:5])}] makes inputs of the categories" if texts else ""
-    verb = "holds" if frame.width == 1 else "hold"
-    return f"not used: {_listed(frame.columns)}, which {verb} {' and '.join(sorted(kinds))}{hint}"
+    if written:
+        hint += f"; write the numbers of {_listed(written)} with digits and a point alone, as 33919.02"
+    verb = "holds" if len(columns) == 1 else "hold"
+    return f"not used: {_listed([column.name for column in columns])}, which {verb} {' and '.join(sorted(kinds))}{hint}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -136,12 +148,22 @@ def _beyond_float(column: pl.Series) -> bool:
 
 
 def checked_categories(name: str, found: Collection[str], kind: pl.DataType) -> list[str]:
-    """The levels of a column in their order, from its different cells. Raises UserError for too many or too few.
-
-    The order is that of the column's type: numbers by size, an enumeration as it is defined, text by its letters.
-    """
+    """The levels of a column in their order, from its different cells. Raises UserError for too few."""
     if len(found) < 2:
         raise UserError(f"data.one_hot: {name} has {len(found)} level; at least two tell rows apart")
+    blank = [MISSING_LEVEL] if MISSING_LEVEL in found else []
+    return in_order([level for level in found if level not in blank], kind) + blank
+
+
+def checked_classes(name: str, found: Collection[str], kind: pl.DataType) -> tuple[str | int | bool, ...]:
+    """The classes of a column of labels in their order, as the file has them. Raises UserError for one or too many."""
+    labels = in_order(found, kind)
+    require_classes(name, labels)
+    return tuple(int(v) if kind.is_numeric() else v == "true" if kind == pl.Boolean else v for v in labels)
+
+
+def in_order(found: Collection[str], kind: pl.DataType) -> list[str]:
+    """The cells of a column in the order of its type: numbers by size, an enumeration as defined, text by letters."""
     if kind.is_numeric():
         return sorted(found, key=float)
     if isinstance(kind, pl.Enum):

@@ -1,12 +1,14 @@
 """The columns of a frame as numbers: dates, booleans, text; and what is said of cells that are none."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from experiments.data.allocation import reused
+from experiments.data.labels import not_whole
 from experiments.errors import UserError, nearest
 
 TEXT = (pl.String, pl.Categorical, pl.Enum)
@@ -58,11 +60,12 @@ def kind_of(kind: pl.DataType) -> str:
     return "duration" if kind == pl.Duration else "time" if kind == pl.Time else "date"
 
 
-def numbers(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
+def numbers(column: pl.Series, where: str, rows: Numbers = None, target: bool = False) -> pl.Series:
     """A column as floats: float32 stays, the rest becomes float64, missing cells stay null.
 
     Dates are days since 1970-01-01, durations days, times shares of a day, booleans 0 and 1. Raises UserError for the
-    first cell of text that is no number, and for a column of lists and the like.
+    first cell of text that is no number, with what can be done about it in an input, or in a `target`; and for a column
+    of lists and the like.
     """
     kind = column.dtype
     if kind in (pl.Float32, pl.Float64):
@@ -79,13 +82,50 @@ def numbers(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
         if (row := first(read.is_null() & column.is_not_null())) is not None:
             raise UserError(
                 f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(column[row])}, no number; "
-                f"correct the cell, or use data.one_hot=[{column.name}] for a column of categories; a missing cell is "
-                "empty, or NA"
+                + (_written_out(column[row]) or (_AS_TARGET if target else _AS_INPUT.format(column.name)))
             )
         return read
     if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):
         raise UserError(f"{where}: column {column.name} holds {kind}; must be numbers, dates, booleans or text")
     return column.cast(pl.Float64)
+
+
+_AS_INPUT = "correct the cell, or use data.one_hot=[{}] for a column of categories; a missing cell is empty, or NA"
+_AS_TARGET = "correct the cell, or use loss=cross_entropy, which predicts labels; a missing cell is empty, or NA"
+_SEPARATED = re.compile(r"[$€£¥]?([+-]?)(\d{1,3}(?:[,.'’ \u00a0\u202f]\d{3})+|\d+)(?:[.,](\d+))?[%]?")
+"""A number as people write it: with separators of thousands, a decimal comma, a sign of currency or per cent."""
+
+
+def _written_out(cell: str) -> str:
+    """How a cell that people read as a number must be written, as advice; nothing for other text."""
+    found = _SEPARATED.fullmatch(cell.replace(" %", "%"))
+    if found is None:
+        return ""
+    sign, whole, share = found.groups()
+    return f"write it as {sign}{re.sub(r'[^0-9]', '', whole)}{'.' + share if share else ''}, digits and a point alone"
+
+
+def separated(column: pl.Series) -> bool:
+    """Whether a column of text holds numbers as people write them, 33,919.02 for instance."""
+    cells = stripped(column).drop_nulls().head(100)
+    return len(cells) > 0 and all(_SEPARATED.fullmatch(cell.replace(" %", "%")) for cell in cells)
+
+
+def labels(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
+    """A column of labels as text, whole numbers without a point; missing cells stay null.
+
+    Raises UserError for numbers that are not whole, and for dates, lists and the like.
+    """
+    if column.dtype.is_float():
+        column = column.fill_nan(None)
+        if (row := first((column != column.round()) | column.is_infinite())) is not None:
+            raise UserError(not_whole(where, in_file(row, rows), column.name, column[row]))
+        column = column.cast(pl.Int64)
+    if not (column.dtype in TEXT or column.dtype.is_integer() or column.dtype == pl.Boolean):
+        raise UserError(
+            f"data.targets: {column.name} holds {column.dtype}; classes are text, whole numbers or booleans"
+        )
+    return stripped(column)
 
 
 def side_by_side(columns: list[pl.Series], spare: np.ndarray | None = None) -> np.ndarray:
@@ -104,11 +144,13 @@ def side_by_side(columns: list[pl.Series], spare: np.ndarray | None = None) -> n
 
 
 def require_numbers(
-    table: np.ndarray, names: Sequence[str], where: str, rows: Numbers = None, span: str = "", largest: float = math.inf
-) -> None:
+    table: np.ndarray, names: Sequence[str], where: str, rows: Numbers = None, span: str = "",
+    largest: float | np.ndarray = math.inf,
+) -> None:  # fmt: skip
     """Raise UserError for the first column of a table without a number, or the first cell that is none or too large.
 
-    `span` says which rows of the file the table holds, where it is not all of them; `largest` is what float32 takes.
+    `span` says which rows of the file the table holds, where it is not all of them; `largest` is what float32 takes, in
+    every column or by column.
     """
     with np.errstate(all="ignore"):  # this may run in a thread of its own
         whole = np.isfinite(table.sum()) or np.isfinite(table).all()  # mostly one pass and no copy
@@ -116,7 +158,7 @@ def require_numbers(
         for column in np.flatnonzero(np.isnan(table).all(0)):
             raise UserError(empty_column(where, names[int(column)], span))
         bad = ~np.isfinite(table)
-    elif len(table) and table.dtype == np.float64 and max(-table.min(), table.max()) > largest:
+    elif len(table) and table.dtype == np.float64 and np.any(np.maximum(-table.min(0), table.max(0)) > largest):
         bad = np.abs(table) > largest
     else:
         return

@@ -1,5 +1,6 @@
 """From a file's columns to a model's inputs, and how to do it again: `Encoding` is what a run stores of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,14 +20,17 @@ from experiments.data.files.columns import (
 )
 from experiments.errors import UserError, nearest
 
+MISSING_LEVEL = "(missing)"
+"""The last level of a column with missing cells, where data.missing=level."""
+
 
 @dataclass(frozen=True)
 class Encoding:
     """The inputs' columns as the file names them, and what was learned of each.
 
-    A column of k categories becomes k - 1 inputs called `column=level`, all of them zero at its first level. The
-    missing cells of a column in `means` are filled with its mean. `kinds` says which inputs are dates, times, durations
-    or booleans, see `columns.numbers`.
+    A column of k categories becomes k - 1 inputs called `column=level`, all of them zero at its first level; missing
+    cells have the level MISSING_LEVEL, where that is one. In a column of `means` they are filled with its mean. `kinds`
+    says which inputs are dates, times, durations or booleans, see `columns.numbers`.
     """
 
     inputs: tuple[str, ...]
@@ -73,14 +77,29 @@ class Encoding:
         return {"inputs": self.inputs, "levels": self.categories, "means": self.means, "kinds": self.kinds}
 
     def _spread(self, column: pl.Series, where: str, rows: Numbers) -> list[pl.Series]:
-        levels, text = self.categories[column.name], words(column, "data.one_hot")
-        known = list(dict.fromkeys(levels))
+        """A column of 0 and 1 for each level but the first."""
+        levels, text = list(dict.fromkeys(self.categories[column.name])), words(column, "data.one_hot")
+        if MISSING_LEVEL in levels:
+            text = text.fill_null(MISSING_LEVEL)
         # numbers, because to compare texts once a level costs several times as much
-        code = text.cast(pl.Enum(known), strict=False).to_physical()
+        code = numbered(text, levels, where, rows)
         if (row := first(code.is_null())) is not None:
-            cell = f"{where}: row {in_file(row, rows)}, column {column.name} is {shown(text[row])}"
-            if text[row] is None:
-                raise UserError(f"{cell}; correct it, or use data.missing=drop: categories have no mean")
-            near = nearest(str(text[row]), levels)
-            raise UserError(f"{cell}; must be one of its categories {', '.join(levels[:20])}{near}")
-        return [(code == known.index(level)).cast(pl.Float32).alias(f"{column.name}={level}") for level in levels[1:]]
+            raise UserError(
+                f"{where}: row {in_file(row, rows)}, column {column.name} is missing; correct it, or use "
+                "data.missing=drop, or data.missing=level, which makes missing cells a level of their own"
+            )
+        spread = self.categories[column.name][1:]
+        return [(code == levels.index(v)).cast(pl.Float32).alias(f"{column.name}={v}") for v in spread]
+
+
+def numbered(
+    text: pl.Series, levels: Sequence[str], where: str, rows: Numbers = None, what: str = "categories"
+) -> pl.Series:
+    """The number of each cell's level, from 0; missing cells stay null. Raises UserError for one that is no level."""
+    code = text.cast(pl.Enum(levels), strict=False).to_physical()
+    if (row := first(code.is_null() & text.is_not_null())) is not None:
+        raise UserError(
+            f"{where}: row {in_file(row, rows)}, column {text.name} is {shown(text[row])}; must be one of its "
+            f"{what} {', '.join(levels[:20])}{nearest(text[row], levels)}"
+        )
+    return code

@@ -84,7 +84,9 @@ def _converted(frame: pl.DataFrame, encoding: Encoding, where: str, first: int =
     """`first`: which row of the user's the first one is."""
     columns = []
     for column in frame:
-        if column.name not in encoding.categories:
+        if (levels := encoding.categories.get(column.name)) is not None:
+            column = _without_words_for_missing(column, levels)
+        else:
             values = _values(column, encoding, where)
             bad = (~values.fill_null(math.nan).is_finite()).arg_true()
             if len(bad):
@@ -104,7 +106,7 @@ def _usable(column: pl.Series, encoding: Encoding, where: str) -> pl.Series:
     if column.name not in encoding.categories:
         return _values(column, encoding, where).is_finite().fill_null(False)
     alone = replace(encoding, inputs=(column.name,), means={})
-    known = []
+    column, known = _without_words_for_missing(column, encoding.categories[column.name]), []
     for cell in column.unique():
         try:
             alone.encode(pl.DataFrame([pl.Series(column.name, [cell], dtype=column.dtype)]), "")
@@ -112,6 +114,12 @@ def _usable(column: pl.Series, encoding: Encoding, where: str) -> pl.Series:
         except UserError:
             continue
     return column.is_in(pl.Series(known, dtype=column.dtype), nulls_equal=True)
+
+
+def _without_words_for_missing(column: pl.Series, levels: Sequence[str]) -> pl.Series:
+    """A column of categories, NA and the like as missing cells where they are no levels."""
+    words = [word for word in MISSING if word not in levels]
+    return stripped(column).replace(words, [None] * len(words)) if column.dtype in TEXT else column
 
 
 def _values(column: pl.Series, encoding: Encoding, where: str) -> pl.Series:

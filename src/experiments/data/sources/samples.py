@@ -20,6 +20,54 @@ def loader(name: str) -> Any:
     return getattr(datasets, f"load_{name}")
 
 
+def with_labels(name: str, target: str, **about: Any) -> Dataset:
+    """A table of scikit-learn's whose target is a column of labels."""
+    found = loader(name)()
+    names = found.target_names.tolist()  # numbers for digits
+    classes = sorted(names)
+    labels = [classes.index(names[k]) for k in found.target]
+    return Dataset(
+        x=torch.from_numpy(found.data).double(),
+        y=torch.tensor(labels, dtype=torch.float64).unsqueeze(1),
+        features=tuple(str(feature).removesuffix(" (cm)") for feature in found.feature_names),
+        targets=(target,),
+        classes=tuple(classes),
+        **about,
+    )
+
+
+@dataclass(frozen=True)
+class Digits:
+    """1,797 pictures of 8 x 8 pixels, from 0 to 16, of handwritten digits (E. Alpaydin, C. Kaynak, 1998)."""
+
+    def load(self) -> Dataset:
+        return with_labels("digits", "digit", image=(8, 8))
+
+
+@dataclass(frozen=True)
+class BreastCancer:
+    """Whether 569 tumours are benign or malignant, by 30 measures of their cells' nuclei (W. Wolberg et al., 1995)."""
+
+    def load(self) -> Dataset:
+        return with_labels("breast_cancer", "diagnosis")
+
+
+@dataclass(frozen=True)
+class Wine:
+    """Which of three growers made 178 wines, from 13 chemical measures (M. Forina et al., 1988)."""
+
+    def load(self) -> Dataset:
+        return with_labels("wine", "grower")
+
+
+@dataclass(frozen=True)
+class Iris:
+    """The species of 150 irises, 50 of each of three, from 4 lengths (R. A. Fisher, 1936)."""
+
+    def load(self) -> Dataset:
+        return with_labels("iris", "species", feature_units=("cm",) * 4)
+
+
 @dataclass(frozen=True)
 class Diabetes:
     """Progression of diabetes after a year in 442 patients (B. Efron et al., "Least Angle Regression", 2004)."""

@@ -1,6 +1,7 @@
 """A table larger than memory: read in blocks, ahead of the training, as often as it is needed."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from experiments.data.files.chosen import FileKeys
 from experiments.data.prepared import Preparation
@@ -18,8 +19,12 @@ class Stream(FileKeys):
 
     def prepared(self, how: Preparation) -> Streamed:
         """What a run trains on, see `prepare_stream`."""
-        return prepare_stream(*self.open(), how)
+        return prepare_stream(*self.open(how.labels), how)
 
-    def open(self) -> tuple[Rows, Rows | None]:
+    def open(self, labels: bool = False) -> tuple[Rows, Rows | None]:
         """Training rows and validation rows, what they take learned from the file. Raises UserError."""
-        return opened(self, Reader(self.file("stream"), self.block_rows), lambda path: Reader(path, self.block_rows))
+
+        def reader(path: Path) -> Reader:
+            return Reader(path, self.block_rows)
+
+        return opened(self, reader(self.file("stream")), reader, labels)

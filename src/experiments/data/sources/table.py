@@ -9,6 +9,7 @@ import torch
 from experiments.data.dataset import Dataset
 from experiments.data.files.chosen import FileKeys
 from experiments.data.files.columns import require_numbers, side_by_side
+from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.data.streaming.reader import InMemory
 from experiments.data.streaming.rows import Rows
 from experiments.data.streaming.scan import opened
@@ -18,9 +19,16 @@ from experiments.data.streaming.scan import opened
 class Table(FileKeys):
     """The keys of data=table; `load` reads the file, holds rows out, and only then learns means to fill in."""
 
-    def load(self) -> Dataset:
-        """The training rows, and in `held_out` those for validation. Raises UserError, and DataChanged."""
-        training, held = opened(self, InMemory(self.file("table")), InMemory)
+    def prepared(self, how: Preparation) -> Prepared:
+        """What a run trains on, see `prepare`."""
+        return prepare(self.load(how.labels), how)
+
+    def load(self, labels: bool = False) -> Dataset:
+        """The training rows, and in `held_out` those for validation; with `labels` the target holds classes.
+
+        Raises UserError, and DataChanged.
+        """
+        training, held = opened(self, InMemory(self.file("table")), InMemory, labels)
         found = self._dataset(training)
         return found if held is None else found.holding_out(self._dataset(held))
 
@@ -38,7 +46,8 @@ class Table(FileKeys):
             y=torch.from_numpy(y if y.dtype == x.dtype else y.astype(np.float64)),
             features=rows.encoding.features,
             targets=rows.targets,
-            feature_units=self.units_of(rows.encoding.features),
-            target_units=self.units_of(rows.targets),
             encoding=rows.encoding.as_json(),
+            classes=rows.classes,
+            dropped=rows.dropped,
+            **self.about(rows.encoding.features, rows.targets),
         )

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from polars.selectors import by_name
 
 from experiments.data.allocation import reused
 from experiments.data.files import reading
 from experiments.data.files.cache import converted
-from experiments.data.files.columns import numbers, require, side_by_side
+from experiments.data.files.columns import require
 from experiments.data.order import rows_of_a_block
 from experiments.data.splitting import held_by_hash, held_out_rows
 from experiments.errors import UserError
@@ -61,9 +62,9 @@ class Block:
         return "" if self.rows == self.part.rows else f" of rows {self.first + 1} to {self.first + self.rows}"
 
     @property
-    def numbers(self) -> range:
+    def numbers(self) -> np.ndarray:
         """The rows' numbers in their file, from 0."""
-        return range(self.first, self.first + self.rows)
+        return np.arange(self.first, self.first + self.rows)
 
 
 class Reader:
@@ -120,20 +121,18 @@ class Reader:
             if part.is_array:
                 frame = pl.DataFrame(reading.plain(self._rows(block, names)), schema=list(names), orient="row")
             else:
-                frame = pl.scan_parquet(part.path, glob=False).select(names).slice(block.first, block.rows).collect()
+                table = pl.scan_parquet(part.path, glob=False).select(by_name(*names))  # "*" may be a column
+                frame = table.slice(block.first, block.rows).collect()
         if frame.height != block.rows:
             raise reading.changed(part.known_as)
         return frame
 
     def read(self, block: Block, names: Sequence[str], spare: np.ndarray | None = None) -> np.ndarray:
-        """The block's columns (rows, columns), float32 or float64. Raises UserError, or DataChanged.
+        """The block's columns of an NPY file (rows, columns), float32 or float64. Raises UserError, or DataChanged.
 
         The table is written into `spare`, one read before that nobody needs any more, where it fits there.
         """
         part = block.part
-        if not part.is_array:
-            frame = self.frame(block, names)
-            return side_by_side([numbers(frame[name], block.where, block.numbers) for name in names], spare)
         with reading.guarded(part.path, part.stamp, part.known_as):
             rows = self._rows(block, names, spare)
         if len(rows) != block.rows:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from experiments.data.batches import Pair
 from experiments.data.files.chosen import FileKeys, said_held
-from experiments.data.files.columns import numbers, present, require_numbers, side_by_side
-from experiments.data.files.encoding import Encoding
+from experiments.data.files.columns import labels, numbers, present, require_numbers, side_by_side
+from experiments.data.files.encoding import Encoding, numbered
 from experiments.data.files.reading import validation_file
 from experiments.data.prefetch import prefetched
 from experiments.data.streaming.reader import Block, Reader
@@ -33,7 +33,11 @@ class Rows:
     counts: dict[int, int] | None = None
     """How many rows of each block these are, by its number, where the file had to be read to tell."""
     dropped: int = 0
-    """Rows of the file, trained on or held out, that are left out for a missing cell."""
+    """Rows, trained on or held out, that are left out for a missing cell."""
+    labels: bool = False
+    """Whether the target is a column of labels."""
+    classes: tuple[str | int | bool, ...] | None = None
+    """The labels in their order, once they are known."""
 
     @property
     def features(self) -> int:
@@ -64,26 +68,28 @@ class Rows:
         mask = self._by_share(block)
         return block.rows if mask is None else int(np.count_nonzero(mask))
 
-    def table(self, block: Block, largest: float | None = None, spare: np.ndarray | None = None) -> np.ndarray:
+    def table(
+        self, block: Block, largest: float | np.ndarray | None = None, spare: np.ndarray | None = None
+    ) -> np.ndarray:
         """These rows of a block (rows, features + targets), in the table's units; `spare` as in `Reader.read`.
 
         The first time, with `largest`, a missing or infinite cell is refused, and one beyond `largest`, also in rows of
         the block that are not these: later the file is the same, or is found changed.
         """
-        plain = not (self.encoding.categories or self.encoding.means or self.keys.validation_column)
+        plain = not (self.encoding.categories or self.encoding.means or self.keys.validation_column or self.labels)
         with self.spoken_of():
-            if plain and self.keys.missing != "drop":
+            if plain and self.keys.missing != "drop" and block.part.is_array:
                 table, rows = self.reader.read(block, self.used, spare), block.numbers
                 mask = self._by_share(block)
             else:
                 frame, rows, mask = self.left(block)
                 inputs, targets = self.encoded(frame, block, rows)
-                table = side_by_side([*inputs, *targets])
+                table = side_by_side([*inputs, *targets], spare)
             if largest is not None:
                 require_numbers(table, self.names, block.where, rows, block.span, largest)
         return table if mask is None else table[mask]
 
-    def tables(self, largest: float = math.inf) -> Iterator[Tensor]:
+    def tables(self, largest: float | np.ndarray = math.inf) -> Iterator[Tensor]:
         """These rows of each block (n, features + targets) in the file's order, refused as `table` does."""
         return (torch.from_numpy(self.table(block, largest)) for block in self.reader.blocks)
 
@@ -106,7 +112,7 @@ class Rows:
         kept = complete(frame, self.used) if self.keys.missing == "drop" else slice(None)
         if not isinstance(kept, slice):
             frame = frame.filter(pl.Series(kept))
-        rows = np.asarray(block.numbers)[kept]
+        rows = block.numbers[kept]
         if column is None:
             return frame, rows, self._by_share(block, kept)
         out = self.said_held(block, frame, rows)
@@ -115,7 +121,11 @@ class Rows:
     def encoded(self, frame: pl.DataFrame, block: Block, rows: np.ndarray) -> tuple[list[pl.Series], list[pl.Series]]:
         """Inputs and targets of the rows of a frame, each a column of floats called as in `names`."""
         inputs = self.encoding.columns(frame, block.where, rows)
-        return inputs, [numbers(frame[name], block.where, rows) for name in self.targets]
+        if self.classes is None:
+            return inputs, [numbers(frame[name], block.where, rows, target=True) for name in self.targets]
+        known = [str(label).lower() if isinstance(label, bool) else str(label) for label in self.classes]
+        text = labels(frame[self.targets[0]], block.where, rows)
+        return inputs, [numbered(text, known, block.where, rows, "classes").cast(pl.Float32)]
 
     def said_held(self, block: Block, frame: pl.DataFrame, rows: np.ndarray) -> np.ndarray:
         """Which rows of a frame are held out by the column that tells, (rows,). Raises UserError."""

@@ -16,14 +16,16 @@ import polars as pl
 from experiments.data.files.chosen import (
     FileKeys,
     checked_categories,
+    checked_classes,
     checked_drop,
     chosen_inputs,
     chosen_targets,
     refuse_too_many,
 )
-from experiments.data.files.columns import empty_column, kind_of, numbers, present, require, words
-from experiments.data.files.encoding import Encoding
+from experiments.data.files.columns import empty_column, kind_of, labels, numbers, present, require, words
+from experiments.data.files.encoding import MISSING_LEVEL, Encoding
 from experiments.data.files.reading import validation_file
+from experiments.data.labels import MOST_CLASSES, require_classes, require_one_target
 from experiments.data.streaming.reader import Block, Reader
 from experiments.data.streaming.rows import Rows
 from experiments.errors import UserError
@@ -31,21 +33,27 @@ from experiments.errors import UserError
 log = logging.getLogger("experiments")
 
 
-def opened(keys: FileKeys, reader: Reader, another: Callable[[Path], Reader]) -> tuple[Rows, Rows | None]:
-    """Training rows and validation rows of a file, or of a second one read by `another`. Raises UserError."""
+def opened(
+    keys: FileKeys, reader: Reader, another: Callable[[Path], Reader], classes: bool
+) -> tuple[Rows, Rows | None]:
+    """Training rows and validation rows of a file, or of a second one read by `another`. Raises UserError.
+
+    With `classes` the target is a column of labels.
+    """
     targets, split, head = chosen_targets(keys, reader.names), keys.split(), reader.head()
+    if classes:
+        require_one_target(targets)
     inputs = chosen_inputs(keys, head, targets)
     require([*inputs, *targets], list(keys.units or ()), "data.units")
     if keys.validation_column:
         require(reader.names, [keys.validation_column], "data.validation_column")
     kinds = {n: kind for n in inputs if n not in keys.categories and (kind := kind_of(head[n].dtype))}
-    rows = Rows(keys, reader, Encoding(inputs, kinds=kinds), targets)
+    rows = Rows(keys, reader, Encoding(inputs, kinds=kinds), targets, labels=classes)
     reader.cut(len(rows.names))
     training, held = learned(rows)
     if reader.cut(len(training.names)):  # categories have made the rows wider
         training, held = learned(rows)
-    if training.dropped:
-        log.info("%d of %d rows dropped for missing cells", training.dropped, reader.rows)
+    _tell_dropped(training)
     if split != "validation_path":
         return training, held if split else None
     assert keys.validation_path
@@ -53,10 +61,14 @@ def opened(keys: FileKeys, reader: Reader, another: Callable[[Path], Reader]) ->
         reader = another(Path(keys.validation_path))
         require(reader.names, rows.used, f"data.validation_path={keys.validation_path}")
         reader.cut(len(training.names))
-        second, _ = learned(dataclasses.replace(training, reader=reader, second=True, counts=None))
-    if second.dropped:
-        log.info("%d of %d rows dropped for missing cells", second.dropped, reader.rows)
-    return training, second
+        second, _ = learned(dataclasses.replace(training, reader=reader, second=True, counts=None, dropped=0))
+    _tell_dropped(second)
+    return dataclasses.replace(training, dropped=training.dropped + second.dropped), second
+
+
+def _tell_dropped(rows: Rows) -> None:
+    if rows.dropped:
+        log.warning("%d of %d rows dropped for missing cells", rows.dropped, rows.reader.rows)
 
 
 def learned(rows: Rows) -> tuple[Rows, Rows]:
@@ -79,7 +91,8 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
         categories = {n: checked_categories(n, found, scan.kinds[n]) for n, found in scan.categories.items()}
         means = {name: mean.value for name, mean in scan.means.items() if mean.count}
         encoding = dataclasses.replace(rows.encoding, categories=categories, means=means)
-        rows = dataclasses.replace(rows, encoding=encoding)
+        classes = checked_classes(scan.label, scan.labels, scan.kinds[scan.label]) if scan.label else None
+        rows = dataclasses.replace(rows, encoding=encoding, classes=classes)
     other = dataclasses.replace(rows, held=True)
     if not (scan.cells or scan.told_by):
         return rows, other
@@ -114,7 +127,9 @@ class Scan:
         keys = rows.keys
         self.rows, self.told_by = rows, keys.validation_column
         one_hot = () if rows.second else keys.categories
-        filled = keys.missing == "mean" and not rows.second
+        filled = keys.missing in ("mean", "level") and not rows.second
+        self.label = rows.targets[0] if rows.labels and not rows.second else None
+        self.labels = set[str]()
         self.categories: dict[str, set[str]] = {name: set() for name in one_hot}
         self.kinds: dict[str, pl.DataType] = {}
         self.means = {name: Mean() for name in rows.encoding.inputs if filled and name not in keys.categories}
@@ -122,20 +137,22 @@ class Scan:
         """With data.missing=drop: how many cells of each column are not missing."""
         self.trained, self.held = dict[int, int](), dict[int, int]()
         """How many rows of each block are left to train on, and how many are held out, by the block's number."""
-        column = [self.told_by] if self.told_by else []
-        self.columns = list(dict.fromkeys([*self.categories, *self.means, *self.cells, *column]))
+        label, column = ([name] if name else [] for name in (self.label, self.told_by))
+        self.columns = list(dict.fromkeys([*self.categories, *self.means, *self.cells, *label, *column]))
         """Those that are read: none where nothing is to be learned."""
 
     def take(self, span: Block, frame: pl.DataFrame) -> None:
         """Take in some rows. Raises UserError."""
         for name in self.categories:
-            self._learn_levels(name, frame[name])
+            self._learn_levels(frame[name])
         kept = np.ones(span.rows, bool)
         for name in self.cells:
             there = present(frame[name]).to_numpy()
             self.cells[name] += int(np.count_nonzero(there))
             kept &= there
-        frame, left = frame.filter(pl.Series(kept)), np.asarray(span.numbers)[kept]
+        frame, left = frame.filter(pl.Series(kept)), span.numbers[kept]
+        if self.label:
+            self._learn_labels(labels(frame[self.label], span.where, left), frame[self.label].dtype)
         held = self._held(span, frame, kept, left)
         size = self.rows.reader.block_rows
         block, blocks = (left - span.first) // size, -(-span.rows // size)
@@ -146,12 +163,23 @@ class Scan:
         for name, mean in self.means.items():
             mean.add(numbers(training[name], span.where, left[~held]))
 
-    def _learn_levels(self, name: str, column: pl.Series) -> None:
-        known = self.kinds.setdefault(name, column.dtype)
-        if known != column.dtype:  # the files of a folder need not agree
-            self.kinds[name] = pl.String()
-        self.categories[name].update(words(column, "data.one_hot").drop_nulls().unique().to_list())
-        refuse_too_many(name, len(self.categories[name]), column.dtype)
+    def _learn_levels(self, column: pl.Series) -> None:
+        text, found = words(column, "data.one_hot"), self.categories[column.name]
+        self._learn_kind(column.name, column.dtype)
+        found.update(text.drop_nulls().unique().to_list())
+        if text.null_count() and self.rows.keys.missing == "level":
+            found.add(MISSING_LEVEL)
+        refuse_too_many(column.name, len(found), column.dtype)
+
+    def _learn_labels(self, text: pl.Series, kind: pl.DataType) -> None:
+        self._learn_kind(text.name, pl.Int64() if kind.is_numeric() else kind)
+        self.labels.update(text.drop_nulls().unique().to_list())
+        if len(self.labels) > MOST_CLASSES:
+            require_classes(text.name, sorted(self.labels))
+
+    def _learn_kind(self, name: str, kind: pl.DataType) -> None:
+        """The files of a folder need not agree: then the column is text."""
+        self.kinds[name] = kind if self.kinds.setdefault(name, kind) == kind else pl.String()
 
     def _held(self, span: Block, frame: pl.DataFrame, kept: np.ndarray, left: np.ndarray) -> np.ndarray:
         """True for those of the rows left that are held out."""

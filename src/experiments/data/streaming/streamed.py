@@ -4,14 +4,16 @@ import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from experiments.data.allocation import return_blocks
 from experiments.data.batches import Pair
+from experiments.data.classes import require_every_class
 from experiments.data.dataset import Dataset
 from experiments.data.prefetch import prefetched
 from experiments.data.prepared import Preparation, Prepared
@@ -108,7 +110,8 @@ def prepare_stream(training: Rows, held: Rows | None, how: Preparation) -> Strea
         raise UserError("data.loader=torch: a stream has no DataLoader; use data.loader=tensor")
     return_blocks()
     seen = _Pass(training)
-    largest = torch.finfo(how.dtype).max if how.dtype == torch.float32 and not how.standardize else math.inf
+    largest = np.full(len(training.names), math.inf if how.dtype == torch.float64 else torch.finfo(how.dtype).max)
+    largest[: 0 if not how.standardize else None if how.standardize is True else training.features] = math.inf
     squares = LeastSquares(how.bias)
     with closing(prefetched(seen.blocks(largest))) as blocks:
         for x, y in blocks:
@@ -122,7 +125,10 @@ def prepare_stream(training: Rows, held: Rows | None, how: Preparation) -> Strea
         share = training.keys.validation
         raise UserError(f"data.validation={share}: of {training.reader.rows} rows this leaves {left}")
     table = seen.sample()
-    scaling = scaling_of(squares) if how.standardize else identity(len(table.features), len(table.targets))
+    require_every_class(table, seen.classes)
+    scaling = identity(len(table.features), len(table.targets))
+    if how.standardize:
+        scaling = scaling_of(squares, targets=how.standardize is True)
     x, y = (scaling.inputs(table.x), scaling.targets(table.y)) if how.standardize else (table.x, table.y)
     return Streamed(
         table, None, scaling, x.to(how.device, how.dtype), y.to(how.device, how.dtype), None, None, how,
@@ -136,11 +142,14 @@ class _Pass:
     """What is noted of the training rows besides their squares while they are read for the first time."""
 
     def __init__(self, rows: Rows) -> None:
-        self.rows, self.digest = rows, hashlib.sha256(repr((rows.encoding.features, rows.targets)).encode())
+        about = (rows.encoding.features, rows.targets, *([rows.classes] if rows.classes else []))
+        self.rows, self.digest = rows, hashlib.sha256(repr(about).encode())
         self.low = torch.full((rows.features,), torch.inf, dtype=torch.float64)
         self.high, self.kept = -self.low, list[Tensor]()
+        self.classes = torch.zeros(len(rows.classes or ()), dtype=torch.int64)
+        """How many rows each class has."""
 
-    def blocks(self, largest: float) -> Iterator[Pair]:
+    def blocks(self, largest: np.ndarray) -> Iterator[Pair]:
         """The rows as x (n, features) and y (n, targets); refused as `Rows.table` does."""
         d, every = self.rows.features, max(1, self.rows.reader.rows // SAMPLE_ROWS)
         for table in self.rows.tables(largest):
@@ -151,6 +160,8 @@ class _Pass:
                 self.low = torch.minimum(self.low, torch.from_numpy(x.numpy().min(0)).double())
                 self.high = torch.maximum(self.high, torch.from_numpy(x.numpy().max(0)).double())
             self.kept.append(table[::every].clone())
+            if self.rows.classes is not None:
+                self.classes += y[:, 0].long().bincount(minlength=len(self.classes))
             yield x, y
 
     def sample(self) -> Dataset:
@@ -161,13 +172,14 @@ class _Pass:
             y=table[:, len(features) :],
             features=features,
             targets=self.rows.targets,
-            feature_units=keys.units_of(features),
-            target_units=keys.units_of(self.rows.targets),
             encoding=self.rows.encoding.as_json(),
+            classes=self.rows.classes,
+            dropped=self.rows.dropped,
+            **keys.about(features, self.rows.targets),
         )
 
 
-def scaling_of(squares: LeastSquares) -> Scaling:
+def scaling_of(squares: LeastSquares, targets: bool) -> Scaling:
     """Standardisation from the pass, as `scaling.standardization` gives it from the rows."""
     mean, deviation = torch.from_numpy(squares.mean.copy()), torch.from_numpy(squares.std.copy())
     shift = mean if squares.bias else torch.zeros_like(mean)
@@ -175,4 +187,6 @@ def scaling_of(squares: LeastSquares) -> Scaling:
     of = [squares.features, squares.targets]
     x_scale, y_scale = of_moments(mean, scale).split(of)
     x_shift, y_shift = shift.split(of)
+    if not targets:
+        return replace(identity(*of), x_shift=x_shift, x_scale=x_scale)
     return Scaling(x_shift, x_scale, y_shift, y_scale)
