@@ -38,11 +38,6 @@ class Dataset:
     dropped: int = 0
     """Rows of the source that are left out for a missing cell, of training and held-out rows together."""
 
-    classes: tuple[Any, ...] | None = None
-    """The labels in order, where the one target holds the number of each row's class."""
-    image: tuple[int, ...] | None = None
-    """Height and width of the picture that a row of inputs is, or channels, height and width."""
-
     @property
     def outputs(self) -> int:
         """What a model gives for a row: a number for each target, a logit for each class, one for two classes."""

@@ -88,9 +88,8 @@ class Prepared:
 
     @property
     def outputs(self) -> int:
-        """What a model gives for a row: a number a target; for two classes their logit, for more a score a class."""
-        classes = self.table.classes
-        return len(self.table.targets) if classes is None else 1 if len(classes) == 2 else len(classes)
+        """What a model gives for a row, see `Dataset.outputs`."""
+        return self.table.outputs
 
     @property
     def validation_rows(self) -> int:
@@ -99,7 +98,8 @@ class Prepared:
     @cached_property
     def target_scale(self) -> Tensor | None:
         """What residuals (n, targets) are multiplied by to be in the table's units, on the device; None for 1."""
-        return self.scaling.y_scale.to("cpu", self.y.dtype).to(self.y.device) if self.standardized else None
+        scale = self.scaling.y_scale
+        return None if bool((scale == 1).all()) else scale.to(self.y.dtype).to(self.y.device)
 
     def blocks(self, held_out: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
         """x and y of the training or validation rows, some at a time, in the table's units, on the CPU."""

@@ -35,8 +35,6 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
         torch.set_num_threads(config.device.threads)
     reported_loss = build_loss(config)
     data = data or load(config, device, dtype)
-    if takes_labels(config) and data.table.classes is None:
-        raise UserError(f"loss={type(config.loss).__name__}: the target {data.table.targets[0]} holds no labels")
     generator = Generator().manual_seed(config.seed)
     model = build_model(config, data, generator, device, dtype)
     if isinstance(config.loss, Custom):
@@ -70,7 +68,7 @@ def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     source = build("data", target, own | taken)
     shared = {f.name: common[f.name] for f in dataclasses.fields(Data)}
     shared |= dict.fromkeys({"inputs", "targets"} & taken.keys())  # a source may choose by itself
-    how = Preparation(**shared, bias=has_bias(config), device=device, dtype=dtype)
+    how = Preparation(**shared, bias=has_bias(config), labels=takes_labels(config), device=device, dtype=dtype)
     if hasattr(source, "prepared"):  # a stream, whose rows come block by block
         return source.prepared(how)
     if not callable(getattr(source, "load", None)):

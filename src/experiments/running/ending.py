@@ -41,7 +41,8 @@ def in_common(data: Prepared, reference: Reference, about: dict[str, Any], execu
         status="", config_hash="", seed=0, epochs=0, best_epoch=None, steps=0, lr=None, executed=executed, metrics={},
         parameters=None, optimum=None if optimum is None else _listed(optimum.weight, optimum.bias),
         conditioning=reference.finite_conditioning, features=list(data.table.features),
-        targets=list(data.table.targets), rows={"train": data.rows, "validation": data.validation_rows},
+        targets=list(data.table.targets),
+        rows={"train": data.rows, "validation": data.validation_rows, "dropped": data.table.dropped},
         timing={}, environment=about, **described(data.table), **_task(data.table),
     )  # fmt: skip
 

@@ -68,7 +68,7 @@ class Result:
         return brief(self.folder, {"status": self.status, "epochs": self.epochs, **self.metrics})
 
     def predict(self, rows: Any) -> np.ndarray:
-        """Predictions (n, targets) in the table's units, or (targets,) for one row by itself; of classes the labels (n,).
+        """Predictions (n, targets) in the table's units, or (targets,) for one row by itself; of classes labels (n,).
 
         `rows`: numbers, texts and dates by the columns' names or in their order, in anything that holds rows; see
         `given_rows.frame_of`. Warns of values outside the training data. Raises UserError for what does not fit,
