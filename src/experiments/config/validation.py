@@ -4,13 +4,14 @@ This is the only way to a `Config`. It touches no torch and imports nothing that
 """
 
 import dataclasses
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from experiments.config.schema import GROUPS, SECTIONS, SGD, UNHASHED, Config, Custom, Device, keys
+from experiments.config.schema import GROUPS, SECTIONS, SGD, UNHASHED, Config, Custom, Device, all_keys, keys
 from experiments.config.values import checked
 from experiments.errors import UserError, nearest, one_line
 
@@ -33,7 +34,7 @@ COUPLED = frozenset(
 
 def validate(plain: Mapping[str, Any]) -> Config:
     """The typed config of a composed or stored one. Raises UserError: all that is wrong with it, in one line."""
-    problems = [_unknown("", str(name), Config) for name in plain if name not in keys(Config)]
+    problems = [f"{name}: no such key{nearest_key(str(name))}" for name in plain if name not in keys(Config)]
     parts: Plain = {group: _section(group, plain.get(group), problems) for group in GROUPS}
     parts |= {section: _section(section, plain.get(section, {}), problems) for section in SECTIONS}
     parts["seed"] = checked("seed", keys(Config)["seed"], plain.get("seed", 0), problems)
@@ -52,7 +53,7 @@ def validate_leaf(plain: Mapping[str, Any], path: str, value: Any) -> Any:
     if schema is None:  # a class of the user's own takes any value
         return value
     if name not in keys(schema):
-        raise UserError(_unknown(section, name, schema))
+        raise UserError(_unknown(section, name, schema) if section else f"{name}: no such key{nearest_key(name)}")
     problems: list[str] = []
     value = checked(path, keys(schema)[name], value, problems)
     if problems:
@@ -93,6 +94,23 @@ def choice_of(group: str, node: Mapping[str, Any]) -> str:
     target = str(node.get("_target_"))
     schema = schema_of(group, target)
     return next((name for name, s in GROUPS[group].items() if s is schema), target)
+
+
+def known_keys() -> list[str]:
+    """Every word that may stand left of an override's `=`."""
+    inner = [f"{section}.{name}" for section in (*SECTIONS, *GROUPS) for name in all_keys(section)]
+    return [*GROUPS, "experiment", "seed", *inner]
+
+
+def nearest_key(key: str) -> str:
+    """The clause `; did you mean X?` for the keys most like `key`, which may lack its section: `lr`, `epoch`."""
+    by_name: dict[str, list[str]] = {}
+    for known in (*SECTIONS, *known_keys()):
+        by_name.setdefault(known.rpartition(".")[2], []).append(known)
+    begun = [name for name in by_name if len(key) > 2 and name.startswith(key)]
+    if "." not in key and (found := begun or difflib.get_close_matches(key, by_name, n=1)):
+        return f"; did you mean {' or '.join(by_name[found[0]])}?"
+    return nearest(key, (*SECTIONS, *known_keys()))
 
 
 def _schema(section: str, node: Any) -> type | None:
@@ -140,7 +158,7 @@ def _moved(target: str) -> str:
 def _unknown(section: str, name: str, schema: type) -> str:
     choices = [choice for choice, known in GROUPS.get(section, {}).items() if known is schema]
     where = f" in {section}={choices[0]}" if len(choices) == 1 else ""
-    return f"{section}.{name}: no such key{where}{nearest(name, keys(schema))}".lstrip(".")
+    return f"{section}.{name}: no such key{where}{nearest(name, keys(schema))}"
 
 
 def _disagreements(parts: Plain) -> list[str]:
