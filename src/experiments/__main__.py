@@ -5,10 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from experiments.cli import COMMANDS
 from experiments.cli.faults import DONE, explain
 from experiments.errors import UserError, nearest
-
-COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board")
 
 
 def main(arguments: Sequence[str]) -> int:

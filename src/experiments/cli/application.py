@@ -65,6 +65,12 @@ def sweep(*overrides: str) -> "pl.DataFrame":
 
 def show(asked: Namespace) -> None:
     """What Hydra itself prints: a config, where it comes from, the words of a shell's completion, its own help."""
+    shell = next((w.removeprefix("query=") for w in asked.overrides if w.startswith("query=")), None)
+    if asked.shell_completion and shell:
+        from experiments.cli.completion import answer
+
+        print(answer(shell))
+        return
     with hydra_for(asked) as hydra:
         name, overrides = asked.config_name or "config", asked.overrides
         if asked.hydra_help:
