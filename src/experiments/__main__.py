@@ -55,7 +55,7 @@ def _answer(arguments: list[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         from experiments.cli.help import text
 
-        print(text())
+        print(text(arguments))
         return DONE
     from experiments.cli.application import main as application
 

@@ -193,6 +193,22 @@ def test_config_dir_adds_the_users_groups_and_modules_of_the_current_folder() ->
 
 
 @pytest.mark.usefixtures("own_groups")
+@pytest.mark.parametrize("words", [["--help", "--config-dir", "their conf"], ["-cd=their conf", "-h"]])
+def test_help_lists_the_users_groups(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    for line in ("Groups in their conf", "  experiment  theirs", "  model       wide", "  optimizer   gentle"):
+        assert f"\n{line}\n" in told
+    assert main(["--help"]) == 0 and "gentle" not in capsys.readouterr().out
+
+
+def test_a_preset_without_its_first_line_is_told(own_groups: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own_groups / "experiment/mine.yaml").write_text("seed: 3\n")
+    said = refused(["--config-dir", "their conf", "experiment=mine"], capsys)
+    assert said == "error: experiment: a preset of your own must begin with the line `# @package _global_`\n"
+
+
+@pytest.mark.usefixtures("own_groups")
 def test_a_target_on_the_command_line_takes_the_place_of_the_default_model() -> None:
     """The init and bias of model=linear stay in the node; the class has no name for them."""
     assert main(["model._target_=their_models.Wide", "+model.hidden=3", *FAST]) == 0

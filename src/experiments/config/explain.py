@@ -50,7 +50,8 @@ def explain(error: BaseException) -> UserError | None:
     if isinstance(error, OverrideParseException):
         return UserError(f"{error.override}: cannot be read as key=value; {_in_quotes(str(error.override))}")
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        return UserError(_no_choice(*error.missing_cfg_file.rpartition("/")[::2], error.options))
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return UserError(_no_choice(group, choice, error.options))
     if found := re.search(r"Could not (?:override|append to config|delete)[^']*'([^']+)'", text):
         cause = str(error.__cause__ or "")
         key = found.group(1).partition("@")[0]

@@ -34,7 +34,7 @@ COUPLED = frozenset(
 
 def validate(plain: Mapping[str, Any]) -> Config:
     """The typed config of a composed or stored one. Raises UserError: all that is wrong with it, in one line."""
-    problems = [f"{name}: no such key{nearest_key(str(name))}" for name in plain if name not in keys(Config)]
+    problems = [_unknown("", str(name), Config) for name in plain if name not in keys(Config)]
     parts: Plain = {group: _section(group, plain.get(group), problems) for group in GROUPS}
     parts |= {section: _section(section, plain.get(section, {}), problems) for section in SECTIONS}
     parts["seed"] = checked("seed", keys(Config)["seed"], plain.get("seed", 0), problems)
@@ -53,7 +53,7 @@ def validate_leaf(plain: Mapping[str, Any], path: str, value: Any) -> Any:
     if schema is None:  # a class of the user's own takes any value
         return value
     if name not in keys(schema):
-        raise UserError(_unknown(section, name, schema) if section else f"{name}: no such key{nearest_key(name)}")
+        raise UserError(_unknown(section, name, schema))
     problems: list[str] = []
     value = checked(path, keys(schema)[name], value, problems)
     if problems:
@@ -156,6 +156,10 @@ def _moved(target: str) -> str:
 
 
 def _unknown(section: str, name: str, schema: type) -> str:
+    if (section, name) == ("", "experiment"):  # Hydra has put a preset's keys there
+        return "experiment: a preset of your own must begin with the line `# @package _global_`"
+    if not section:
+        return f"{name}: no such key{nearest_key(name)}"
     choices = [choice for choice, known in GROUPS.get(section, {}).items() if known is schema]
     where = f" in {section}={choices[0]}" if len(choices) == 1 else ""
     return f"{section}.{name}: no such key{where}{nearest(name, keys(schema))}"
