@@ -65,7 +65,7 @@ def legible(overrides: Iterable[str], room: int, swept: Mapping[str, tuple[int, 
             break
     while len(pieces) > 1 and len("_".join(pieces)) > room:
         pieces.pop(0)
-    return _without_middle("_".join(pieces), room).rstrip("-.,=")
+    return _without_middle("_".join(pieces), room).rstrip("_-.,=")
 
 
 def _to_whole_words(values: list[str]) -> int:

@@ -34,11 +34,6 @@ def variant(name: str, base: type[Schema], where: str) -> type[Schema]:
 
 
 @dataclass(frozen=True)
-class NoKeys:
-    """A class that has nothing to set."""
-
-
-@dataclass(frozen=True)
 class Custom:
     """A node whose `_target_` is the user's own class: its other keys are passed on as they are."""
 
@@ -121,7 +116,7 @@ ManualAdagrad = variant("ManualAdagrad", Adagrad, "experiments.learning.optimize
 
 
 # ------------------------------------------------------------------------------------------- schedule
-Constant = variant("Constant", NoKeys, "experiments.learning.schedules.Constant")
+Constant = variant("Constant", object, "experiments.learning.schedules.Constant")
 
 
 @dataclass(frozen=True)
@@ -152,9 +147,9 @@ class Warmup:
 
 
 # ----------------------------------------------------------------------------------------------- loss
-MSE = variant("MSE", NoKeys, "experiments.learning.losses.MSE")
-ManualMSE = variant("ManualMSE", NoKeys, "experiments.learning.losses.ManualMSE")
-L1 = variant("L1", NoKeys, "experiments.learning.losses.L1")
+MSE = variant("MSE", object, "experiments.learning.losses.MSE")
+ManualMSE = variant("ManualMSE", object, "experiments.learning.losses.ManualMSE")
+L1 = variant("L1", object, "experiments.learning.losses.L1")
 
 
 @dataclass(frozen=True)

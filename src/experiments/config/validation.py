@@ -44,7 +44,7 @@ def validate(plain: Mapping[str, Any]) -> Config:
 
 
 def validate_leaf(plain: Mapping[str, Any], path: str, value: Any) -> Any:
-    """What the key at `path` becomes when it is set to `value` in a config that is valid without it.
+    """What a key at `path` (`seed`, `optimizer.lr`) becomes when it is set to `value` in an otherwise valid config.
 
     Rules that join two keys (those in COUPLED) are not looked at. Raises UserError.
     """
