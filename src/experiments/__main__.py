@@ -5,10 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from experiments.cli import COMMANDS
 from experiments.cli.faults import DONE, explain
 from experiments.errors import UserError, nearest
-
-COMMANDS = ("diagnose", "compare", "predict", "diff", "rerun", "resume", "board")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,7 +55,7 @@ def _answer(arguments: list[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         from experiments.cli.help import text
 
-        print(text())
+        print(text(arguments))
         return DONE
     from experiments.cli.application import main as application
 

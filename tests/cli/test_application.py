@@ -166,7 +166,7 @@ def test_a_refused_run_leaves_what_else_is_in_its_folder(capsys: pytest.CaptureF
 def test_hostile_overrides_make_safe_names() -> None:
     assert main([*FAST, "data.inputs=[temp,rainfall]", "+hydra.job.env_set.X='../../a b;rm'"]) == 0
     [folder] = runs()
-    assert folder.name.endswith("_inputs=-temp,rainfall") and len(folder.name) <= 80
+    assert folder.name.endswith("_inputs=temp,rainfall") and len(folder.name) <= 80
 
 
 @pytest.fixture
@@ -193,9 +193,74 @@ def test_config_dir_adds_the_users_groups_and_modules_of_the_current_folder() ->
 
 
 @pytest.mark.usefixtures("own_groups")
+@pytest.mark.parametrize("words", [["--help", "--config-dir", "their conf"], ["-cd=their conf", "-h"]])
+def test_help_lists_the_users_groups(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    for line in ("Groups in their conf", "  experiment  theirs", "  model       wide", "  optimizer   gentle"):
+        assert f"\n{line}\n" in told
+    assert main(["--help"]) == 0 and "gentle" not in capsys.readouterr().out
+
+
+def test_a_preset_without_its_first_line_is_told(own_groups: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own_groups / "experiment/mine.yaml").write_text("seed: 3\n")
+    said = refused(["--config-dir", "their conf", "experiment=mine"], capsys)
+    assert said == "error: experiment: a preset of your own must begin with the line `# @package _global_`\n"
+
+
+@pytest.mark.usefixtures("own_groups")
 def test_a_target_on_the_command_line_takes_the_place_of_the_default_model() -> None:
     """The init and bias of model=linear stay in the node; the class has no name for them."""
     assert main(["model._target_=their_models.Wide", "+model.hidden=3", *FAST]) == 0
+
+
+FAILING = """
+from torch import nn
+class Constructor(nn.Module):
+    def __init__(self):
+        raise RuntimeError("oops")
+class Refusing(nn.Module):
+    def __init__(self, in_features):
+        raise ValueError(f"{in_features} are too many")
+class Forward(nn.Module):
+    calls = 0
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(3, 2)
+    def forward(self, x):
+        Forward.calls += 1
+        if Forward.calls > 3:
+            return self.net(x[:, :1])
+        return self.net(x)
+class Data:
+    def load(self):
+        return open("nowhere.csv")
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "status", "said", "left"),
+    [
+        ("model._target_=their_faults.Constructor", 1, "error: RuntimeError: oops (in their_faults.py, line 5; ", 0),
+        ("model._target_=their_faults.Refusing", 2, "its arguments: 3 are too many (in their_faults.py, line 8; ", 0),
+        ("model._target_=their_faults.Forward", 1, "(in their_faults.py, line 17; ", 1),
+        ("data._target_=their_faults.Data", 1, "nowhere.csv: it is not there, or was removed meanwhile (in their", 0),
+    ],
+)
+def test_a_failure_in_code_of_the_users_own_names_its_file_and_line_and_leaves_no_empty_folder(
+    override: str,
+    status: int,
+    said: str,
+    left: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("their_faults.py").write_text(FAILING)
+    monkeypatch.setenv("EXPERIMENTS_TRUSTED_MODULES", "their_faults")
+    monkeypatch.delitem(sys.modules, "their_faults", raising=False)
+    line = refused([override, *FAST], capsys, status)
+    assert said in line and line.endswith("HYDRA_FULL_ERROR=1 shows the traceback)\n")
+    assert len(runs()) == left
 
 
 def test_run_in_python_returns_the_result() -> None:

@@ -15,6 +15,7 @@ from experiments.errors import UserError
         (["--cfg", "jobs"], "argument --cfg/-c: invalid choice: 'jobs'"),
         (["--info", "nothing"], "argument --info/-i: invalid choice: 'nothing'"),
         (["--experimental-rerun", "x.pickle"], "can run any code"),
+        (["--config-dir", "nowhere"], "there is no such folder"),
         (["--resolve"], "goes with --cfg only"),
         (["--cfg", "job", "-m"], "--multirun and --cfg: only one of them"),
         (["--shell-completion", "--run"], "--run and --shell-completion: only one of them"),
@@ -37,7 +38,7 @@ def test_refusals(words: list[str], said: str) -> None:
         (["--info"], {"info": "all"}),
         (["-i", "defaults-tree"], {"info": "defaults-tree"}),
         (["--config-dir", "."], {"config_dir": "."}),
-        (["--config-dir=some=where"], {"config_dir": "some=where"}),
+        (["--config-dir=./"], {"config_dir": "./"}),
         (["-cp", "conf", "--config-name", "mine"], {"config_path": "conf", "config_name": "mine"}),
         (["-sc", "query=bash"], {"shell_completion": True, "overrides": ["seed=1", "query=bash"]}),
         (["~training.patience"], {"overrides": ["seed=1", "~training.patience"]}),
@@ -49,8 +50,8 @@ def test_every_flag_of_hydra_is_read(words: list[str], found: dict[str, object])
 
 
 def test_flags_may_stand_between_the_overrides() -> None:
-    asked = read(["-m", "seed=1", "-cd", "some=where", "a=°F", "b=3"])
-    assert asked.multirun and asked.config_dir == "some=where" and asked.overrides == ["seed=1", "a='°F'", "b=3"]
+    asked = read(["-m", "seed=1", "-cd", ".", "a=°F", "b=3"])
+    assert asked.multirun and asked.config_dir == "." and asked.overrides == ["seed=1", "a='°F'", "b=3"]
 
 
 @pytest.mark.parametrize("word", ["-m", "--cfg=job", "seed", "", "=", "+=", "~"])

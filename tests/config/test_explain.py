@@ -1,6 +1,7 @@
 """Hydra's refusals in our words: the value, why, the nearest right name, in one line."""
 
 import pytest
+from hydra.errors import MissingConfigException
 
 from experiments.config.composition import compose
 from experiments.config.explain import explain
@@ -11,6 +12,16 @@ from experiments.errors import UserError, nearest, one_line
     ("override", "words"),
     [
         ("optimizer=adamm", ("optimizer=adamm", "no such choice", "did you mean adam?", "manual_sgd")),
+        ("loss=mae", ("loss=mae: no such choice; did you mean l1? There are huber",)),
+        ("device=gpu", ("did you mean cuda?",)),
+        ("lr=1e-4", ("lr: no such key; did you mean optimizer.lr?",)),
+        ("+lr=1e-4", ("lr: no such key; did you mean optimizer.lr?",)),
+        ("epochs=3", ("did you mean training.epochs or schedule.epochs?",)),
+        ("batch=3", ("did you mean training.batch_size?",)),
+        ("data.targets=price", ("data.targets=price: must be a list, as [price]",)),
+        ("data.targets=price,size", ("write data.targets=[price,size] for a list",)),
+        ("model={a:1}", ("model: choose one of linear, manual, analytic, or set its keys, as model.KEY=VALUE",)),
+        ("hydra/launcher=ray", ("hydra/launcher=ray: is not installed; pip install hydra-ray-launcher",)),
         ("optimzer=adam", ("optimzer", "no such key", "did you mean optimizer?")),
         ("optimizer.lrr=1", ("optimizer.lrr", "did you mean optimizer.lr?")),
         ("+optimizer.lrr=1", ("optimizer.lrr", "no such key in optimizer=sgd", "did you mean lr?")),
@@ -19,7 +30,7 @@ from experiments.errors import UserError, nearest, one_line
         ("training.epochs.deep=1", ("training.epochs.deep",)),
         ("++training.x.y=3", ("training.x", "no such key")),
         ("+foo=1", ("foo: no such key",)),
-        ("++sed=1", ("sed: no such key; did you mean seed?",)),
+        ("++sed=1", ("sed: no such key; did you mean seed or data.seed?",)),
         ("+seed=1", ("it is there already", "leave out the +")),
         ("~optimizer", ("optimizer: missing", "choose one of sgd")),
         ("~foo", ("~foo: no such key",)),
@@ -42,6 +53,12 @@ def test_one_line_names_value_reason_and_remedy(override: str, words: tuple[str,
     assert text.isprintable()
     for word in words:
         assert word in text
+
+
+def test_a_missing_extra_is_told_with_the_command_that_installs_it() -> None:
+    """As Hydra says it where hydra-joblib-launcher is not installed."""
+    error = MissingConfigException("", missing_cfg_file="hydra/launcher/joblib", options=["basic", "stacked"])
+    assert str(explain(error)) == "hydra/launcher=joblib: is not installed; pip install 'experiments[joblib]'"
 
 
 def test_what_is_no_mistake_of_the_users_is_left_alone() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from experiments.__main__ import main
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {"tutorial": 7, "your_own_table": 9}
+PAGES = {"tutorial": 7, "your_own_table": 11}
 """With the number of their commands."""
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
 
@@ -42,13 +43,19 @@ def test_a_page_shows_what_its_commands_print(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     page = DOCS / f"{name}.md"
+    for file, code in re.findall(r"```python (\S+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        Path(file).write_text(code, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, Path(file).stem, raising=False)
     for code in blocks(page, "python"):
         exec(compile(code, str(page), "exec"), {})
     commands = 0
     for block in blocks(page, "console"):
         for part in block.split("$ ")[1:]:
             line, *shown = part.rstrip("\n").split("\n")
-            found = said(shlex.split(line), capsys)
+            words = shlex.split(line)
+            while "=" in words[0]:
+                monkeypatch.setenv(*words.pop(0).split("=", 1))
+            found = said(words, capsys)
             at = 0
             for expected in shown:
                 if expected == "...":

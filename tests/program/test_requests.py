@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.__main__ import COMMANDS
+from experiments.cli import COMMANDS
 from tests.support.odd_commands import half_written, odd_command, odd_sweep, run_odd
 from tests.support.odd_tables import odd_table, write
 from tests.support.requests import broken, command_line, from_config, plain_config, run_command, table_request

@@ -15,7 +15,7 @@ from experiments.config.composition import hydra_for, plain
 from experiments.config.explain import explain
 from experiments.config.schema import Config
 from experiments.config.validation import validate
-from experiments.errors import Failure, UserError
+from experiments.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,6 +65,12 @@ def sweep(*overrides: str) -> "pl.DataFrame":
 
 def show(asked: Namespace) -> None:
     """What Hydra itself prints: a config, where it comes from, the words of a shell's completion, its own help."""
+    shell = next((w.removeprefix("query=") for w in asked.overrides if w.startswith("query=")), None)
+    if asked.shell_completion and shell:
+        from experiments.cli.completion import answer
+
+        print(answer(shell))
+        return
     with hydra_for(asked) as hydra:
         name, overrides = asked.config_name or "config", asked.overrides
         if asked.hydra_help:
@@ -97,12 +103,10 @@ def launch(
             gc.enable()  # see `__main__.entry`
             result = runner.run(config, folder, watch=watch, single=single)
         except BaseException as raised:
-            error = explain(raised) or raised
-            if isinstance(error, UserError | Failure):
-                discard(folder)
+            discard(folder)
             if not single:
                 raise
-            return error  # raised below: Hydra prints a line of its own about what a task raises
+            return explain(raised) or raised  # raised below: Hydra prints a line of its own about what a task raises
         if single:
             return result
         from experiments.sweeps.results import objective
@@ -135,7 +139,7 @@ def refuse_taken_folder(overrides: Sequence[str]) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Remove what Hydra wrote for a run that was refused before it began; a folder that holds a run stays."""
+    """Remove what Hydra wrote for a run that failed before it began; a folder that holds a run stays."""
     if (folder / "config.json").exists():
         return
     for name in ("config.yaml", "hydra.yaml", "overrides.yaml"):

@@ -2,6 +2,7 @@
 
 import errno
 
+from experiments.config.locate import own_code
 from experiments.errors import Failure, UserError, one_line
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
@@ -23,16 +24,17 @@ REMEDIES = {
 
 
 def explain(error: BaseException) -> tuple[int, str]:
-    """The exit status that an exception means, and its line."""
+    """The exit status that an exception means, and its line, with the place in the user's own code if it is there."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, one_line(error) or "interrupted"
-    if isinstance(error, UserError):
-        return WRONG_REQUEST, one_line(error)
-    if isinstance(error, Failure):
-        return FAILED, one_line(error)
+    status = WRONG_REQUEST if isinstance(error, UserError) else FAILED
     if isinstance(error, OSError):
-        return FAILED, explain_fault(error)
-    return FAILED, f"{type(error).__name__}: {one_line(error)}"
+        text = explain_fault(error)
+    else:
+        known = isinstance(error, UserError | Failure)
+        text = one_line(error) if known else f"{type(error).__name__}: {one_line(error)}"
+    place = one_line(own_code(error))
+    return status, f"{text} (in {place}; HYDRA_FULL_ERROR=1 shows the traceback)" if place else text
 
 
 def explain_fault(error: OSError) -> str:

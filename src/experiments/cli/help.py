@@ -1,9 +1,11 @@
 """The text of `--help`: groups, choices, and a line on each key, from the schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from experiments.config.schema import GROUPS, SECTIONS, Config, all_keys, keys
+from experiments.errors import harmless
 
 USAGE = """\
 experiments [OVERRIDES]                    one run
@@ -22,14 +24,28 @@ Hydra's flags work: --cfg job, --config-dir DIR, --multirun, --info, --shell-com
 PRESETS = "from_scratch, builtins, standardized"
 
 
-def text() -> str:
-    """The whole help."""
+def text(arguments: Sequence[str] = ()) -> str:
+    """The whole help; with --config-dir among the arguments also the groups in that folder. Raises UserError."""
     lines = [USAGE, "Groups (group=choice)"]
     lines += [f"  {group:<12}{', '.join(choices)}" for group, choices in GROUPS.items()]
-    lines += [f"  {'experiment':<12}{PRESETS}", "", "Keys (key=value)", _line("seed", keys(Config)["seed"].metadata)]
+    lines += [f"  {'experiment':<12}{PRESETS}", ""]
+    if any(word.startswith(("--config-dir", "-cd")) for word in arguments):
+        from experiments.config.command_line import read  # which takes Hydra, and the time to import it
+
+        lines += _groups(read(arguments).config_dir)
+    lines += ["Keys (key=value)", _line("seed", keys(Config)["seed"].metadata)]
     for section in (*SECTIONS, *GROUPS):
         lines += [_line(f"{section}.{name}", key.metadata) for name, key in all_keys(section).items()]
     return "\n".join(lines)
+
+
+def _groups(folder: str) -> list[str]:
+    """The groups and choices in a folder of the user's own."""
+    choices: dict[str, list[str]] = {}
+    for file in sorted(Path(folder).glob("*/*.yaml")):
+        choices.setdefault(file.parent.name, []).append(file.stem)
+    lines = [f"Groups in {folder}", *(f"  {group:<12}{', '.join(names)}" for group, names in choices.items())]
+    return [*map(harmless, lines), ""]
 
 
 def _line(name: str, rules: Mapping[str, Any]) -> str:

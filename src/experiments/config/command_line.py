@@ -5,6 +5,7 @@ The parser is `hydra._internal`'s. It is taken from here only, and a test notice
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -37,7 +38,9 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     chosen = [flag for flag in ("run", "multirun", "cfg", "info", "shell_completion") if getattr(found, flag)]
     if len(chosen) > 1:
         raise UserError(f"--{chosen[0]} and --{chosen[1]}: only one of them can be asked for".replace("_", "-"))
-    if found.resolve and found.cfg is None:
+    if found.config_dir is not None and not Path(found.config_dir).is_dir():
+        raise UserError(f"--config-dir {found.config_dir}: there is no such folder")
+    if found.resolve and found.cfg is None and not found.help:
         raise UserError("--resolve: goes with --cfg only, as --cfg job --resolve")
     found.overrides = [override(word) for word in found.overrides]
     return found

@@ -36,8 +36,6 @@ def hydra_for(asked: Namespace) -> Iterator[Any]:
     What Hydra refuses inside is raised as UserError. A notebook's own initialised Hydra is left as it was.
     """
     if asked.config_dir is not None:
-        if not Path(asked.config_dir).is_dir():
-            raise UserError(f"--config-dir {asked.config_dir}: there is no such folder")
         asked.overrides.append(f"hydra.searchpath=['file://{Path(asked.config_dir).resolve()}']")
     register_resolvers()
     others, folder = GlobalHydra.instance().hydra, os.path.abspath(asked.config_path or config_folder())

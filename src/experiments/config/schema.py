@@ -34,11 +34,6 @@ def variant(name: str, base: type[Schema], where: str) -> type[Schema]:
 
 
 @dataclass(frozen=True)
-class NoKeys:
-    """A class that has nothing to set."""
-
-
-@dataclass(frozen=True)
 class Custom:
     """A node whose `_target_` is the user's own class: its other keys are passed on as they are."""
 
@@ -141,7 +136,7 @@ ManualAdagrad = variant("ManualAdagrad", Adagrad, "experiments.learning.optimize
 
 
 # ------------------------------------------------------------------------------------------- schedule
-Constant = variant("Constant", NoKeys, "experiments.learning.schedules.Constant")
+Constant = variant("Constant", object, "experiments.learning.schedules.Constant")
 
 
 @dataclass(frozen=True)

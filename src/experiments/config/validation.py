@@ -4,13 +4,14 @@ This is the only way to a `Config`. It touches no torch and imports nothing that
 """
 
 import dataclasses
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from experiments.config.schema import GROUPS, SECTIONS, SGD, UNHASHED, Config, Custom, Device, keys
+from experiments.config.schema import GROUPS, SECTIONS, SGD, UNHASHED, Config, Custom, Device, all_keys, keys
 from experiments.config.values import checked
 from experiments.errors import UserError, nearest, one_line
 
@@ -43,7 +44,7 @@ def validate(plain: Mapping[str, Any]) -> Config:
 
 
 def validate_leaf(plain: Mapping[str, Any], path: str, value: Any) -> Any:
-    """What the key at `path` becomes when it is set to `value` in a config that is valid without it.
+    """What a key at `path` (`seed`, `optimizer.lr`) becomes when it is set to `value` in an otherwise valid config.
 
     Rules that join two keys (those in COUPLED) are not looked at. Raises UserError.
     """
@@ -95,6 +96,23 @@ def choice_of(group: str, node: Mapping[str, Any]) -> str:
     return next((name for name, s in GROUPS[group].items() if s is schema), target)
 
 
+def known_keys() -> list[str]:
+    """Every word that may stand left of an override's `=`."""
+    inner = [f"{section}.{name}" for section in (*SECTIONS, *GROUPS) for name in all_keys(section)]
+    return [*GROUPS, "experiment", "seed", *inner]
+
+
+def nearest_key(key: str) -> str:
+    """The clause `; did you mean X?` for the keys most like `key`, which may lack its section: `lr`, `epoch`."""
+    by_name: dict[str, list[str]] = {}
+    for known in (*SECTIONS, *known_keys()):
+        by_name.setdefault(known.rpartition(".")[2], []).append(known)
+    begun = [name for name in by_name if len(key) > 2 and name.startswith(key)]
+    if "." not in key and (found := begun or difflib.get_close_matches(key, by_name, n=1)):
+        return f"; did you mean {' or '.join(by_name[found[0]])}?"
+    return nearest(key, (*SECTIONS, *known_keys()))
+
+
 def _schema(section: str, node: Any) -> type | None:
     """What a section or group is checked against, None for a class of the user's own. Raises UserError."""
     if section in SECTIONS:
@@ -138,9 +156,13 @@ def _moved(target: str) -> str:
 
 
 def _unknown(section: str, name: str, schema: type) -> str:
+    if (section, name) == ("", "experiment"):  # Hydra has put a preset's keys there
+        return "experiment: a preset of your own must begin with the line `# @package _global_`"
+    if not section:
+        return f"{name}: no such key{nearest_key(name)}"
     choices = [choice for choice, known in GROUPS.get(section, {}).items() if known is schema]
     where = f" in {section}={choices[0]}" if len(choices) == 1 else ""
-    return f"{section}.{name}: no such key{where}{nearest(name, keys(schema))}".lstrip(".")
+    return f"{section}.{name}: no such key{where}{nearest(name, keys(schema))}"
 
 
 def _disagreements(parts: Plain) -> list[str]:

@@ -13,7 +13,6 @@ from experiments.errors import UserError, one_line
 from experiments.sweeps import stored_sweep, summary
 from experiments.sweeps.compose.config_template import names_folders
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.compose.overrides import job_name
 from experiments.sweeps.job_folders import failed_result
 from experiments.sweeps.outcomes import LATEST, Outcomes
 from experiments.sweeps.resuming import Found, look
@@ -27,7 +26,9 @@ def launch(batches: Sequence[Sequence[str]], launcher: Any, config: DictConfig) 
     outcomes.vary(batches)
     stored_sweep.write(outcomes.folder, [], [], None)
     LATEST.set(outcomes)
-    jobs = [Job(n, tuple(given), job_name(n, given, outcomes.varied)) for n, given in enumerate(batches)]
+    jobs = [Job(n, tuple(given)) for n, given in enumerate(batches)]
+    for job in jobs:
+        job.name = outcomes.name_of(job)
     told = [[*job.overrides, f"hydra.sweep.dir='{outcomes.folder}'"] for job in jobs]
     if not names_folders(config.hydra):
         told = [[*given, f"hydra.sweep.subdir='{job.name}'"] for given, job in zip(told, jobs, strict=True)]

@@ -14,7 +14,6 @@ from experiments.config.validation import validate_leaf
 from experiments.errors import UserError
 from experiments.sweeps.compose.composer import Composer
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.compose.overrides import job_name
 from experiments.sweeps.execution import Execution
 from experiments.sweeps.job_folders import Folders, require_own_names
 from experiments.sweeps.outcomes import LATEST, Outcomes
@@ -92,4 +91,4 @@ class Sweep:
         return [self.outcomes.returned(job, self.folders.of(job)) for job in jobs]
 
     def _name_of(self, job: Job) -> str:
-        return job.subdir() or job_name(job.number, job.overrides, self.outcomes.varied)
+        return job.subdir() or self.outcomes.name_of(job)

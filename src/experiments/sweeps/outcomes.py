@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
 
+from experiments.config.folder_names import job_name, shared
 from experiments.errors import Failure
 from experiments.sweeps import results
 from experiments.sweeps.compose.jobs import Job
@@ -26,6 +27,7 @@ class Outcomes:
         self.results: dict[int, Result] = {}
         self._rows: dict[int, results.Row] = {}
         self._values: dict[str, set[str]] = {}
+        self.swept: dict[str, tuple[int, int]] = {}
         self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES
 
     def vary(self, batches: Iterable[Sequence[str]]) -> None:
@@ -33,11 +35,16 @@ class Outcomes:
         for overrides in batches:
             for override in overrides:
                 self._values.setdefault(key_of(override), set()).add(override)
+        self.swept = {name: shared(values) for name, values in self._values.items() if len(values) > 1}
 
     @property
     def varied(self) -> list[str]:
         """The keys of which the jobs have more than one value, in the order of the command line: table columns."""
-        return [name for name, values in self._values.items() if len(values) > 1]
+        return list(self.swept)
+
+    def name_of(self, job: Job) -> str:
+        """The name of a job's folder: its number and what varies."""
+        return job_name(job.number, job.overrides, self.swept)
 
     def enter(self, job: Job, result: Result) -> None:
         """Note that a job has ended."""

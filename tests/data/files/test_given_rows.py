@@ -105,6 +105,7 @@ def test_one_row_gives_one_prediction(kind: str, crops: Result) -> None:
         ),
         (np.array([[1.0, np.inf, 2.0]]), "row 1, column rainfall: inf where"),
         ("75,63", "75,63: 2 values; the model takes 3"),
+        ("75 63 44", "75 63 44: a row is one word, with commas, as 75,63,44"),
         (7, "rows: 1 value; the model takes 3"),
         ([], "rows: 0 values; the model takes 3"),
         (np.zeros((2, 4)), "rows: 4 values; the model takes 3: temp, rainfall, humidity"),

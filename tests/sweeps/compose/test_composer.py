@@ -70,6 +70,8 @@ KEYS = [
                      min_size=1, max_size=4),
 )  # fmt: skip
 @example(groups=["data=synthetic"], batches=[["seed=${training.epochs}", "training.epochs=3"], ["seed=1"]])
+@example(groups=["data=table", "data.units={a: m}"], batches=[["data.units.a=s"], ["data.units.b=s"]])
+@example(groups=["model._target_=their.Net", "+model.deep={x: 1}"], batches=[["model.deep.x=2"], ["model.deep.x=3"]])
 @example(groups=[], batches=[["training.epochs=3"], ["optimizer=adam", "optimizer.lr=1"], ["training.epoch=3"]])
 def test_every_job_is_what_hydra_composes(loaded: Loaded, groups: list[str], batches: list[list[str]]) -> None:
     composer = Composer(*loaded)  # the jobs of one sweep share their templates

@@ -21,6 +21,9 @@ def from_words(words: Sequence[str], names: Sequence[str]) -> pl.DataFrame:
 
     `names`: the inputs. Raises UserError for another number of cells.
     """
+    cells = [cell for word in words for cell in word.split()]
+    if len(cells) == len(names) > 1 and not any("," in word for word in words):
+        raise UserError(f"{one_line(' '.join(words))}: a row is one word, with commas, as {one_line(','.join(cells))}")
     rows = [_cells(word, names) for word in words]
     return pl.DataFrame({name: [row[k] for row in rows] for k, name in enumerate(names)})
 

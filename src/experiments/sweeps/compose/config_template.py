@@ -46,7 +46,7 @@ class ConfigTemplate:
             parent, name = self._parent(self.plain, path)
             if not isinstance(parent, dict) or name not in parent:
                 raise Structural  # Hydra's own words for it
-        self.simple = self.raw == OmegaConf.to_container(task, resolve=True)
+        self.simple = self.raw == OmegaConf.to_container(task, resolve=True) and all(p.count(".") < 2 for p in paths)
         """Whether nothing in the config refers to something else, so that a literal can be patched alone."""
         self.special = _special(hydra)
         self.position = {path: at for at, path in enumerate(paths)}

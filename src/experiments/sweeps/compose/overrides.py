@@ -1,13 +1,12 @@
-"""The overrides of a sweep's jobs: every combination of the swept values, which keys vary, and a name that says so."""
+"""The overrides of a sweep's jobs: every combination of the swept values, and which keys are swept."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
 from hydra.types import HydraContext
 
-from experiments.config import folder_names
 from experiments.errors import UserError, one_line
 
 OWN = ("sweep.resume", "sweep.dry_run")
@@ -65,8 +64,3 @@ def key_of(override: str) -> str:
 def of_hydra(override: str) -> bool:
     """Whether an override speaks of Hydra itself."""
     return override.lstrip("+~").startswith(("hydra.", "hydra/"))
-
-
-def job_name(number: int, overrides: Iterable[str], varied: Sequence[str]) -> str:
-    """The name of a job's folder: its number and what varied."""
-    return folder_names.job_name(number, (o for o in overrides if key_of(o) in varied))
