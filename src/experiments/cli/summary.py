@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.reasons import why
 from experiments.config.schema import Config
@@ -57,8 +57,10 @@ def beside_the_optimum(result: "Result") -> list[str]:
 
 
 def fit(result: "Result") -> list[str]:
-    """RMSE and R2 of each target over the training rows and the held-out ones; none for many targets."""
+    """RMSE and R2 of each target over the training rows and the held-out ones, accuracy of classes; none for many."""
     metrics, lines = result.metrics, []
+    if result.classes is not None:
+        return [_of_classes(metrics)]
     if len(result.targets) > MOST_NAMED or None in metrics["rmse"]:
         return []
     for i, target in enumerate(result.targets):
@@ -70,6 +72,13 @@ def fit(result: "Result") -> list[str]:
     return lines
 
 
+def _of_classes(metrics: dict[str, Any]) -> str:
+    line = f"accuracy {_number(metrics['accuracy'])}, balanced {_number(metrics['balanced_accuracy'])}"
+    if (held_out := metrics["validation_accuracy"]) is not None:
+        line += f"; held out: {_number(held_out)}, balanced {_number(metrics['validation_balanced_accuracy'])}"
+    return line
+
+
 def _fit(rmse: float | None, r2: float | None, unit: str) -> str:
     said = f"RMSE {_number(rmse)} {unit}".rstrip()
     return said if r2 is None else f"{said}, R² {r2:.4f}" if r2 > -100 else f"{said}, R² {r2:.3g}"
@@ -77,7 +86,7 @@ def _fit(rmse: float | None, r2: float | None, unit: str) -> str:
 
 def equations(result: "Result") -> list[str]:
     """`yield_apple = 0.3000 * temp + ...`, a line a target, equal terms below each other; none for wide tables."""
-    if result.parameters is None or max(len(result.features), len(result.targets)) > MOST_NAMED:
+    if result.parameters is None or result.classes or max(len(result.features), len(result.targets)) > MOST_NAMED:
         return []
     names = result.targets if result.table is None else result.table.quantities
     lines = [f"{name:{max(map(len, names))}} = " for name in names]

@@ -39,11 +39,16 @@ class Dataset:
     """Rows of the source that are left out for a missing cell, of training and held-out rows together."""
 
     @property
-    def outputs(self) -> int:
-        """What a model gives for a row: a number for each target, a logit for each class, one for two classes."""
+    def output_names(self) -> tuple[str, ...]:
+        """What a model gives for a row: a number for each target, a logit for each class, that of the second of two."""
         if self.classes is None:
-            return len(self.targets)
-        return 1 if len(self.classes) == 2 else len(self.classes)
+            return self.targets
+        return tuple(map(str, self.classes[1:] if len(self.classes) == 2 else self.classes))
+
+    @property
+    def outputs(self) -> int:
+        """How many those are."""
+        return len(self.output_names)
 
     def __post_init__(self) -> None:
         check_shapes(self.x, self.y)

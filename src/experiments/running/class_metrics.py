@@ -41,6 +41,8 @@ def class_metrics(
             **of_confusion(confusion[run]),
             "log_loss": finite_or_none(plain[run] / confusion[run].sum()),
             "roc_auc": areas[run] if np.isfinite(total[run]) else None,
+            "r2": None,  # of numbers
+            "rmse": None,
         }
         for run in range(runs)
     ]

@@ -82,6 +82,8 @@ def reason(config: Config, result: Result) -> Reason | None:
     """None for a run that has arrived, and where none is known: other losses and models, large tables, streams."""
     if result.epochs == 0:
         return Reason("untrained")
+    if result.classes is not None:
+        return None
     if result.conditioning is None and result.status == "completed":
         return Reason("worse") if all(r2 is None or r2 < 0 for r2 in result.metrics["r2"]) else None
     if result.conditioning is None or result.lr is None or isinstance(config.optimizer, Custom) or arrived(result):

@@ -11,7 +11,6 @@ import torch
 from experiments.data.prepared import Prepared
 from experiments.exact.dependence import notes
 from experiments.exact.solution import Conditioning, NoOptimum, Optimum, Penalty
-from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import L1, SQUARED, Huber, ResidualLoss
 from experiments.learning.penalty import penalized
 
@@ -69,8 +68,6 @@ def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum,
         return in_units(penalized_optimum(squares, penalty), data, loss), with_l2(data.conditioning(bias), penalty.l2)
     if data.streamed:
         return NoOptimum("rows that are read block by block are solved for squares alone"), None
-    if isinstance(loss, CrossEntropy):
-        return _solved_classes(data, loss, penalty, bias)
     if isinstance(loss, L1 | Huber) and not penalized(loss):
         from experiments.exact.robust import absolute_optimum, huber_optimum
 
@@ -79,15 +76,7 @@ def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum,
             return absolute_optimum(x, y, bias), None
         assert not isinstance(loss.delta, torch.Tensor)
         return huber_optimum(x, y, loss.delta, bias), None
-    what = "with a penalty" if penalized(loss) else "of a class of your own"
-    return NoOptimum(f"it is not worked out for {type(loss).__name__} {what}"), None
-
-
-def _solved_classes(
-    data: Prepared, loss: CrossEntropy, penalty: Penalty, bias: bool
-) -> tuple[Optimum | NoOptimum, Conditioning | None]:
-    """Of logistic regression, on the inputs as trained."""
-    return NoOptimum("not yet"), None
+    return NoOptimum(f"it is not worked out for {type(loss).__name__}{' with a penalty' * penalized(loss)}"), None
 
 
 def with_l2(squares: Conditioning, l2: float) -> Conditioning:

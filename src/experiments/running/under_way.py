@@ -155,7 +155,7 @@ def weight_scalars(experiment: Experiment) -> dict[str, float]:
     """`weights/<target>/<feature>` of a linear model, in the table's units."""
     table, (weight, bias) = experiment.data.table, experiment.parameters()
     values: dict[str, float] = {}
-    for target, row, intercept in zip(table.targets, weight.tolist(), bias.tolist(), strict=True):
+    for target, row, intercept in zip(table.output_names, weight.tolist(), bias.tolist(), strict=True):
         values |= {f"weights/{target}/{f}": w for f, w in zip(table.features, row, strict=True)}
         values[f"weights/{target}/bias"] = intercept
     return values

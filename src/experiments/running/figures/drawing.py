@@ -27,10 +27,15 @@ MOST_ROWS = 100_000
 
 
 def draw(tracker: Tracker, experiment: "Experiment", path: list[Tensor], progress: "Progress") -> None:
-    """`loss` and `prediction`; for linear models also `plane/<target>` and `loss_surface`, if `path` is as trained."""
+    """`loss` and `prediction`; for linear models also `plane/<target>` and `loss_surface`, if `path` is as trained.
+
+    Of classes `loss` alone.
+    """
     data, epoch = experiment.data, progress.epoch
     tracker.figure("loss", _loss_curve(tracker, experiment, progress), epoch)
     table = data.table
+    if table.classes is not None:
+        return
     targets = list(zip(table.targets, table.target_units, strict=True))
     held_out = None if data.held_out is None else _fitted(experiment, data.held_out)
     train = _fitted(experiment, table)

@@ -88,15 +88,15 @@ class Pack:
             self._trained = train(settings, self._models.tables, self._models.program, gaps, self._models.generators)
             self._training_seconds = time.perf_counter() - clock
             self._assess()
-        self._layouts = [writing.Weights() for _ in cases]
-        dtype = first.value("device.dtype")
-        self._common = [
-            in_common(
-                case.data, case.reference,
-                environment.describe(devices.describe(case.data.x.device), 1, dtype, case.digest), "stacked",
-            )
-            for case in cases
-        ]  # fmt: skip
+            self._layouts = [writing.Weights() for _ in cases]
+            dtype = first.value("device.dtype")
+            self._common = [
+                in_common(
+                    case.data, case.reference,
+                    environment.describe(devices.describe(case.data.x.device), 1, dtype, case.digest), "stacked",
+                )
+                for case in cases
+            ]  # fmt: skip
         self._ended = time.time()
         self._seconds = time.perf_counter() - clock
 
