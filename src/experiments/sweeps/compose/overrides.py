@@ -62,11 +62,6 @@ def key_of(override: str) -> str:
     return override.lstrip("+~").partition("=")[0]
 
 
-def of_hydra(override: str) -> bool:
-    """Whether an override speaks of Hydra itself."""
-    return override.lstrip("+~").startswith(("hydra.", "hydra/"))
-
-
 def job_name(number: int, overrides: Iterable[str], varied: Sequence[str]) -> str:
     """The name of a job's folder: its number and what varied."""
     return folder_names.job_name(number, (o for o in overrides if key_of(o) in varied))
