@@ -25,13 +25,13 @@ CASES = {
     "early stopping, diverging": ["seed=range(0,6)", "optimizer.lr=1e-5,1e-2", "training.patience=3", "training.epochs=30",
                                   "data.validation=0.3", "model=manual,linear", TWO],
     "failing jobs": ["seed=range(0,6)", "training.batch_size=5,-1,3", "training.epochs=5", TWO],
-    "serial jobs": ["seed=range(0,4)", "loss=huber,mse", "training.epochs=5", "training.batch_size=5,3", TWO],
+    "serial jobs": ["seed=range(0,4)", "training.shuffle=blocks,true", "training.epochs=5", "training.batch_size=5,3", TWO],
 }  # fmt: skip
 
 
 def cases(place: Path) -> dict[str, list[str]]:
     """The command lines; one sweep ahead, so that a fork finds the files in memory."""
-    sweep_whole(["seed=1,2", "loss=huber,mse"], place / "warm")
+    sweep_whole(["seed=1,2", "training.shuffle=blocks,true"], place / "warm")
     return CASES
 
 

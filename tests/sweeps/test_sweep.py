@@ -337,9 +337,9 @@ def test_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_cannot_be_stacked_runs_serially_and_says_why() -> None:
-    assert main(["-m", "seed=1,2", "loss=l1", SHORT]) == 0
+    assert main(["-m", "seed=1,2", "training.shuffle=blocks", SHORT]) == 0
     assert {row["executed"] for row in table(folder())} == {"serial"}
-    assert "2 jobs run one by one: the loss is not the mean squared error" in (folder() / "sweep.log").read_text()
+    assert "2 jobs run one by one: training.shuffle=blocks" in (folder() / "sweep.log").read_text()
     assert not list(folder().glob("*/run.log"))
 
 
@@ -368,7 +368,7 @@ def test_sweep_from_python_returns_the_table() -> None:
         (["experiment=from_scratch,builtins"], 2),
         (["optimizer=adam", "optimizer.betas=[0.9,0.99],[0.8,0.9]"], 2),
         (["seed=shuffle(1,2,3)"], 3),
-        (["loss=glob(m*)"], 2),
+        (["loss=glob(*mse)"], 2),
         (["data=synthetic", "data.seed=${seed}", "seed=1,2"], 2),
         (["++seed=1,2", "++training.patience=3"], 2),
         (["training.shuffle=true,false", "optimizer.lr=auto"], 2),
@@ -383,7 +383,7 @@ def test_every_syntax_of_hydra(swept: list[str], expected: int, capsys: pytest.C
 @pytest.mark.parametrize(
     ("swept", "said"),
     [
-        ("model=glob(zzz*)", "no choice of model is like that; there are analytic, linear, manual"),
+        ("model=glob(zzz*)", "no choice of model is like that; there are analytic, "),
         ("seed=range(5,5)", "there is no value in it"),
         ("optimizer.lr=glob(*)", "glob is for groups, and optimizer.lr is none"),
     ],

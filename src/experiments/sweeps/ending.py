@@ -9,7 +9,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from experiments.sweeps import results, resuming, summary
-from experiments.sweeps.compose.config_template import NOTE_SWEEP
+from experiments.sweeps.compose.hydra_part import NOTE_SWEEP
 from experiments.sweeps.outcomes import LATEST, Outcomes
 
 

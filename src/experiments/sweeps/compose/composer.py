@@ -9,9 +9,9 @@ from omegaconf import DictConfig
 
 from experiments.config.explain import explain
 from experiments.errors import UserError
-from experiments.sweeps.compose.config_template import ConfigTemplate, Structural
+from experiments.sweeps.compose.config_template import ConfigTemplate, UnknownKey
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.compose.literals import Literal, literal
+from experiments.sweeps.compose.literals import literal
 
 
 class Composer:
@@ -23,39 +23,32 @@ class Composer:
         self._refused: dict[tuple, str] = {}
 
     def compose(self, job: Job) -> Job:
-        """Fill in the job's template and values, or its error."""
-        literals = [literal(o) for o in job.overrides]
-        structure = tuple(o for o, known in zip(job.overrides, literals, strict=True) if known is None)
-        found: dict[str, Literal] = {known.path: known for known in literals if known is not None}
-        at = (structure, tuple(found))
-        template = self._form(*at)
+        """Fill in the job's template and literals, or its error."""
+        read = [literal(o) for o in job.overrides]
+        structure = tuple(o for o, known in zip(job.overrides, read, strict=True) if known is None)
+        literals = {known.path: known.value for known in read if known is not None}
+        template = self._template(structure, tuple(literals))
+        if literals and not isinstance(template, str) and not template.simple:
+            template, literals = self._template(job.overrides, ()), {}
         if isinstance(template, str):
-            if at not in self._refused:  # Hydra's own words, found once for all jobs of this kind
-                whole = self._form(job.overrides, ())
-                self._refused[at] = whole if isinstance(whole, str) else template
-            job.error = self._refused[at]
+            job.error = self._refusal(job, (structure, tuple(literals)), template)
             return job
-        if found and not template.simple:
-            template, found = self._form(job.overrides, ()), {}
-            if isinstance(template, str):
-                job.error = template
-                return job
-        job.template, job.written = template, tuple(known.value for known in found.values())
+        job.template, job.written = template, tuple(literals.values())
         try:
             job.config, job.values = template.typed(job.written)
             job.digest = template.hash(job.values)
         except UserError as error:
             job.error = str(error)
-            return job
         return job
 
-    def _form(self, structure: tuple[str, ...], paths: tuple[str, ...]) -> ConfigTemplate | str:
+    def _template(self, structure: tuple[str, ...], paths: tuple[str, ...]) -> ConfigTemplate | str:
+        """The template of a structure, or why Hydra refuses it."""
         at = (structure, paths)
         if at not in self._templates:
             try:
                 composed = self.loader.load_sweep_config(self.master, list(structure))
                 self._templates[at] = ConfigTemplate(composed, paths)
-            except Structural:
+            except UnknownKey:
                 self._templates[at] = "unknown key"
             except Exception as error:
                 explained = explain(error)
@@ -63,3 +56,10 @@ class Composer:
                     raise
                 self._templates[at] = str(explained)
         return self._templates[at]
+
+    def _refusal(self, job: Job, at: tuple, reason: str) -> str:
+        """Hydra's own words for jobs of this kind, found with the first of them."""
+        if at not in self._refused:
+            whole = self._template(job.overrides, ())
+            self._refused[at] = whole if isinstance(whole, str) else reason
+        return self._refused[at]

@@ -1,6 +1,5 @@
 """One job of a sweep, and the texts of the config files in its folder."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,6 @@ import orjson
 from experiments.config.schema import Config
 from experiments.config.validation import plain_config, validate
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
-from experiments.sweeps.compose.overrides import of_hydra
 from experiments.sweeps.compose.text_template import yaml_list, yaml_scalar
 from experiments.tracking.hparams import flat
 
@@ -36,8 +34,10 @@ class Job:
         """The job's value of a config key."""
         template = self.template
         assert template is not None
-        at = template.position.get(path)
-        return template.flat[path] if at is None else self.values[at]
+        if (at := template.position.get(path)) is not None:
+            return self.values[at]
+        section, _, name = path.partition(".")
+        return template.normal[section][name] if name else template.normal[section]
 
     def measured(self) -> dict[str, Any]:
         """The flat settings of loss and data, what the job's losses are measured in and of; {} where not known."""
@@ -52,9 +52,14 @@ class Job:
     def subdir(self) -> str | None:
         """`hydra.sweep.subdir` as Hydra resolves it for this job; None where it is left to us."""
         template = self.template
-        if not isinstance(template, ConfigTemplate) or template.whole is None:
+        if not isinstance(template, ConfigTemplate):
             return None
-        return template.subdir(self.number, [o for o in self.overrides if not of_hydra(o)], self.written)
+        values = dict(zip(template.paths, self.written, strict=False))  # none were taken of a refused job
+        return template.hydra.subdir(self.number, self.task_overrides(), values)
+
+    def task_overrides(self) -> list[str]:
+        """The overrides that are not Hydra's own."""
+        return [o for o in self.overrides if not o.lstrip("+~").startswith(("hydra.", "hydra/"))]
 
     def plain(self) -> dict[str, Any]:
         """The job's plain config, validated and complete."""
@@ -74,18 +79,12 @@ def config_texts(job: Job, folder: str) -> dict[str, str]:
     """The texts of config.json and of Hydra's three files, by their path in the job's folder."""
     template = job.template
     assert isinstance(template, ConfigTemplate)
-    task = [o for o in job.overrides if not of_hydra(o)]
-    listed = yaml_list(task, indent="    ") if task else "    []\n"
+    task, number = job.task_overrides(), str(job.number)
+    dirname = template.hydra.override_dirname(task)
+    of_hydra = [yaml_list(task, indent="    "), yaml_scalar(dirname), f"'{number}'", number, yaml_scalar(folder)]
     return {
-        ".hydra/config.yaml": template.config_yaml.fill([yaml_scalar(v, type(v)) for v in job.written]),
-        ".hydra/hydra.yaml": template.hydra_yaml.fill(
-            [listed, _word(template.override_dirname(task)), f"'{job.number}'", str(job.number), _word(folder)]
-        ),
+        ".hydra/config.yaml": template.config_yaml.fill([yaml_scalar(v) for v in job.written]),
+        ".hydra/hydra.yaml": template.hydra.yaml.fill(of_hydra),
         ".hydra/overrides.yaml": yaml_list(task),
         "config.json": template.config_json.fill([orjson.dumps(v).decode() for v in job.values] + [f'"{job.digest}"']),
     }
-
-
-def _word(text: str) -> str:
-    """A text as YAML writes it; most need no quotes."""
-    return text if re.fullmatch(r"[A-Za-z_/][\w./=,+-]*", text) else yaml_scalar(text, str)

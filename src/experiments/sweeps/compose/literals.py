@@ -33,15 +33,10 @@ def literal(override: str) -> Literal | None:
     found = _LITERAL.fullmatch(override)
     if found is None:
         return None
-    path = found["key"]
+    path, whole, number, word = found["key"], found["int"], found["float"], found["word"]
     root = path.partition(".")[0]
-    if root == "hydra" or (path == root and (root in GROUPS or root == "experiment")) or path.endswith("._target_"):
+    if root == "hydra" or path in GROUPS or path == "experiment" or path.endswith("._target_"):
         return None
-    if found["int"] is not None:
-        return Literal(path, int(found["int"]))
-    if found["float"] is not None:
-        return Literal(path, float(found["float"]))
-    word = found["word"].lower()
-    if word in _NOT_A_WORD:
-        return None
-    return Literal(path, _CONSTANTS.get(word, found["word"]) if word in _CONSTANTS else found["word"])
+    if word is None:
+        return Literal(path, float(number) if whole is None else int(whole))
+    return None if word.lower() in _NOT_A_WORD else Literal(path, _CONSTANTS.get(word.lower(), word))

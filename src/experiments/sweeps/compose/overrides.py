@@ -59,8 +59,3 @@ def _single(override: Override, name: str) -> str:
 def key_of(override: str) -> str:
     """What stands left of an override's equals sign, without + and ~."""
     return override.lstrip("+~").partition("=")[0]
-
-
-def of_hydra(override: str) -> bool:
-    """Whether an override speaks of Hydra itself."""
-    return override.lstrip("+~").startswith(("hydra.", "hydra/"))
