@@ -60,6 +60,8 @@ def build(key: str, target: type, arguments: Mapping[str, Any]) -> Any:
                 raise UserError(f"{key}.{name}: {target.__name__} has no such argument{nearest(name, parameters)}")
     try:
         return target(**arguments)
+    except UserError:
+        raise
     except (TypeError, ValueError) as error:
         raise UserError(f"{key}: {target.__name__} refused its arguments: {error}") from error
 
