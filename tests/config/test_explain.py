@@ -12,7 +12,7 @@ from experiments.errors import UserError, nearest, one_line
     ("override", "words"),
     [
         ("optimizer=adamm", ("optimizer=adamm", "no such choice", "did you mean adam?", "manual_sgd")),
-        ("loss=mae", ("loss=mae: no such choice; did you mean l1? There are huber",)),
+        ("loss=mae", ("loss=mae: no such choice; did you mean l1? There are cross_entropy, huber",)),
         ("device=gpu", ("did you mean cuda?",)),
         ("lr=1e-4", ("lr: no such key; did you mean optimizer.lr?",)),
         ("+lr=1e-4", ("lr: no such key; did you mean optimizer.lr?",)),
@@ -20,7 +20,10 @@ from experiments.errors import UserError, nearest, one_line
         ("batch=3", ("did you mean training.batch_size?",)),
         ("data.targets=price", ("data.targets=price: must be a list, as [price]",)),
         ("data.targets=price,size", ("write data.targets=[price,size] for a list",)),
-        ("model={a:1}", ("model: choose one of linear, manual, analytic, or set its keys, as model.KEY=VALUE",)),
+        (
+            "model={a:1}",
+            ("model: choose one of linear, manual, analytic, mlp, cnn, or set its keys, as model.KEY=VALUE",),
+        ),
         ("hydra/launcher=ray", ("hydra/launcher=ray: is not installed; pip install hydra-ray-launcher",)),
         ("optimzer=adam", ("optimzer", "no such key", "did you mean optimizer?")),
         ("optimizer.lrr=1", ("optimizer.lrr", "did you mean optimizer.lr?")),

@@ -31,7 +31,7 @@ OPTIMUM = 0.9094459849188882  # of the 15 rows, from the tutorial's facts
 KEYS = {
     "status", "config_hash", "seed", "epochs", "best_epoch", "steps", "lr", "executed", "metrics", "parameters",
     "optimum", "conditioning", "features", "targets", "rows", "timing", "environment", "error",
-    "ranges", "units",
+    "ranges", "units", "task", "classes", "image",
 }  # fmt: skip
 
 NETS = """
@@ -135,7 +135,7 @@ def test_result_json_has_the_contracts_fields(folder: Path) -> None:
     assert result.keys() == KEYS
     assert result["status"] == "completed" and result["executed"] == "serial" and result["error"] is None
     assert result["seed"] == 0 and result["epochs"] == 6 and result["best_epoch"] == 6 and result["steps"] == 18
-    assert result["lr"] == 1e-5 and result["rows"] == {"train": 12, "validation": 3}
+    assert result["lr"] == 1e-5 and result["rows"] == {"train": 12, "validation": 3, "dropped": 0}
     assert result["features"] == ["temp", "rainfall", "humidity"] and result["targets"] == ["apples", "oranges"]
     assert result["metrics"].keys() == {
         "train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse", "validation_r2",
@@ -327,7 +327,7 @@ def test_no_epochs_complete_with_one_record(configured: Configured, tmp_path: Pa
 def test_one_validation_row_and_a_batch_larger_than_the_table(configured: Configured, tmp_path: Path) -> None:
     config = configured(epochs=3, batch_size=50, data=schema.CropsSmall(), validation=0.2)
     result = runner.run(config, tmp_path)
-    assert result.rows == {"train": 4, "validation": 1} and result.steps == 3
+    assert result.rows == {"train": 4, "validation": 1, "dropped": 0} and result.steps == 3
     assert result.metrics["validation_loss"] > 0
 
 

@@ -255,7 +255,7 @@ def test_from_a_file_to_exact_weights_in_its_own_units(tmp_path, monkeypatch):
     assert result.parameters is not None and result.folder is not None
     np.testing.assert_allclose(result.parameters["weight"], [[3, -2e4]], rtol=1e-9)
     np.testing.assert_allclose(result.parameters["bias"], [7], rtol=1e-7)
-    assert result.rows == {"train": 48, "validation": 12}
+    assert result.rows == {"train": 48, "validation": 12, "dropped": 0}
     stored = json.loads((result.folder / "config.json").read_text())
     assert stored["data"]["path"] == str(tmp_path / "harvest.csv")
     assert json.loads((result.folder / "encoding.json").read_text())["inputs"] == ["temp", "rain"]
