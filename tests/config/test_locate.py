@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.config.locate import accepted, build, locate, needs_no_argument
+from experiments.config.locate import accepted, build, locate, needs_no_argument, own_code
 from experiments.errors import UserError
 from experiments.learning.models import BASES, Manual
 
@@ -188,3 +188,9 @@ def test_a_closure_is_an_argument() -> None:
     weight = nn.Parameter(torch.zeros(1))
     assert needs_no_argument(torch.optim.SGD([weight], lr=0.1).step)
     assert not needs_no_argument(torch.optim.LBFGS([weight]).step)
+
+
+def test_an_exception_that_is_its_own_cause_has_an_end() -> None:
+    error = ValueError("round and round")
+    error.__cause__ = error
+    assert own_code(error) == ""

@@ -85,8 +85,9 @@ def needs_no_argument(function: Callable[..., Any]) -> bool:
 
 def own_code(error: BaseException | None) -> str:
     """Where an exception, or its cause, last passed through a trusted module: `mine.py, line 12`, or nothing."""
-    found = ""
-    while error is not None:
+    found, seen = "", set[int]()
+    while error is not None and id(error) not in seen:  # `raise error from error` is its own cause
+        seen.add(id(error))
         for frame, line in traceback.walk_tb(error.__traceback__):
             if _among(str(frame.f_globals.get("__name__")), _trusted()):
                 found = f"{os.path.relpath(frame.f_code.co_filename)}, line {line}"

@@ -7,7 +7,7 @@ from typing import Any
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from experiments.config.explain import explain
+from experiments.config.explain import explained
 from experiments.errors import Failure
 from experiments.running.interruption import ended_by_sigterm
 from experiments.sweeps import resuming, stored_sweep, summary
@@ -24,10 +24,8 @@ def sweep(
 
     Raises UserError, Failure, KeyboardInterrupt.
     """
-    try:
+    with explained():
         batches, swept = jobs_of(arguments, context)
-    except Exception as error:
-        raise explain(error) or error from error
     if session is None:
         from experiments.sweeps.foreign import launch
 
