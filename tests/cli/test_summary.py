@@ -96,6 +96,11 @@ def test_equations_in_the_tutorials_words_below_each_other(config: Config, resul
     assert "prediction for [75, 63, 44]: apples 17.9 t/ha, oranges 917 t/ha" in lines
 
 
+def test_a_model_without_intercept_has_none_in_its_equation(config: Config, result: Result) -> None:
+    lines = summary(config, with_weights(result, [[1.0, 2.0, 3.0]] * 2, [0.0, 0.0]))
+    assert "yield_apple  = 1.000 * temp + 2.000 * rainfall + 3.000 * humidity" in lines
+
+
 def test_small_coefficients_are_not_zero(config: Config, result: Result) -> None:
     lines = summary(config, with_weights(result, [[3.08e-5, 0.8, 1e-9], [1.0, 1.0, 1.0]], [0.0, 0.0]))
     apples, oranges = (next(line for line in lines if line.startswith(f"yield_{name}")) for name in ("apple", "orange"))

@@ -88,6 +88,12 @@ def test_a_stream_is_not_read_again_for_a_try(configured: Configured, tmp_path: 
     data = schema.Stream(path="rows.csv", targets=["y"])
     result = runner.run(configured(lr=1e30, data=data, tensorboard=False), tmp_path / "run")
     assert result.message is not None and "no other rate was tried on a stream; optimizer.lr=" in result.message
+    assert "standardize" not in result.message  # all columns are alike
+    overrides = large_numbers(tmp_path / "large.csv")
+    message = run("data=stream", *overrides[1:], *QUIET).message
+    assert message is not None and re.search(
+        r"standardize=true lowers the condition number from \S+e\+\d+ to 1\.", message
+    )
 
 
 def test_the_smallest_loss_wins_among_rates_that_hold(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from experiments.config.schema import Adagrad, Config
+from experiments.config.schema import Adagrad, Config, Constant
 
 if TYPE_CHECKING:  # both import torch, which a refused request should not wait for
     from experiments.running.reason import Reason
@@ -29,6 +29,8 @@ def why(config: Config, result: "Result") -> list[str]:
 def words(config: Config, result: "Result", found: "Reason") -> list[str]:
     """One to three lines for a reason."""
     optimizer, lr, stable = config.optimizer, f"lr {result.lr:.4g}", f"{found.stable_lr or 0:.4g}"
+    if found.lr is not None and result.lr is not None and found.lr < result.lr / 3:
+        lr += f" ({found.lr:.4g} on average, by the schedule)"
     match found.kind:
         case "untrained":
             return ["nothing was trained; these are the start weights"]
@@ -59,8 +61,9 @@ def words(config: Config, result: "Result", found: "Reason") -> list[str]:
         case "batches":
             said = [
                 f"steps on batches of {config.training.batch_size} keep the weights moving round the optimum",
-                "try a rate that falls (schedule=cosine), a smaller one, or larger batches",
-            ]
+                "try larger batches, or a smaller rate" if not _constant(config)
+                else f"try {'' if found.falling else 'more epochs with '}a rate that falls (schedule=cosine)",
+            ]  # fmt: skip
             return said if found.advised is None else [*said, f"or {_standardizing(found)}"]
         case "flat":
             return _flat(stable, found)
@@ -84,11 +87,15 @@ def _adaptive(config: Config, result: "Result", found: "Reason") -> list[str]:
     assert found.steps is not None
     if found.steps > result.steps:
         return [said, f"the optimum is some {_rounded(found.steps)} such steps away; this run had {result.steps:,}"]
-    falls = adagrad or not config.schedule._target_.endswith("Constant")
+    falls = adagrad or not _constant(config)
     if found.steps < ROUND and not falls:
         return [said, "near the optimum such steps go round it: try a rate that falls (schedule=cosine)"]
     how = "" if falls else " with a rate that falls (schedule=cosine)"
     return [said, f"what is left lies along flat directions, to which it is slow to turn: try more epochs{how}"]
+
+
+def _constant(config: Config) -> bool:
+    return isinstance(config.schedule, Constant)
 
 
 def _flat(stable: str, found: "Reason") -> list[str]:

@@ -93,6 +93,8 @@ def equations(result: "Result") -> list[str]:
     weights = [[*row, bias] for row, bias in zip(result.parameters["weight"], result.parameters["bias"], strict=True)]
     labels = [*(f" * {name}" for name in result.features), ""]
     for number, (label, column) in enumerate(zip(labels, zip(*weights, strict=True), strict=True)):
+        if not label and not any(column):
+            break  # no intercept
         texts = aligned(column if number == 0 else [abs(v) for v in column])
         for row, (value, text) in enumerate(zip(column, texts, strict=True)):
             sign = "" if number == 0 else " - " if value < 0 else " + "

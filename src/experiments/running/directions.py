@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.config.schema import SGD
 from experiments.data.prepared import Prepared
+from experiments.exact.optimum import LeastSquares
 from experiments.tracking.result import Result
 
 
@@ -52,21 +53,21 @@ def directions(result: Result, data: Prepared, bias: bool) -> Directions:
     its left singular vectors sum to the gap.
     """
     assert result.parameters is not None and result.optimum is not None
-    eigenvalues, u = decomposed(data, bias)
     x, y = data.table.x.numpy().astype(np.float64), data.table.y.numpy().astype(np.float64)
     weight, offset = (np.subtract(result.parameters[k], result.optimum[k]) for k in ("weight", "bias"))
-    gaps, at_zero = (
-        np.square(u.T @ distance).sum(1) / y.size
-        for distance in (x @ weight.T + offset, y - data.scaling.y_shift.numpy())
-    )
+    distances = np.hstack([x @ weight.T + offset, y - data.scaling.y_shift.numpy()])
+    eigenvalues, along = decomposed(data, distances, bias)
+    gaps, at_zero = (np.square(part).sum(1) / y.size for part in np.split(along, 2, axis=1))
     return Directions(eigenvalues, gaps, at_zero)
 
 
-def decomposed(data: Prepared, bias: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (k,) ascending of the Hessian 2 / (n targets) [x 1]' [x 1], and their directions (n, k)."""
-    x = data.x.numpy()
-    u, values, _ = np.linalg.svd(np.hstack([x, np.ones((len(x), 1))]) if bias else x, full_matrices=False)
-    return 2 / data.y.numel() * values[::-1] ** 2, u[:, ::-1]
+def decomposed(data: Prepared, columns: np.ndarray, bias: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (k,) ascending of the Hessian 2 / (n targets) [x 1]' [x 1], and columns (n, m) along each, (k, m)."""
+    squares = LeastSquares(bias)
+    squares.add(data.x, columns)
+    a, b = squares.fitted_columns()
+    u, values, _ = np.linalg.svd(a, full_matrices=False)
+    return 2 / data.y.numel() * values[::-1] ** 2, (u.T @ b)[::-1]
 
 
 def condition_number(eigenvalues: np.ndarray) -> float:

@@ -4,6 +4,7 @@ The gap is a sum over the eigenvectors of the loss, and plain descent shrinks ea
 part is left, and what the run's rates and steps can have made of it, is the reason.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,8 +30,8 @@ from experiments.tracking.result import Result
 
 ARRIVED = 0.01
 """A gap below this share of the smallest loss needs no reason; the epochs left are counted down to it."""
-LARGEST_TABLE = 1_000_000
-"""Numbers of a table that is still decomposed, in about half a second."""
+LARGEST_TABLE, MOST_FEATURES = 1_000_000, 200
+"""Numbers and features of a table that is still decomposed, in a tenth of a second."""
 MOST_RATES = 500
 """Epochs of a schedule that are looked at."""
 FAR = 10
@@ -60,6 +61,8 @@ class Reason:
         "flat",
         "worse",
     ]
+    lr: float | None = None
+    """The mean rate of the epochs."""
     stable_lr: float | None = None
     """Full-batch descent with this momentum and weight decay converges below it."""
     advised: str | None = None
@@ -71,6 +74,8 @@ class Reason:
     """How many more bring the loss to within a hundredth of the smallest; None beyond any number."""
     steps: float | None = None
     """How many of an adaptive optimizer's steps lead from here to the optimum, if each goes straight there."""
+    falling: bool = False
+    """Whether a rate that falls to zero would do better in as many epochs."""
     penalty: float | None = None
     """How far above the smallest loss weight decay has its own optimum."""
     largest: float | None = None
@@ -93,9 +98,11 @@ def reason(config: Config, result: Result) -> Reason | None:
         return found
     if result.status != "completed":
         return Reason("stopped") if result.status == "stopped_early" else None
-    if data is None or result.parameters is None or result.optimum is None:
+    if data is None or result.parameters is None or result.optimum is None or result.metrics["gap"] is None:
         return None
     where, optimizer = directions(result, data, has_bias(config)), config.optimizer
+    if not math.isclose(where.gap, result.metrics["gap"], rel_tol=1e-3):  # of another objective than the squares
+        return None
     if isinstance(optimizer, AdamW):
         best = data.scaling.trained(*(torch.tensor(result.optimum[k], dtype=torch.float64) for k in ("weight", "bias")))
         if (largest := max(float(part.abs().max()) for part in best)) * optimizer.weight_decay > 1:
@@ -135,20 +142,25 @@ def _of_descent(config: Config, result: Result, data: Prepared, where: Direction
     stable, careful = largest_stable_lr(optimizer, float(where.eigenvalues[-1])), careful_lr(config, data)
     if lr is None or careful is None:
         return None
-    now = _descent(config, result, where, _rates(config, result))
+    rates = _rates(config, result)
+    mean, now = float(rates.mean()), _descent(config, result, where, rates)
     raised = _descent(config, result, where, np.array([max(careful, lr)]))
-    settled = (1 - now.eigenvalues) ** (2 * steps) < 1e-3
-    if where.gaps[settled].sum() > where.gap / 2:  # descent alone would have left next to nothing of it
-        return Reason("batches", **_standardizing(config, data, where)) if steps > result.epochs else None
+    start = where.gaps_at_zero + where.eigenvalues / 2 * float(data.scaling.y_scale.square().sum())  # amply
+    if np.minimum(where.gaps, start * (1 - now.eigenvalues) ** (2 * steps)).sum() < where.gap / 2:
+        # descent alone would have left less; a rate that falls to zero is half as large on average, and slower
+        falling = float(np.sum(start * (1 - _descent(config, result, where, rates / 2).eigenvalues) ** (2 * steps)))
+        scaled = _standardizing(config, data, where)
+        return Reason("batches", falling=falling < where.gap, **scaled) if steps > result.epochs else None
     needed, needed_raised = now.epochs_to(1 + ARRIVED), raised.epochs_to(1 + ARRIVED)
     epochs = None if needed is None else -(-needed * result.epochs // steps)
     near, near_raised = (n is not None and n <= FAR * steps for n in (needed, needed_raised))
     scaled = {} if near_raised else _standardizing(config, data, where)
-    hardly_moved = lr < careful / FAR and raised.gap(steps) < where.gap / 2
+    hardly_moved = mean < careful / FAR and raised.gap(steps) < where.gap / 2
     if hardly_moved or (near_raised and not near):
-        return Reason("small_rate", stable_lr=stable, advised=scaled.get("advised", _careful(config, data)))
+        advised = scaled.get("advised", _careful(config, data))
+        return Reason("small_rate", lr=mean, stable_lr=stable, advised=advised)
     if near:
-        return Reason("few_epochs", epochs=epochs)
+        return Reason("few_epochs", lr=mean, epochs=epochs)
     return Reason("flat", stable_lr=stable, condition_number=where.condition_number, epochs=epochs, **scaled)
 
 
@@ -164,7 +176,7 @@ def _standardizing(config: Config, data: Prepared, where: Directions) -> dict[st
     if data.standardized:
         return {}
     scaled = _prepared(config, data.table, True)
-    number = condition_number(decomposed(scaled, has_bias(config))[0])
+    number = condition_number(decomposed(scaled, scaled.y.numpy(), has_bias(config))[0])
     if FAR * number > where.condition_number:
         return {}
     return {"standardized": number, "advised": f"data.standardize=true {_careful(config, scaled)}"}
@@ -184,7 +196,9 @@ def _rates(config: Config, result: Result) -> np.ndarray:
 def _as_trained(config: Config, result: Result) -> Prepared | None:
     """The training rows as trained; None where the result holds none, or a stream's sample, or very many."""
     table = result.table
-    if table is None or len(table.x) != result.rows["train"] or table.x.numel() > LARGEST_TABLE:
+    if table is None or len(table.x) != result.rows["train"]:
+        return None
+    if table.x.numel() > LARGEST_TABLE or len(table.features) > MOST_FEATURES:
         return None
     return _prepared(config, table, options(config.data).get("standardize", False))
 

@@ -9,7 +9,7 @@ from experiments.config.schema import Config, Custom
 from experiments.data.prepared import Prepared, prepare
 from experiments.learning.evaluation import evaluator
 from experiments.learning.training import Progress, fit
-from experiments.running.assembly import assemble
+from experiments.running.assembly import assemble, has_bias
 from experiments.running.automatic_rate import careful_lr, round_down
 
 SMALLEST = 1e-30
@@ -32,7 +32,11 @@ def advice(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> s
     Tried from the same start on the same batches, within `seconds` each. Where nothing could be, a rate proven stable.
     """
     if data.streamed:  # an epoch can take longer than anybody would wait for an answer
-        return _proven(config, data, "no other rate was tried on a stream")
+        squares = data.squares(has_bias(config))
+        now, scaled = (squares.conditioning(which).condition_number for which in (data.standardized, True))
+        told = _proven(config, data, "no other rate was tried on a stream")
+        easier = f"; data.standardize=true lowers the condition number from {now:.3g} to {scaled:.3g}"
+        return told + easier if 10 * scaled < now else told
     said = []
     smaller = _holding(config, data, lr, lr / 2, time.monotonic() + seconds)
     if smaller is not None:
