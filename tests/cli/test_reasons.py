@@ -38,6 +38,7 @@ def said(*overrides: str) -> str:
     [
         ([], ["2.2e+06 times as steep", "below 0.0001116", "more epochs to within 1 %", "(condition number 7.02)"]),
         (["optimizer.lr=1.2e-4", FULL], ["lr 0.00012 is too large", "above 0.0001116"]),
+        (["loss.l2=0.1"], ["times as steep", "(condition number"]),
         (["optimizer.lr=1e-10"], ["lr 1e-10 is small", "stable up to 0.0001116"]),
         ([STANDARDIZED, "optimizer.lr=5e-6"], ["lr 5e-06 is small", "stable up to 1.007"]),
         (["data=synthetic", "data.n_rows=100"], ["lr 1e-05 is small"]),

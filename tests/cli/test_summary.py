@@ -52,6 +52,11 @@ def test_losses_stand_beside_the_smallest_possible(config: Config, result: Resul
     assert f"folder: {result.folder}" in lines
 
 
+def test_the_loss_stands_beside_that_without_its_penalty(config: Config, result: Result) -> None:
+    lines = summary(config, with_metrics(result, train_loss=3.0, data_loss=2.5))
+    assert "loss over all 12 rows: 3 (2.5 without the penalty)" in lines
+
+
 @pytest.mark.parametrize(
     ("metrics", "said"),
     [

@@ -25,10 +25,10 @@ OPTIMIZERS = [
 ]
 
 
-def of_run(result: Result, standardize: bool, bias: bool = True) -> Directions:
+def of_run(result: Result, standardize: bool, bias: bool = True, l2: float = 0.0) -> Directions:
     assert result.table is not None
     how = Preparation(standardize=standardize, bias=bias, dtype=torch.float64)
-    return directions(result, prepare(result.table, how), bias)
+    return directions(result, prepare(result.table, how), bias, l2)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -42,6 +42,15 @@ def test_the_parts_sum_to_the_gap_along_the_hessians_eigenvalues(
     assert result.conditioning is not None
     assert found.eigenvalues[-1] == pytest.approx(result.conditioning["lambda_max"], rel=1e-6)
     assert found.condition_number == pytest.approx(result.conditioning["condition_number"], rel=1e-3)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_with_a_penalty_they_sum_to_the_gap_of_the_penalised_objective(
+    standardize: bool, configured: Configured, tmp_path: Path
+) -> None:
+    config = configured(epochs=3, standardize=standardize, loss=schema.MSE(l2=0.3), tensorboard=False)
+    result = runner.run(config, tmp_path / "run")
+    assert of_run(result, standardize, l2=0.3).gap == pytest.approx(result.metrics["gap"], rel=1e-6)
 
 
 def test_the_gap_of_zero_weights_is_that_of_a_run_that_starts_there(configured: Configured, tmp_path: Path) -> None:

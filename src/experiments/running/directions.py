@@ -4,12 +4,13 @@ Everything is of the loss as trained, and the gap in the table's units squared.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 
 from experiments.config.schema import SGD
 from experiments.data.prepared import Prepared
-from experiments.exact.optimum import LeastSquares
 from experiments.tracking.result import Result
 
 
@@ -46,28 +47,35 @@ class Directions:
         return float(np.sum(self.gaps_at_zero * np.square(decay / (self.eigenvalues + decay))))
 
 
-def directions(result: Result, data: Prepared, bias: bool) -> Directions:
-    """Of a linear model's final weights; `data` are the rows of `result.table` as trained.
+def directions(result: Result, data: Prepared, bias: bool, l2: float = 0.0) -> Directions:
+    """Of a linear model's final weights; `data` are the rows of `result.table` as trained, `l2` the loss's penalty.
 
-    The rows' distances from the optimum's predictions lie in the span of the columns as trained; their squares along
-    its left singular vectors sum to the gap.
+    With the Hessian's eigenvalues e and eigenvectors v, weights that are d from the optimum are e / 2 (v . d)^2 above
+    it along v, summed over the targets.
     """
     assert result.parameters is not None and result.optimum is not None
-    x, y = data.table.x.numpy().astype(np.float64), data.table.y.numpy().astype(np.float64)
-    weight, offset = (np.subtract(result.parameters[k], result.optimum[k]) for k in ("weight", "bias"))
-    distances = np.hstack([x @ weight.T + offset, y - data.scaling.y_shift.numpy()])
-    eigenvalues, along = decomposed(data, distances, bias)
-    gaps, at_zero = (np.square(part).sum(1) / y.size for part in np.split(along, 2, axis=1))
+    eigenvalues, vectors = decomposed(data, bias, l2)
+
+    def trained(listed: dict[str, Any]) -> np.ndarray:
+        """The weights as trained, (features + bias, targets)."""
+        weight, offset = (torch.tensor(listed[k], dtype=torch.float64) for k in ("weight", "bias"))
+        weight, offset = data.scaling.trained(weight, offset)
+        return (torch.cat([weight, offset[:, None]], dim=1) if bias else weight).t().numpy()
+
+    found, best = trained(result.parameters), trained(result.optimum)
+    scale, half = data.scaling.y_scale.numpy(), eigenvalues / 2
+    gaps, at_zero = (half * np.square(vectors @ away * scale).sum(1) for away in (found - best, best))
     return Directions(eigenvalues, gaps, at_zero)
 
 
-def decomposed(data: Prepared, columns: np.ndarray, bias: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (k,) ascending of the Hessian 2 / (n targets) [x 1]' [x 1], and columns (n, m) along each, (k, m)."""
-    squares = LeastSquares(bias)
-    squares.add(data.x, columns)
-    a, b = squares.fitted_columns()
-    u, values, _ = np.linalg.svd(a, full_matrices=False)
-    return 2 / data.y.numel() * values[::-1] ** 2, (u.T @ b)[::-1]
+def decomposed(data: Prepared, bias: bool, l2: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (k,) ascending of the Hessian, 2 / (n targets) [x 1]' [x 1] + 2 l2, and its eigenvectors (k, k).
+
+    l2 is not on the bias.
+    """
+    columns, _ = data.squares_as_trained(bias).fitted_columns(l2=l2)
+    _, values, vectors = np.linalg.svd(columns, full_matrices=False)
+    return 2 / data.y.numel() * values[::-1] ** 2, vectors[::-1]
 
 
 def condition_number(eigenvalues: np.ndarray) -> float:

@@ -100,8 +100,8 @@ def reason(config: Config, result: Result) -> Reason | None:
         return Reason("stopped") if result.status == "stopped_early" else None
     if data is None or result.parameters is None or result.optimum is None or result.metrics["gap"] is None:
         return None
-    where, optimizer = directions(result, data, has_bias(config)), config.optimizer
-    if not math.isclose(where.gap, result.metrics["gap"], rel_tol=1e-3):  # of another objective than the squares
+    where, optimizer = directions(result, data, has_bias(config), getattr(config.loss, "l2", 0.0)), config.optimizer
+    if not math.isclose(where.gap, result.metrics["gap"], rel_tol=1e-3):  # of another objective than squares and l2
         return None
     if isinstance(optimizer, AdamW):
         best = data.scaling.trained(*(torch.tensor(result.optimum[k], dtype=torch.float64) for k in ("weight", "bias")))
@@ -176,7 +176,7 @@ def _standardizing(config: Config, data: Prepared, where: Directions) -> dict[st
     if data.standardized:
         return {}
     scaled = _prepared(config, data.table, True)
-    number = condition_number(decomposed(scaled, scaled.y.numpy(), has_bias(config))[0])
+    number = condition_number(decomposed(scaled, has_bias(config), getattr(config.loss, "l2", 0.0))[0])
     if FAR * number > where.condition_number:
         return {}
     return {"standardized": number, "advised": f"data.standardize=true {_careful(config, scaled)}"}

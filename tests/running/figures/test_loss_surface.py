@@ -89,6 +89,20 @@ def test_a_loss_of_another_kind_is_called_in_the_tables_units(drawn: list[Any]) 
     assert f"end: {expected:.5g}" in text and "mean absolute error" in text and "optimum" not in text
 
 
+def test_a_penalty_is_part_of_the_map(drawn: list[Any]) -> None:
+    from dataclasses import replace
+
+    path = descent(20, 1e-5)
+    ridge = replace(CROPS, penalty=lambda weight: 0.5 * float(np.sum(weight**2)))
+    plane = slice_of(path, BEST, ridge)
+    points = np.random.default_rng(1).normal(size=(20, 2))
+    at = plane.origin + points @ plane.directions
+    expected = [mse(w) + 0.5 * np.sum(w[:6] ** 2) for w in at]
+    np.testing.assert_allclose(ridge.on(plane)(points), expected, rtol=1e-9)
+    loss_surface(path, ridge, BEST)
+    assert f"end: {mse(path[-1]) + 0.5 * np.sum(path[-1][:6] ** 2):.5g}" in words(drawn[0])
+
+
 def test_a_diverging_path_is_cut_and_says_so(drawn: list[Any]) -> None:
     loss_surface(descent(60, 2e-4), CROPS, BEST)
     assert "ran away" in words(drawn[0])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from experiments.learning import models
 from experiments.learning.losses import SQUARED
+from experiments.learning.penalty import penalized, penalty
 from experiments.running.figures.fit import Pair, predicted_against_true
 from experiments.running.figures.landscape import Landscape
 from experiments.running.figures.loss_curve import loss_curve
@@ -78,7 +79,14 @@ def _surface(experiment: "Experiment", path: np.ndarray) -> bytes:
     def loss(prediction: np.ndarray, goal: np.ndarray) -> float:
         return reported(*map(torch.from_numpy, (prediction, goal))).item()
 
+    def extra(weight: np.ndarray) -> float:
+        scale = data.scaling.y_scale[:, None]
+        return penalty(torch.from_numpy(weight), reported.l2, reported.l1, scale, reported.degree).item()
+
     squared, scale = isinstance(reported, SQUARED), data.scaling.y_scale.numpy() if data.standardized else 1.0
-    landscape = Landscape(x, y, has_bias, data.table.features, scale, None if squared else loss)
+    landscape = Landscape(
+        x, y, has_bias, data.table.features, scale, loss=None if squared else loss,
+        penalty=extra if penalized(reported) else None,
+    )  # fmt: skip
     name = "mean squared error" if squared else f"{type(reported).__name__} loss"
-    return loss_surface(path, landscape, best, name)
+    return loss_surface(path, landscape, best, f"{name} and penalty" if penalized(reported) else name)

@@ -15,11 +15,12 @@ from experiments.running.figures.canvas import word
 
 @dataclass(frozen=True)
 class Landscape:
-    """A loss over the weights of y = x w^T + b, as they are trained; its value is in the table's units.
+    """The objective over the weights of y = x w^T + b, as they are trained; its value is in the table's units.
 
     Weights are (params,): weight (targets, features) row by row, then the bias (targets,) if there is one. x (n,
     features) and y (n, targets) are as trained; `scale` (targets,) is what one of y is in the table's units. Without
     `loss`, which is called as loss(prediction, y) with both in the table's units, it is the mean squared error.
+    `penalty` of weight (targets, features) is added.
     """
 
     x: np.ndarray
@@ -28,28 +29,38 @@ class Landscape:
     features: Sequence[str]
     scale: np.ndarray | float = 1.0
     loss: Callable[[np.ndarray, np.ndarray], float] | None = None
+    penalty: Callable[[np.ndarray], float] | None = None
+
+    @property
+    def squares_alone(self) -> bool:
+        return self.loss is None and self.penalty is None
 
     @property
     def standardized(self) -> bool:
         return np.ndim(self.scale) > 0
 
+    def weight(self, weights: np.ndarray) -> np.ndarray:
+        """(params,) to (targets, features)."""
+        return weights[: self.x.shape[1] * self.y.shape[1]].reshape(self.y.shape[1], -1)
+
     def predict(self, weights: np.ndarray) -> np.ndarray:
         """(params,) to predictions (n, targets), less the shift of the table's units."""
-        weight = weights[: self.x.shape[1] * self.y.shape[1]].reshape(self.y.shape[1], -1)
+        weight = self.weight(weights)
         return (self.x @ weight.T + (weights[weight.size :] if self.bias else 0.0)) * self.scale
 
     def at(self, weights: np.ndarray) -> float:
-        """The loss of (params,)."""
+        """The objective at (params,)."""
         prediction, goal = self.predict(weights), self.y * self.scale
-        return float(np.mean((prediction - goal) ** 2) if self.loss is None else self.loss(prediction, goal))
+        loss = float(np.mean((prediction - goal) ** 2) if self.loss is None else self.loss(prediction, goal))
+        return loss + (0.0 if self.penalty is None else self.penalty(self.weight(weights)))
 
     def on(self, plane: "Slice") -> Callable[[np.ndarray], np.ndarray]:
-        """The loss (m,) at coordinates (m, 1 or 2) of a plane; a call of `loss` each, where there is one.
+        """The objective (m,) at coordinates (m, 1 or 2) of a plane, each worked out by itself.
 
-        The squares need none: (r + sum_a c_a m_a)^2 is r^2 + 2 sum_a c_a r m_a + sum_ab c_a c_b m_a m_b, with r the
+        Squares alone need not be: (r + sum_a c_a m_a)^2 is r^2 + 2 sum_a c_a r m_a + sum_ab c_a c_b m_a m_b, with r the
         residual at the origin and m_a what direction a changes in the prediction.
         """
-        if self.loss is not None:
+        if not self.squares_alone:
             return lambda points: np.array([self.at(plane.origin + c @ plane.directions) for c in points])
         residual = self.predict(plane.origin) - self.y * self.scale
         moves = [self.predict(d) for d in plane.directions]

@@ -56,7 +56,7 @@ def loss_surface(
         plane, landscape.on(plane), plane.project(thinned), start=f"start: {landscape.at(kept[0]):.5g}",
         end=f"{'last shown' if cut else 'end'}: {landscape.at(kept[-1]):.5g}",
         optimum=None if optimum is None else f"exact optimum: {landscape.at(optimum):.5g}",
-        loss_name=loss_name, grid=GRID if landscape.loss is None else GRID_OF_CALLS,
+        loss_name=loss_name, grid=GRID if landscape.squares_alone else GRID_OF_CALLS,
     )  # fmt: skip
     figure = canvas.blank(7.6, 5.9)
     (_draw_map if len(plane.directions) == 2 else _draw_curve)(figure, drawn)
