@@ -75,6 +75,10 @@ def test_the_reason_and_advice_that_does_better(overrides: list[str], words: lis
             "by ever less, however steep the loss is\n     what is left lies along flat directions",
         ),
         (["loss=huber", "optimizer.lr=1e-7"], "the targets' means would be better predictions"),
+        (
+            ["data=iris", "loss=cross_entropy", "optimizer.lr=1e3"],
+            "equal odds for all classes would be better predictions",
+        ),
         (["data.validation=0.2", "training.patience=5", "training.epochs=2000"], "held-out rows no longer fell"),
         (
             ["data.targets=[apples]", "training.batch_size=1"],
@@ -118,6 +122,7 @@ def test_a_gap_of_another_objective_is_not_explained_by_that_of_the_squares(
         ["data=synthetic", "data.condition=1", "optimizer.lr=auto", FULL],
         ["data=synthetic", "data.n_rows=3", "data.n_features=5", "optimizer.lr=auto", FULL],
         ["loss=l1", "optimizer.lr=1e-4"],
+        ["data=iris", "loss=cross_entropy", "optimizer.lr=0.01"],
     ],
 )
 def test_nothing_is_said_of_a_run_that_has_arrived_or_of_which_nothing_is_known(overrides: list[str]) -> None:

@@ -10,7 +10,8 @@ from experiments.config import schema as schema
 from experiments.data.prepared import Prepared
 from experiments.running import runner
 from experiments.running.assembly import load
-from experiments.running.automatic_rate import careful_lr, round_down
+from experiments.running.automatic_rate import round_down
+from experiments.running.factories import known_lr
 from tests.conftest import Configured
 
 CPU = torch.device("cpu")
@@ -27,7 +28,7 @@ def test_the_careful_rate_holds_and_is_autos_without_momentum(
 ) -> None:
     optimizer = schema.SGD(momentum=momentum)
     config = configured(optimizer=optimizer, batch_size=batch_size, tensorboard=False)
-    lr = careful_lr(config, prepared(config))
+    lr = known_lr(config, prepared(config))
     assert lr is not None
     result = runner.run(
         configured(optimizer=optimizer, batch_size=batch_size, lr=lr, tensorboard=False), tmp_path / "a"
@@ -40,11 +41,12 @@ def test_the_careful_rate_holds_and_is_autos_without_momentum(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"optimizer": schema.Adam()}, {"loss": schema.L1()}, {"optimizer": schema.SGD(momentum=1.0)},
+    [{"optimizer": schema.Adam()}, {"loss": schema.L1()}, {"model": schema.MLP()},
+     {"optimizer": schema.SGD(momentum=1.0)},
      {"model": schema.Custom("torch.nn.Bilinear")}],
 )  # fmt: skip
 def test_no_rate_is_known_to_be_stable_elsewhere(changes: dict[str, Any], configured: Configured) -> None:
-    assert careful_lr(configured(**changes), prepared(configured())) is None
+    assert known_lr(configured(**changes), prepared(configured())) is None
 
 
 @pytest.mark.parametrize(("value", "typed"), [(0.000111549, 0.00011), (9.99, 9.9), (120.0, 120.0), (0.0, 0.0)])

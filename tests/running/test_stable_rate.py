@@ -42,6 +42,8 @@ def large_numbers(path: Path) -> list[str]:
         ["optimizer=adam", "optimizer.lr=1e30"],
         ["experiment=standardized", "optimizer.weight_decay=100"],
         ["loss=huber", "optimizer.lr=1e38"],
+        ["data=wine", "loss=cross_entropy", "optimizer.lr=1e38"],
+        ["model=mlp", "optimizer.lr=1.0"],
     ],
 )
 def test_what_is_advised_holds_when_it_is_followed(overrides: list[str]) -> None:

@@ -68,7 +68,8 @@ def words(config: Config, result: "Result", found: "Reason") -> list[str]:
         case "flat":
             return _flat(stable, found)
         case "worse":
-            return ["the targets' means would be better predictions: perhaps the rate is too large, or far too small"]
+            better = "equal odds for all classes" if result.classes else "the targets' means"
+            return [f"{better} would be better predictions: perhaps the rate is too large, or far too small"]
 
 
 def _stopped(config: Config, result: "Result") -> str:

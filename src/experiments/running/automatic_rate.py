@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from experiments.config.schema import MSE, SGD, Config, Custom, ManualMSE
+from experiments.config.schema import SGD, Config
 from experiments.data.prepared import Prepared
 from experiments.errors import UserError
 from experiments.learning.class_losses import CrossEntropy
@@ -11,21 +11,30 @@ from experiments.learning.losses import SQUARED, Huber
 
 
 def automatic_lr(config: Config, data: Prepared, loss: Any) -> float:
+    """The careful rate, of plain descent. Raises UserError where none is known."""
+    if (rate := careful_lr(config, data, loss)) is not None:
+        return rate
+    if curvature(loss, data) is not None and hasattr(config.model, "init") and isinstance(config.optimizer, SGD):
+        raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
+    raise UserError(
+        "optimizer.lr=auto: a stable rate is known for plain gradient descent of a linear model on the mean "
+        "squared error, Huber's loss and cross-entropy; give optimizer.lr a number"
+    )
+
+
+def careful_lr(config: Config, data: Prepared, loss: Any) -> float | None:
     """Half the largest rate that is certainly stable for plain descent with this batch size: 2 / the largest curvature.
 
-    Raises UserError for losses whose curvature has no bound, models that are not linear, optimizers of the user's own.
+    With momentum, whose steps add up to 1 / (1 - momentum) times as long, that much less. None for losses whose
+    curvature has no bound, models that are not linear, other optimizers, and where every input is zero.
     """
-    bend = curvature(loss, data)
-    if bend is None or isinstance(config.optimizer, Custom | None) or not hasattr(config.model, "init"):
-        raise UserError(
-            "optimizer.lr=auto: a stable rate is known for plain gradient descent of a linear model on the mean "
-            "squared error, Huber's loss and cross-entropy; give optimizer.lr a number"
-        )
-    batch = config.training.batch_size or data.rows
-    steepest = data.stability(batch, config.model.bias).lambda_max * bend + 2 * loss.l2
-    if steepest <= 0 or not math.isfinite(2 / steepest):
-        raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
-    return round_down(1 / steepest)
+    optimizer, bend = config.optimizer, curvature(loss, data)
+    if bend is None or not isinstance(optimizer, SGD) or not hasattr(config.model, "init"):
+        return None
+    batch = data.stability(config.training.batch_size or data.rows, config.model.bias)
+    steepest = batch.lambda_max * bend + 2 * loss.l2 + optimizer.weight_decay
+    known = steepest > 0 and math.isfinite(2 / steepest) and optimizer.momentum < 1
+    return round_down((1 - optimizer.momentum) / steepest) if known else None
 
 
 def curvature(loss: Any, data: Prepared) -> float | None:
@@ -42,19 +51,6 @@ def curvature(loss: Any, data: Prepared) -> float | None:
         return None
     unequal = max(loss.weight) / min(loss.weight) if loss.weight else 1.0
     return unequal * (1 / 8 if data.table.outputs == 1 else 1 / 4)
-
-
-def careful_lr(config: Config, data: Prepared) -> float | None:
-    """The rate of `optimizer.lr=auto`, also with momentum, whose steps add up to 1 / (1 - momentum) times as long, and
-    with weight decay, which makes the loss steeper. None where no stable rate is known.
-    """
-    optimizer = config.optimizer
-    known = isinstance(optimizer, SGD) and isinstance(config.loss, MSE | ManualMSE)
-    if not known or isinstance(config.model, Custom):
-        return None
-    batch = data.stability(config.training.batch_size or data.rows, config.model.bias)
-    steepest = batch.lambda_max + optimizer.weight_decay + 2 * config.loss.l2
-    return round_down((1 - optimizer.momentum) / steepest) if steepest > 0 and optimizer.momentum < 1 else None
 
 
 def largest_stable_lr(optimizer: SGD, lambda_max: float) -> float:

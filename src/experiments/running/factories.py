@@ -14,7 +14,7 @@ from experiments.data.prepared import Prepared
 from experiments.errors import UserError
 from experiments.learning import class_losses, losses, models, networks, schedules
 from experiments.learning.optimizers import ManualOptimizer, Rule
-from experiments.running.automatic_rate import automatic_lr
+from experiments.running.automatic_rate import automatic_lr, careful_lr
 
 
 def build_network(
@@ -114,6 +114,11 @@ def start_lr(config: Config, data: Prepared, loss: Any) -> float | None:
     """The rate that the schedule starts from; None where it is left to a class of the user's own."""
     lr = options(config.optimizer).get("lr")
     return automatic_lr(config, data, loss) if lr == "auto" else lr
+
+
+def known_lr(config: Config, data: Prepared) -> float | None:
+    """The rate that is known to be stable with this config, see `careful_lr`; None where none is."""
+    return careful_lr(config, data, build_loss(config))
 
 
 def build_optimizer(config: Config, model: models.Model, lr: float | None) -> Any:

@@ -17,7 +17,7 @@ from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.exact.spectrum import Descent
 from experiments.learning.schedules import factor, scheduled_lr
 from experiments.running.assembly import has_bias
-from experiments.running.automatic_rate import careful_lr, largest_stable_lr
+from experiments.running.automatic_rate import largest_stable_lr
 from experiments.running.directions import (
     Directions,
     condition_number,
@@ -25,7 +25,7 @@ from experiments.running.directions import (
     directions,
     log_shrinkage,
 )
-from experiments.running.factories import build_schedule, options
+from experiments.running.factories import build_schedule, known_lr, options
 from experiments.tracking.result import Result
 
 ARRIVED = 0.01
@@ -45,7 +45,7 @@ class Reason:
     untrained; unstable: the rate is above the largest stable one; stopped: early; penalty: that of weight decay;
     bounded: weight decay apart from the gradient, which allows no weight beyond its inverse; adaptive: the optimizer
     knows no largest stable rate; small_rate; few_epochs; batches: their noise; flat: the condition number; worse: than
-    the targets' means, under a loss or model of which no more is known.
+    the targets' means or equal odds, under a loss or model of which no more is known.
     """
 
     kind: Literal[
@@ -87,10 +87,8 @@ def reason(config: Config, result: Result) -> Reason | None:
     """None for a run that has arrived, and where none is known: other losses and models, large tables, streams."""
     if result.epochs == 0:
         return Reason("untrained")
-    if result.classes is not None:
-        return None
-    if result.conditioning is None and result.status == "completed":
-        return Reason("worse") if all(r2 is None or r2 < 0 for r2 in result.metrics["r2"]) else None
+    if (result.conditioning is None or result.classes) and result.status == "completed":
+        return Reason("worse") if _worse_than_nothing(result) else None
     if result.conditioning is None or result.lr is None or isinstance(config.optimizer, Custom) or arrived(result):
         return None
     data = _as_trained(config, result)
@@ -125,6 +123,13 @@ def arrived(result: Result) -> bool:
     return all(r2 is None or 1 - r2 < 1e-4 for r2 in metrics["r2"])
 
 
+def _worse_than_nothing(result: Result) -> bool:
+    """Whether the targets' means, or equal odds for all classes, would have been better predictions."""
+    if result.classes is None:
+        return all(r2 is None or r2 < 0 for r2 in result.metrics["r2"])
+    return (result.metrics["log_loss"] or math.inf) > math.log(len(result.classes))
+
+
 def _unstable(config: Config, result: Result, data: Prepared | None) -> Reason | None:
     """Whether the run's largest rate is above the limit and its rates taken together enlarge the steepest part."""
     assert result.conditioning is not None
@@ -139,7 +144,7 @@ def _unstable(config: Config, result: Result, data: Prepared | None) -> Reason |
 def _of_descent(config: Config, result: Result, data: Prepared, where: Directions) -> Reason | None:
     """What stands in the way of plain descent at a stable rate."""
     optimizer, steps, lr = config.optimizer, result.steps, result.lr
-    stable, careful = largest_stable_lr(optimizer, float(where.eigenvalues[-1])), careful_lr(config, data)
+    stable, careful = largest_stable_lr(optimizer, float(where.eigenvalues[-1])), known_lr(config, data)
     if lr is None or careful is None:
         return None
     rates = _rates(config, result)
@@ -183,7 +188,7 @@ def _standardizing(config: Config, data: Prepared, where: Directions) -> dict[st
 
 
 def _careful(config: Config, data: Prepared) -> str:
-    return f"optimizer.lr={careful_lr(config, data):g}"
+    return f"optimizer.lr={known_lr(config, data):g}"
 
 
 def _rates(config: Config, result: Result) -> np.ndarray:

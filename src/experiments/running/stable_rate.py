@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from experiments.config.schema import Config, Custom
 from experiments.data.prepared import Prepared, prepare
 from experiments.learning.evaluation import evaluator
+from experiments.learning.losses import ResidualLoss
 from experiments.learning.training import Progress, fit
 from experiments.running.assembly import assemble, has_bias
-from experiments.running.automatic_rate import careful_lr, round_down
+from experiments.running.automatic_rate import round_down
+from experiments.running.factories import build_loss, known_lr
 
 SMALLEST = 1e-30
 """No rate below this is tried."""
@@ -42,13 +44,14 @@ def advice(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> s
     if smaller is not None:
         said.append(f"optimizer.lr={smaller.lr:g} was tried and holds (loss {smaller.loss:.4g})")
     if not data.standardized and data.x.numel() <= LARGEST_TABLE:
-        table, how = data.table, dataclasses.replace(data.how, standardize=True, inputs=None, targets=None)
-        scaled = prepare(dataclasses.replace(table, held_out=data.held_out), how)
-        most = lr if careful_lr(config, scaled) is None else math.inf
+        which = True if isinstance(build_loss(config), ResidualLoss) else "inputs"
+        how = dataclasses.replace(data.how, standardize=which, inputs=None, targets=None)
+        scaled = prepare(dataclasses.replace(data.table, held_out=data.held_out), how)
+        most = lr if known_lr(config, scaled) is None else math.inf
         found = _holding(config, scaled, math.inf, most, time.monotonic() + seconds)
         if found is not None and (smaller is None or found.loss <= smaller.loss / 2):
             rate = "" if found.lr == lr else f" optimizer.lr={found.lr:g}"
-            said.insert(0, f"data.standardize=true{rate} was tried and holds (loss {found.loss:.4g})")
+            said.insert(0, f"data.standardize={str(which).lower()}{rate} was tried and holds (loss {found.loss:.4g})")
     return "; ".join(said) or _proven(config, data, f"no smaller rate was shown to hold within {seconds:g} s")
 
 
@@ -58,7 +61,7 @@ def _holding(config: Config, data: Prepared, failed: float, most: float, deadlin
     One that is known to be stable; else downwards in growing steps until one holds, and from there towards `failed`:
     of those that hold, the one that ends with the smallest loss.
     """
-    careful, held, divisor = careful_lr(config, data), list[Tried](), 2.0
+    careful, held, divisor = known_lr(config, data), list[Tried](), 2.0
     candidate = min(most, careful or math.inf)
     try:
         while candidate > SMALLEST and (not held or (careful is None and 4 * held[-1].lr < failed < math.inf)):
@@ -101,7 +104,7 @@ def _with_lr(config: Config, lr: float) -> Config:
 
 
 def _proven(config: Config, data: Prepared, otherwise: str) -> str:
-    careful = careful_lr(config, data)
+    careful = known_lr(config, data)
     if careful is None or config.optimizer.momentum:
         return otherwise
     return f"{otherwise}; optimizer.lr={careful:g} is stable on every batch (proven, not tried)"
