@@ -10,7 +10,7 @@ from tests.support.figures import size, words
 
 def test_both_losses_the_optimum_and_the_epoch_that_was_kept(drawn: list[Any]) -> None:
     train, held = [100.0, 10.0, 2.0, 1.5], [120.0, 14.0, 4.0, 5.0]
-    size(loss_curve([1, 2, 3, 4], train, held, smallest=0.9, best_epoch=3))
+    size(loss_curve([1, 2, 3, 4], train, held, reference=("smallest possible", 0.9), best_epoch=3))
     axes = drawn[0].axes[0]
     training, held_out, optimum, kept = axes.lines
     np.testing.assert_array_equal(training.get_data(), [[1, 2, 3, 4], train])
@@ -23,13 +23,16 @@ def test_both_losses_the_optimum_and_the_epoch_that_was_kept(drawn: list[Any]) -
 
 def test_the_axis_is_logarithmic_only_where_that_serves(drawn: list[Any]) -> None:
     loss_curve([1, 2, 3], [3.0, 2.0, 1.5], [None] * 3)
-    loss_curve([1, 2, 3], [300.0, 2.0, 0.0], [None] * 3, smallest=0.0)  # zero has no logarithm
+    loss_curve(
+        [1, 2, 3], [300.0, 2.0, 0.0], [None] * 3, reference=("best linear fit", 0.0), penalized=True
+    )  # zero has no logarithm
     assert [figure.axes[0].get_yscale() for figure in drawn] == ["linear", "linear"]
-    assert "held-out" not in words(drawn[0])
+    assert "held-out" not in words(drawn[0]) and "penalty" not in words(drawn[0])
+    assert "best linear fit 0" in words(drawn[1]) and "in training with the penalty" in words(drawn[1])
 
 
 def test_a_run_that_diverges_is_drawn_as_far_as_it_goes(drawn: list[Any]) -> None:
-    loss_curve([1, 2, 3, 4], [1.0, 1e4, 1e200, None], [None] * 4, smallest=0.5)
+    loss_curve([1, 2, 3, 4], [1.0, 1e4, 1e200, None], [None] * 4, reference=("smallest possible", 0.5))
     loss_curve([1], [None], [None])
     assert list(drawn[0].axes[0].lines[0].get_xdata()) == [1, 2]
     assert "diverged" in words(drawn[1])

@@ -72,7 +72,7 @@ def test_standardised_training_is_said_on_the_axes_and_the_loss_is_in_the_tables
     loss_surface(path[:1], scaled, best)
     text = words(drawn[0])
     assert f"start: {in_units:.5g}" in text and "exact optimum: 0.90945" in text
-    assert "standard deviations" in text and "in the table's units" in text
+    assert "standardised columns" in text and "in the table's units" in text
     assert "weight of temp (standardised)" in words(drawn[1])
 
 

@@ -57,9 +57,11 @@ def _loss_curve(tracker: Tracker, experiment: "Experiment", progress: "Progress"
     tracker.flush()
     records = [orjson.loads(line) for line in (tracker.folder / "metrics.jsonl").read_bytes().splitlines()]
     epochs, train, validation = ([r.get(k) for r in records] for k in ("epoch", "loss/train", "loss/validation"))
-    smallest = None if experiment.optimum is None else experiment.optimum.loss
-    kept = progress.best is not None and progress.best_epoch != progress.epoch
-    return loss_curve(epochs, train, validation, smallest=smallest, best_epoch=progress.best_epoch if kept else None)
+    name = "smallest possible" if models.is_linear(experiment.model) else "best linear fit"
+    reference = None if experiment.optimum is None else (name, experiment.optimum.loss)
+    kept = progress.best_epoch if progress.best is not None and progress.best_epoch != progress.epoch else None
+    with_penalty = penalized(experiment.reported_loss)
+    return loss_curve(epochs, train, validation, reference=reference, best_epoch=kept, penalized=with_penalty)
 
 
 def _fitted(experiment: "Experiment", table: "Dataset") -> Pair:

@@ -12,11 +12,12 @@ WIDE = 20
 
 def loss_curve(
     epochs: Sequence[int], train: Sequence[float | None], validation: Sequence[float | None], *,
-    smallest: float | None = None, best_epoch: int | None = None,
+    reference: tuple[str, float] | None = None, best_epoch: int | None = None, penalized: bool = False,
 ) -> bytes:  # fmt: skip
     """Losses (epochs,) as logged, None where they are not finite or there are no validation rows.
 
-    `smallest`: the exact optimum's, a line. `best_epoch`: whose weights were kept, where those are not the last.
+    `reference`: the exact optimum's name and loss, a line. `best_epoch`: whose weights were kept, where those are not
+    the last. `penalized`: whether the training loss has a penalty in it, as the held-out rows' never has.
     """
     rows = np.array([epochs, train, validation], dtype=float)
     rows[1:][~(np.abs(rows[1:]) < canvas.DIVERGED)] = np.nan  # a loss beyond would press all others into a line
@@ -30,14 +31,15 @@ def loss_curve(
         if np.isfinite(losses).any():
             last = f"{name}, last {losses[-1]:.5g}"
             axes.plot(rows[0], losses, "." if len(losses) == 1 else "-", color=colour, linewidth=1.8, label=last)
-    if smallest is not None:
-        axes.axhline(smallest, color=canvas.GREEN, ls="--", lw=1.2, label=f"smallest possible {smallest:.5g}")
+    if reference is not None:
+        name, loss = reference
+        axes.axhline(loss, color=canvas.GREEN, ls="--", lw=1.2, label=f"{name} {loss:.5g}")
     if best_epoch is not None:
         axes.axvline(best_epoch, color=canvas.GREY, ls=":", lw=1.2, label=f"weights of epoch {best_epoch} kept")
     shown = rows[1:][np.isfinite(rows[1:])]
     if shown.min() > 0 and shown.max() > WIDE * shown.min():
         axes.set_yscale("log")
-    canvas.plain_axes(axes, xlabel="epoch", ylabel="loss over all rows")
+    canvas.plain_axes(axes, xlabel="epoch", ylabel="loss over all rows" + ", in training with the penalty" * penalized)
     axes.legend(fontsize=9, frameon=False)
     figure.suptitle("Loss", fontsize=13, weight="bold")
     return canvas.png(figure)

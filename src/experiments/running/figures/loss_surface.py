@@ -14,8 +14,7 @@ GRID_OF_CALLS = 31  # where every point costs a call of the loss
 MAX_PATH = 500  # points of the path that are drawn
 RUNAWAY = 10.0  # a path that goes this many times farther than it began is cut: the rest would be a canvas.blank map
 STANDARDIZED = (
-    "The weights are those of standardised columns, as they were trained: an axis counts standard deviations.\n"
-    "The loss is in the table's units."
+    "The weights are those of the standardised columns that were trained on; the loss is in the table's units."
 )
 
 
