@@ -10,6 +10,7 @@ from scipy.optimize import linprog
 
 from experiments.errors import UserError
 from experiments.exact import robust
+from experiments.exact.minimum_norm import orthonormal_basis
 from experiments.exact.optimum import solve
 from experiments.exact.robust import absolute_optimum, huber, huber_optimum
 from experiments.exact.solution import NoOptimum, Optimum
@@ -171,3 +172,18 @@ def test_a_large_table_is_told_and_a_wrong_one_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(robust, "STEPS", 1)
     found = absolute_optimum(X, Y)
     assert isinstance(found, NoOptimum) and "1 steps" in found.reason
+
+
+def test_the_dual_holds_the_loss_from_below() -> None:
+    """At any residuals: the dual point is orthogonal to the model, within the bound, and no further below than said."""
+    basis = orthonormal_basis(X, True)
+    smallest = huber_optimum(X, Y[:, 0], 0.5)
+    assert isinstance(smallest, Optimum)
+    for _ in range(20):
+        left = Y[:, 0] - X @ GENERATOR.normal(1, 0.1, 3) - 5 + GENERATOR.normal()
+        step, dual, gap = robust._newton_step(basis, left - basis @ (basis.T @ left), 0.5)
+        if gap < np.inf:
+            residual = left - basis @ (basis.T @ left)
+            assert basis.T @ dual == pytest.approx(np.zeros(4), abs=1e-12)
+            assert np.max(np.abs(dual)) <= 0.5 * (1 + 1e-12) and len(step) == 4
+            assert np.sum(huber(residual, 0.5)) - gap <= 60 * smallest.loss * (1 + 1e-12)

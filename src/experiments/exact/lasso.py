@@ -2,7 +2,7 @@
 
 import numpy as np
 
-Array = np.ndarray
+from experiments.exact.tsqr import Array
 
 STEPS = 10_000
 

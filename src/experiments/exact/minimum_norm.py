@@ -3,9 +3,7 @@
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.exact.tsqr import power_of_two
-
-Array = np.ndarray
+from experiments.exact.tsqr import Array, power_of_two
 
 EPS = float(np.finfo(np.float64).eps)
 

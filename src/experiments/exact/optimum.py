@@ -7,9 +7,7 @@ import numpy as np
 from experiments.exact.minimum_norm import EPS, decomposed, minimum_norm
 from experiments.exact.refinement import refined
 from experiments.exact.solution import Conditioning, Optimum
-from experiments.exact.tsqr import TSQR, as_table
-
-Array = np.ndarray
+from experiments.exact.tsqr import TSQR, Array, as_table
 
 REFINED_NUMBERS = 500_000  # n * (features + 1), kept for refinement; more would cost more than a second
 
@@ -69,7 +67,7 @@ class LeastSquares(TSQR):
     def optimum(self) -> Optimum:
         """The minimiser in original units, refined where the rows are kept; see `solve`."""
         if self._refined is None:
-            found = self._factored()
+            found = self.factored()
             if found.unique and self._kept:
                 x, y = (np.concatenate(parts) for parts in zip(*self._kept, strict=True))
                 weight, bias, loss = refined(x, y, self.mean[: self.features], self.bias)
@@ -105,7 +103,7 @@ class LeastSquares(TSQR):
         mean = self.mean
         return mean[self.features :] - weight @ mean[: self.features] if self.bias else np.zeros(self.targets)
 
-    def _factored(self) -> Optimum:
+    def factored(self) -> Optimum:
         """The minimiser that the triangle alone gives."""
         columns, goal, offset = self.inner()
         d = self.features
@@ -118,7 +116,7 @@ class LeastSquares(TSQR):
         """Eigenvalues of the Hessian as trained, with its penalty; `standardized`: of the standardised columns."""
         columns, _ = self.fitted_columns(standardized, l2)
         k = columns.shape[1]
-        rank = k if l2 > 0 else self._factored().rank
+        rank = k if l2 > 0 else self.factored().rank
         values = np.zeros(k)
         _, found, _ = decomposed(columns)
         values[: len(found)] = found

@@ -5,8 +5,7 @@ import numpy as np
 from experiments.exact.lasso import duality_gap, lasso
 from experiments.exact.optimum import LeastSquares
 from experiments.exact.solution import NoOptimum, Optimum, Penalty
-
-Array = np.ndarray
+from experiments.exact.tsqr import Array
 
 CERTAIN = 1e-10
 """The share by which a loss with l1 may be above the smallest one; duality tells. It is mostly below 1e-13, but what

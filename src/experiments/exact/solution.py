@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Array = np.ndarray
+from experiments.exact.tsqr import Array
 
 
 @dataclass(frozen=True)
