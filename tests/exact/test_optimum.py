@@ -10,6 +10,9 @@ from sklearn.linear_model import LinearRegression
 from experiments.errors import UserError
 from experiments.exact import optimum
 from experiments.exact.optimum import LeastSquares, conditioning, solve
+from experiments.exact.penalized import penalized_optimum
+from experiments.exact.robust import absolute_optimum, huber_optimum
+from experiments.exact.solution import NoOptimum, Optimum, Penalty
 
 CROPS = np.array(
     [
@@ -220,3 +223,15 @@ def test_mistakes_are_one_line():
         with pytest.raises(UserError) as caught:
             solve(x, y)
         assert "\n" not in str(caught.value)
+
+
+def test_squares_beyond_float64_are_infinite_and_not_zero():
+    assert solve(X, Y * 1e160).loss == np.inf
+    data = LeastSquares()
+    data.add(X, Y * 1e160)
+    assert data.factored().loss == np.inf
+    penalty = penalized_optimum(data, Penalty(1.0))
+    assert isinstance(penalty, NoOptimum) and "too large" in penalty.reason
+    absolute, huber = absolute_optimum(X, Y * 1e160), huber_optimum(X, Y * 1e160, 1e160)
+    assert isinstance(absolute, Optimum) and isinstance(huber, NoOptimum)
+    assert absolute.loss < np.inf

@@ -66,7 +66,9 @@ def test_the_mean_absolute_error_is_that_of_a_linear_program(kind: str, seed: in
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.sampled_from(KINDS), st.integers(0, 2**32), st.booleans(), st.sampled_from([10.0, 1.0, 0.1, 1e-3, 1e-7]))
+@given(
+    st.sampled_from(KINDS), st.integers(0, 2**32), st.booleans(), st.sampled_from([10.0, 1.0, 0.1, 1e-3, 1e-7, 1e-11])
+)
 def test_no_direction_lowers_hubers_loss(kind: str, seed: int, bias: bool, delta: float) -> None:
     """Torch's gradient is zero at the optimum, relative to its terms; the loss is convex."""
     x, y = table(kind, seed)
@@ -105,6 +107,8 @@ def test_between_the_two_others() -> None:
     assert wide.weight == pytest.approx(squares.weight, rel=1e-10)
     assert narrow.loss / 1e-9 == pytest.approx(absolute.loss, rel=1e-8)
     assert narrow.weight == pytest.approx(absolute.weight, rel=1e-6)
+    narrowest = huber_optimum(X, Y, 1e-100)
+    assert isinstance(narrowest, Optimum) and narrowest.loss / 1e-100 == pytest.approx(absolute.loss, rel=1e-12)
 
 
 @pytest.mark.parametrize(("y", "middle", "unique"), [([1, 2, 9.0], 2, True), ([1, 2, 4, 9.0], None, False)])

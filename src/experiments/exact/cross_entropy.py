@@ -1,11 +1,10 @@
 """The cross entropy of logits: its value, slope and curvature, in float64.
 
-Two classes have one output, the logit of the second; more have one output each. As in torch's `cross_entropy`, a row
-counts as much as its class weighs, and label smoothing moves a share of the target to all classes alike.
+Two classes have one output, the logit of the second; more have one output each. What a row's classes count is in q, its
+`shares`, which hold the weights of classes and the smoothing of labels as torch's `cross_entropy` has them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,33 +13,26 @@ from experiments.errors import UserError
 from experiments.exact.tsqr import Array
 
 
-@dataclass(frozen=True)
-class CrossEntropy:
-    """The loss: the mean over rows, by the weights of their classes where `weight` (classes,) is given."""
+def shares(labels: Any, classes: int, weight: Sequence[float] | None = None, smoothing: float = 0.0) -> Array:
+    """q (n, classes) with which the mean loss is -sum(q * log p), for labels (n,) of 0 to classes - 1.
 
-    classes: int
-    weight: Sequence[float] | None = None
-    smoothing: float = 0.0  # the share of each row's target that all classes get, 0 to 1
+    `weight` (classes,) is what a row of a class counts; `smoothing`, 0 to 1, the share of each row's target that all
+    classes get alike. Raises UserError for other labels, and where no row counts.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not np.isin(labels, np.arange(classes)).all():
+        raise UserError(f"labels: give one whole number from 0 to {classes - 1} for each row")
+    counts = np.ones(classes) if weight is None else np.asarray(weight, dtype=np.float64)
+    hit = np.eye(classes)[labels.astype(np.int64)]
+    total = float(np.sum(hit @ counts))
+    if not total > 0:
+        raise UserError("loss.weight: the classes of all training rows weigh 0; give one of them a weight above 0")
+    return counts * ((1 - smoothing) * hit + smoothing / classes) / total
 
-    @property
-    def outputs(self) -> int:
-        """Of the model: 1 for two classes."""
-        return 1 if self.classes == 2 else self.classes
 
-    def shares(self, labels: Any) -> Array:
-        """q (n, classes) with which the loss is -sum(q * log p), for labels (n,) of 0 to classes - 1.
-
-        Raises UserError for other labels, and where no row has a weight.
-        """
-        labels = np.asarray(labels)
-        if labels.ndim != 1 or not np.isin(labels, np.arange(self.classes)).all():
-            raise UserError(f"labels: give one whole number from 0 to {self.classes - 1} for each row")
-        weight = np.ones(self.classes) if self.weight is None else np.asarray(self.weight, dtype=np.float64)
-        hit = np.eye(self.classes)[labels.astype(np.int64)]
-        total = float(np.sum(hit @ weight))
-        if not total > 0:
-            raise UserError("loss.weight: the classes of all training rows weigh 0; give one of them a weight above 0")
-        return weight * ((1 - self.smoothing) * hit + self.smoothing / self.classes) / total
+def outputs_of(classes: int) -> int:
+    """Of the model: 1 for two classes."""
+    return 1 if classes == 2 else classes
 
 
 def shifted(logits: Array, classes: int) -> tuple[Array, Array, Array]:
@@ -86,7 +78,7 @@ def hessian(a: Array, p: Array, q: Array, extra: float = 0.0) -> Array:
 
     `extra` is added to the curvature of each two outputs, as a share of t.
     """
-    outputs, k = (1 if p.shape[1] == 2 else p.shape[1]), a.shape[1]
+    outputs, k = outputs_of(p.shape[1]), a.shape[1]
     found = np.empty((outputs, k, outputs, k))
     t = np.sum(q, axis=1)
     for i in range(outputs):

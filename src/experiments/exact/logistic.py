@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.exact.cross_entropy import CrossEntropy, hessian, shifted, slopes, value
+from experiments.exact.cross_entropy import hessian, outputs_of, shifted, slopes, value
 from experiments.exact.minimum_norm import EPS, orthonormal_basis
 from experiments.exact.optimum import LeastSquares
 from experiments.exact.separation import separable, separated_by
@@ -24,34 +24,34 @@ FARTHEST = 8.0
 SEPARABLE = "no finite optimum: the classes can be separated; add loss.l2=1e-4"
 
 
-def logistic_optimum(
-    x: Any, labels: Any, loss: CrossEntropy, penalty: Penalty, bias: bool = True
-) -> Optimum | NoOptimum:
-    """The smallest cross entropy plus l2 * sum(w^2) of labels (n,) on x (n, features), arrays or tensors, as trained.
+def logistic_optimum(x: Any, q: Array, penalty: Penalty, bias: bool = True) -> Optimum | NoOptimum:
+    """The smallest cross entropy plus l2 * sum(w^2) of rows x (n, features) as trained, an array or a tensor.
+
+    q (n, classes) is what `cross_entropy.shares` gives for the rows' labels.
 
     The gradient at the optimum is zero but for rounding, and the loss is so to the last digits. Without a penalty the
     weights are, among those that reach it, the smallest in the units of x; what softmax cannot see, a shift of all
     classes, is taken off the weights and the biases.
 
     NoOptimum where classes can be separated and nothing is penalised, where no row has one of the classes and there
-    is a bias, for tables above LARGEST, and for a penalty of l1. Raises UserError for labels that are none, NaN or
+    is a bias, for tables above LARGEST, and for a penalty of l1. Raises UserError for another number of rows, NaN or
     infinities.
     """
-    x, q = as_table(x, "x").astype(np.float64), loss.shares(labels)
+    x, outputs = as_table(x, "x").astype(np.float64), outputs_of(q.shape[1])
     require_finite(x)
     if len(x) != len(q):
         raise UserError(f"x has {len(x)} rows and there are {len(q)} labels: give one label for each row of features")
     if penalty.l1 > 0:
         return NoOptimum("the exact optimum of classes is worked out for loss.l2, not for loss.l1")
-    if len(x) * (x.shape[1] + 1) * loss.outputs > LARGEST:
+    if len(x) * (x.shape[1] + 1) * outputs > LARGEST:
         return NoOptimum(
             f"the exact optimum of classes is worked out for up to {LARGEST:,} numbers, rows times columns times "
-            f"outputs; here are {len(x):,} rows of {x.shape[1]:,} features and {loss.outputs} outputs"
+            f"outputs; here are {len(x):,} rows of {x.shape[1]:,} features and {outputs} outputs"
         )
     missing = np.flatnonzero(np.sum(q, axis=0) == 0)
     if bias and len(missing):
         return NoOptimum(
-            f"no finite optimum: no training row counts as class {missing[0]} of 0 to {loss.classes - 1}, so its bias "
+            f"no finite optimum: no training row counts as class {missing[0]} of 0 to {q.shape[1] - 1}, so its bias "
             "falls for ever; leave the class out, or train on rows that have it"
         )
     counting = np.sum(q, axis=1) > 0
@@ -83,7 +83,7 @@ def _penalized(x: Array, q: Array, penalty: Penalty, bias: bool) -> Optimum | No
         columns = columns @ turned
     unit = power_of_two(columns)
     length = unit * np.linalg.norm(columns / unit, axis=0)
-    length[length == 0] = 1.0
+    length[length < 1e-150] = 1.0  # nothing, beside a penalty
     a, d = columns / length, columns.shape[1]
     if bias:
         a = np.hstack([a, np.full((len(x), 1), 1 / np.sqrt(len(x)))])
@@ -103,8 +103,7 @@ def _penalized(x: Array, q: Array, penalty: Penalty, bias: bool) -> Optimum | No
 
 def _newton(a: Array, q: Array, costs: Array) -> Array | NoOptimum:
     """Coefficients (k, outputs) of the smallest value(a @ c, q) + sum(costs * c^2), with columns a (n, k)."""
-    outputs = 1 if q.shape[1] == 2 else q.shape[1]
-    c = np.zeros((a.shape[1], outputs))
+    c = np.zeros((a.shape[1], outputs_of(q.shape[1])))
     bounded = bool(np.any(costs > 0) or np.all(q > 0))
     last = np.inf
     for step in range(STEPS):

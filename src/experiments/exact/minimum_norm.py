@@ -3,6 +3,7 @@
 import numpy as np
 
 from experiments.errors import UserError
+from experiments.exact.solution import TOO_LARGE
 from experiments.exact.tsqr import Array, power_of_two
 
 EPS = float(np.finfo(np.float64).eps)
@@ -13,10 +14,7 @@ def decomposed(columns: Array) -> tuple[Array, Array, Array]:
     try:
         return np.linalg.svd(columns, full_matrices=False)
     except np.linalg.LinAlgError:
-        raise UserError(
-            "the table's numbers are too large for least squares, their squares are beyond 1.8e308; "
-            "divide the columns by a power of ten"
-        ) from None
+        raise UserError(TOO_LARGE) from None
 
 
 def directions(columns: Array, offset: Array, n: int) -> tuple[Array, Array, Array, Array]:

@@ -64,6 +64,7 @@ class LeastSquares(TSQR):
             b = np.vstack([b, np.zeros((d, self.targets))])
         return a, b
 
+    @np.errstate(over="ignore")
     def optimum(self) -> Optimum:
         """The minimiser in original units, refined where the rows are kept; see `solve`."""
         if self._refined is None:
@@ -88,6 +89,7 @@ class LeastSquares(TSQR):
             inner, offset = r[:, 1:] + r[:, :1] * (self.shift / self.scale), np.zeros(len(self.scale))
         return inner[:, :d], inner[:, d:], offset
 
+    @np.errstate(over="ignore")
     def mean_square(self, misfit: Array) -> float:
         """|misfit|^2 / (rows * targets), or 0.0 where that can be the rounding of y alone."""
         size = float(np.sqrt(self.rows * self.targets))
@@ -95,8 +97,8 @@ class LeastSquares(TSQR):
         spread = self.scale[d:] * np.linalg.norm(self.triangle()[:, 1 + d :], axis=0)
         full = spread + np.sqrt(self.rows) * np.abs(self.shift[d:])  # bounds the length of y itself
         noise = 8 * EPS * float(np.linalg.norm(full)) / size
-        loss = (float(np.linalg.norm(misfit)) / size) ** 2
-        return loss if loss > noise**2 else 0.0
+        loss = float(np.square(np.linalg.norm(misfit) / size))
+        return 0.0 if loss <= noise**2 < np.inf else loss
 
     def best_bias(self, weight: Array) -> Array:
         """The bias (targets,) that goes with weight (targets, features); zeros without bias."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from experiments.exact.lasso import duality_gap, lasso
 from experiments.exact.optimum import LeastSquares
-from experiments.exact.solution import NoOptimum, Optimum, Penalty
+from experiments.exact.solution import TOO_LARGE, NoOptimum, Optimum, Penalty
 from experiments.exact.tsqr import Array
 
 CERTAIN = 1e-10
@@ -24,6 +24,9 @@ def penalized_optimum(squares: LeastSquares, penalty: Penalty) -> Optimum | NoOp
     columns, goal, _ = squares.inner()
     d, size = squares.features, squares.rows * squares.targets
     columns, goal = columns * squares.scale[:d], goal * squares.scale[d:]
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.sum(columns**2) + np.sum(goal**2)):
+            return NoOptimum(TOO_LARGE)
     # a squared weight costs what a row does that has sqrt(size * l2) in its column and asks for 0
     rows = np.vstack([columns, np.sqrt(size * penalty.l2) * np.eye(d)]) if penalty.l2 > 0 else columns
     asked = np.vstack([goal, np.zeros((len(rows) - len(goal), goal.shape[1]))])
@@ -44,7 +47,7 @@ def penalized_optimum(squares: LeastSquares, penalty: Penalty) -> Optimum | NoOp
         unique = unique or all(_only(rows, column, l1, found) for column, found in zip(asked.T, weight, strict=True))
     data_loss = squares.mean_square(goal - columns @ weight.T)
     loss = data_loss + penalty.of(weight)
-    return Optimum(weight, squares.best_bias(weight), loss, squares.optimum().rank, unique, data_loss)
+    return Optimum(weight, squares.best_bias(weight), loss, squares.factored().rank, unique, data_loss)
 
 
 def _only(rows: Array, goal: Array, l1: Array, found: Array) -> bool:

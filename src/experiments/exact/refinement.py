@@ -113,4 +113,4 @@ def refined(x: Array, y: Array, mean: Array, bias: bool) -> tuple[Array, Array, 
             offset[t] = at_zero[0] * unit
     loss = squares / y.size
     noise = 8 * EPS * float(np.linalg.norm(y)) / np.sqrt(y.size)
-    return weight, offset, loss if loss > noise**2 else 0.0
+    return weight, offset, 0.0 if loss <= noise**2 < np.inf else loss

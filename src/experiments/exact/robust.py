@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments.exact.minimum_norm import EPS, orthonormal_basis
 from experiments.exact.optimum import LeastSquares
-from experiments.exact.solution import NoOptimum, Optimum
+from experiments.exact.solution import TOO_LARGE, NoOptimum, Optimum
 from experiments.exact.tsqr import Array, as_table, blas
 
 LARGEST = 10_000_000
@@ -62,6 +62,7 @@ def _optimum(x: Any, y: Any, delta: float, bias: bool) -> Optimum | NoOptimum:
         return _each_target(x, y, delta, bias)
 
 
+@np.errstate(over="ignore")
 def _each_target(x: Array, y: Array, delta: float, bias: bool) -> Optimum | NoOptimum:
     """One target after the other; a delta of 0 stands for the mean absolute error."""
     squares = LeastSquares(bias)
@@ -73,13 +74,14 @@ def _each_target(x: Array, y: Array, delta: float, bias: bool) -> Optimum | NoOp
     residual = goal - basis @ (basis.T @ goal)
     residual -= basis @ (basis.T @ residual)
     unique = given.unique
-    for column, size in zip(residual.T, np.linalg.norm(y, axis=0), strict=True):
+    for column, size in zip(residual.T, np.max(np.abs(y), axis=0), strict=True):
         unit = float(np.mean(np.abs(column)))
-        if np.sqrt(len(x)) * unit <= 8 * EPS * size:  # fitted exactly
+        if unit <= 8 * EPS * size:  # fitted exactly
             column[:] = 0.0
         if not column.any() or not basis.shape[1]:
             continue
-        found = _smallest(basis, column / unit, delta / unit)
+        bound = delta / unit
+        found = _smallest(basis, column / unit, bound if bound > 1e-12 else 0.0)  # below, absolute to twelve digits
         if found is None:
             return NoOptimum(f"the optimum of this loss was not found in {STEPS} steps of Newton's method")
         column[:] = found[0] * unit
@@ -88,6 +90,8 @@ def _each_target(x: Array, y: Array, delta: float, bias: bool) -> Optimum | NoOp
     squares.add(x, goal - residual)
     fitted = squares.factored()
     loss = float(np.mean(huber(residual, delta) if delta > 0 else np.abs(residual)))
+    if not np.isfinite(loss):
+        return NoOptimum(TOO_LARGE)
     return Optimum(fitted.weight, fitted.bias + level, loss, fitted.rank, unique, loss)
 
 

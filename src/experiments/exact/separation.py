@@ -72,7 +72,10 @@ def nonnegative(columns: Array, goal: Array) -> Array:
         while True:
             trial = np.zeros(len(m))
             basis, triangle = np.linalg.qr(columns[:, positive])  # a column that enters is in no span of the others
-            trial[positive] = np.linalg.solve(triangle, basis.T @ goal)
+            try:
+                trial[positive] = np.linalg.solve(triangle, basis.T @ goal)
+            except np.linalg.LinAlgError:  # but for rounding
+                return m
             if np.all(trial[positive] > 0):
                 m = trial
                 break

@@ -6,6 +6,8 @@ import numpy as np
 
 from experiments.exact.tsqr import Array
 
+TOO_LARGE = "the table's numbers are too large, their squares are beyond 1.8e308; divide the columns by a power of ten"
+
 
 @dataclass(frozen=True)
 class Penalty:
