@@ -19,7 +19,8 @@ def why(config: Config, result: "Result") -> list[str]:
     found = reason(config, result)
     said = [] if found is None else words(config, result, found)
     lines = [f"{'     ' if i else 'why: '}{line}" for i, line in enumerate(said)]
-    if result.conditioning is not None and result.conditioning["condition_number"] is None:
+    unknown = result.conditioning is not None and result.conditioning["condition_number"] is None
+    if unknown and (result.classes is None or result.optimum is not None):
         lines.append(
             "note: the best weights are not unique; descent leaves its start as it is along the free directions"
         )

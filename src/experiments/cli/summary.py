@@ -24,7 +24,8 @@ def summary(config: Config, result: "Result") -> list[str]:
         f"loss over all {result.rows['train']} rows: {_number(metrics['train_loss'])}",
     ]
     if metrics.get("data_loss") is not None:
-        lines[-1] += f" ({_number(metrics['data_loss'])} without the penalty)"
+        scaled = ", which is on the weights of standardised columns" * bool(getattr(config.data, "standardize", False))
+        lines[-1] += f" ({_number(metrics['data_loss'])} without the penalty{scaled})"
     if held_out is not None:
         lines.append(f"loss over {result.rows['validation']} held-out rows: {_number(held_out)}")
     lines += beside_the_optimum(result)

@@ -42,12 +42,9 @@ def logistic_optimum(x: Any, q: Array, penalty: Penalty, bias: bool = True) -> O
     if len(x) != len(q):
         raise UserError(f"x has {len(x)} rows and there are {len(q)} labels: give one label for each row of features")
     if penalty.l1 > 0:
-        return NoOptimum("the exact optimum of classes is worked out for loss.l2, not for loss.l1")
-    if len(x) * (x.shape[1] + 1) * outputs > LARGEST:
-        return NoOptimum(
-            f"the exact optimum of classes is worked out for up to {LARGEST:,} numbers, rows times columns times "
-            f"outputs; here are {len(x):,} rows of {x.shape[1]:,} features and {outputs} outputs"
-        )
+        return NoOptimum("of classes it is worked out with loss.l2, not with loss.l1")
+    if (unknown := too_large(len(x), x.shape[1], outputs)) is not None:
+        return unknown
     missing = np.flatnonzero(np.sum(q, axis=0) == 0)
     if bias and len(missing):
         return NoOptimum(
@@ -59,6 +56,16 @@ def logistic_optimum(x: Any, q: Array, penalty: Penalty, bias: bool = True) -> O
         if penalty.l2 > 0:
             return _penalized(x[counting], q[counting], penalty, bias)
         return _unpenalized(x[counting], q[counting], bias)
+
+
+def too_large(rows: int, features: int, outputs: int) -> NoOptimum | None:
+    """What is said of a table above LARGEST."""
+    if rows * (features + 1) * outputs <= LARGEST:
+        return None
+    return NoOptimum(
+        f"of classes it is worked out for up to {LARGEST:,} numbers, rows times columns times "
+        f"outputs; here are {rows:,} rows of {features:,} features and {outputs} outputs"
+    )
 
 
 def _unpenalized(x: Array, q: Array, bias: bool) -> Optimum | NoOptimum:

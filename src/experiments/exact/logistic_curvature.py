@@ -19,7 +19,8 @@ def logistic_conditioning(
 
     Its eigenvalues are without those of the shifts that softmax cannot see, which are zero: the gradient never points
     there. Without an optimum, or above LARGEST_HESSIAN parameters, there are none, the condition number is not a number
-    and the rank is 0. The stable learning rate is that of `steepest`, which holds everywhere, not only at the optimum.
+    and the rank is 0. `lambda_max` is `steepest`, which holds everywhere, not only at the optimum, and so does the
+    stable learning rate.
     """
     x = as_table(x, "x").astype(np.float64)
     a = np.hstack([x, np.ones((len(x), 1))]) if bias else x
@@ -37,7 +38,7 @@ def logistic_conditioning(
     rank = int(np.sum(values > 1e-15 * len(values) * values[-1]))
     values = np.where(np.arange(len(values)) < len(values) - rank, 0.0, values)
     largest, smallest = float(values[-1]), float(values[0])
-    return Conditioning(values, largest, largest / smallest if smallest > 0 else np.inf, stable, rank)
+    return Conditioning(values, top, largest / smallest if smallest > 0 else np.inf, stable, rank)
 
 
 def steepest(a: Array, q: Array, l2: float = 0.0) -> float:

@@ -55,7 +55,7 @@ class Conditioning:
     """
 
     eigenvalues: Array  # ascending; (features + 1,) or (features,) for squares, (outputs * that,) for classes
-    lambda_max: float
+    lambda_max: float  # of classes: what no eigenvalue exceeds, wherever the weights are
     condition_number: float  # inf when the rank is short
     max_stable_lr: float  # full-batch gradient descent converges below it, from any start
     rank: int

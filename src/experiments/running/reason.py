@@ -209,4 +209,6 @@ def _as_trained(config: Config, result: Result) -> Prepared | None:
 
 
 def _prepared(config: Config, table: Dataset, standardize: bool) -> Prepared:
-    return prepare(table, Preparation(standardize=standardize, bias=has_bias(config), dtype=torch.float64))
+    labels = table.classes is not None
+    how = "inputs" if standardize and labels else standardize
+    return prepare(table, Preparation(standardize=how, bias=has_bias(config), labels=labels, dtype=torch.float64))

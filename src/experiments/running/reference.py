@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared
+from experiments.exact.cross_entropy import shares
 from experiments.exact.dependence import notes
 from experiments.exact.solution import Conditioning, NoOptimum, Optimum, Penalty
+from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import L1, SQUARED, Huber, ResidualLoss
 from experiments.learning.penalty import penalized
+from experiments.running.automatic_rate import curvature
 
 log = logging.getLogger("experiments")
 LARGEST_SOLVED = 10_000
 """Tables of more features than this are trained without an exact optimum beside them."""
+
+STREAMED = NoOptimum("rows that are read block by block are solved for squares alone")
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,10 @@ def reference_solution(data: Prepared, loss: Any, *, bias: bool, linear: bool) -
         return Reference()
     found, conditioning = _solved(data, loss, bias)
     if isinstance(found, NoOptimum):
-        return Reference(None, conditioning if linear else None, (f"no exact optimum: {found.reason}",) * linear)
+        why = found.reason if found.reason.startswith("no finite") else f"no exact optimum: {found.reason}"
+        return Reference(None, conditioning if linear else None, (why,) * linear)
     remarks: tuple[str, ...] = ()
-    if not found.unique and isinstance(loss, SQUARED):
+    if not found.unique and isinstance(loss, (*SQUARED, CrossEntropy)):
         remarks = (
             f"the optimum is not unique: rank {found.rank} of {features + bias} columns; "
             "the one compared with has the smallest weights",
@@ -66,8 +73,10 @@ def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum,
 
         squares = data.squares_as_trained(bias)
         return in_units(penalized_optimum(squares, penalty), data, loss), with_l2(data.conditioning(bias), penalty.l2)
+    if isinstance(loss, CrossEntropy):
+        return _of_classes(data, loss, penalty, bias)
     if data.streamed:
-        return NoOptimum("rows that are read block by block are solved for squares alone"), None
+        return STREAMED, None
     if isinstance(loss, L1 | Huber) and not penalized(loss):
         from experiments.exact.robust import absolute_optimum, huber_optimum
 
@@ -77,6 +86,30 @@ def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum,
         assert not isinstance(loss.delta, torch.Tensor)
         return huber_optimum(x, y, loss.delta, bias), None
     return NoOptimum(f"it is not worked out for {type(loss).__name__}{' with a penalty' * penalized(loss)}"), None
+
+
+def _of_classes(
+    data: Prepared, loss: CrossEntropy, penalty: Penalty, bias: bool
+) -> tuple[Optimum | NoOptimum, Conditioning]:
+    """Of rows as trained but for float32's rounding; of many rows, and of streams, only a bound of the curvature."""
+    from experiments.exact.logistic import logistic_optimum, too_large
+    from experiments.exact.logistic_curvature import logistic_conditioning
+
+    table = data.table
+    unknown = STREAMED if data.streamed else too_large(data.rows, len(table.features), table.outputs)
+    if unknown is not None:
+        top = data.conditioning(bias).lambda_max * (curvature(loss, data) or math.nan) + 2 * loss.l2
+        return unknown, Conditioning(np.zeros(0), top, math.nan, 2 / top if top else math.inf, 0)
+    x, q = data.scaling.inputs(table.x.to(torch.float64)).numpy(), class_shares(table, loss)
+    found = logistic_optimum(x, q, penalty, bias)
+    known = found if isinstance(found, Optimum) else None
+    return in_units(found, data, loss), logistic_conditioning(x, q, known, penalty.l2, bias)
+
+
+def class_shares(table: Dataset, loss: CrossEntropy) -> np.ndarray:
+    """What each class of each row counts, see `cross_entropy.shares`."""
+    assert table.classes is not None
+    return shares(table.y[:, 0].numpy(), len(table.classes), loss.weight, loss.label_smoothing)
 
 
 def with_l2(squares: Conditioning, l2: float) -> Conditioning:
