@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments.config import schema as schema
 from experiments.running import runner
@@ -48,3 +49,23 @@ def test_beside_a_network_stands_the_best_linear_fit(configured: Configured, tmp
     result = runner.run(configured(model=schema.MLP(), figures=True), tmp_path)
     assert f"best linear fit {result.metrics['optimum_loss']:.5g}" in words(drawn[0])
     assert names(tmp_path) == {"loss", "prediction"}
+
+
+@pytest.mark.parametrize("model", [schema.Model(), schema.CNN()])
+def test_a_classifier_is_shown_by_its_mistakes(
+    model: Any, configured: Configured, tmp_path: Path, drawn: list[Any]
+) -> None:
+    config = configured(
+        data=schema.Digits(), loss=schema.CrossEntropy(), model=model, epochs=2, batch_size=128, lr=0.01,
+        validation=0.2, figures=True,
+    )  # fmt: skip
+    result = runner.run(config, tmp_path)
+    linear = isinstance(model, schema.Model)
+    assert names(tmp_path) == {"loss", "confusion", "most_wrong"} | ({"weights"} if linear else set())
+    accuracy = result.metrics["accuracy"], result.metrics["validation_accuracy"]
+    for axes, name, rows, share in zip(
+        drawn[1].axes, ("training", "held-out"), result.rows.values(), accuracy, strict=False
+    ):
+        assert f"{name} rows: {round(share * rows):,} of {rows:,} right ({share:.4g})" in axes.get_title()
+        assert f"{name} rows: {round((1 - share) * rows):,} of {rows:,} wrong" in words(drawn[2])
+    assert set(EventAccumulator(str(tmp_path)).Reload().Tags()["images"]) == names(tmp_path)

@@ -64,8 +64,9 @@ def sample(rows: int) -> np.ndarray:
 
 
 def word(name: str, longest: int = 28) -> str:
-    """A name as plain text: shortened, and with no `$`, which would start a formula."""
-    short = name if len(name) <= longest else name[: longest - 1] + "…"
+    """A name as plain text: shortened in its midst, and with no `$`, which would start a formula."""
+    end = longest // 3
+    short = name if len(name) <= longest else f"{name[: longest - end - 1]}…{name[-end:]}"
     return short.replace("$", r"\$")
 
 
@@ -92,6 +93,17 @@ def dots(crowded: bool) -> dict[str, Any]:
     """How points are drawn: small and bare where there are many."""
     size, edge = (2.5, 0) if crowded else (6.5, 0.7)
     return {"markersize": size, "markeredgewidth": edge, "markeredgecolor": "white"}
+
+
+def picture(row: np.ndarray, image: tuple[int, ...], colours: bool = True) -> np.ndarray:
+    """A row (pixels,) of that shape for `imshow`: (h, w), or (h, w, 3) within 0 and 1 for three channels.
+
+    Without `colours`, and for other numbers of channels, the mean over them.
+    """
+    pixels = row.reshape((1,) * (3 - len(image)) + tuple(image))
+    if len(pixels) != 3 or not colours:
+        return pixels.mean(0)
+    return np.moveaxis((pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-300), 0, 2)
 
 
 def limits(values: np.ndarray, margin: float = 0.06) -> tuple[float, float]:

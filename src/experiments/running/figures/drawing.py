@@ -8,13 +8,17 @@ import torch
 from torch import Tensor
 
 from experiments.learning import models
+from experiments.learning.class_losses import probabilities
 from experiments.learning.losses import SQUARED
 from experiments.learning.penalty import penalized, penalty
+from experiments.running.figures.confusion import Classified, confusion
 from experiments.running.figures.fit import Pair, predicted_against_true
 from experiments.running.figures.landscape import Landscape
 from experiments.running.figures.loss_curve import loss_curve
 from experiments.running.figures.loss_surface import loss_surface
+from experiments.running.figures.most_wrong import most_wrong
 from experiments.running.figures.plane import plane
+from experiments.running.figures.weights import weights
 from experiments.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -25,17 +29,21 @@ if TYPE_CHECKING:
 MOST_PLANES = 6
 MOST_ROWS = 100_000
 """Rows that the figures are computed from; they show fewer points still."""
+ROWS_AT_ONCE = 4_096
+"""A network's layers make many numbers of a row."""
 
 
 def draw(tracker: Tracker, experiment: "Experiment", path: list[Tensor], progress: "Progress") -> None:
     """`loss` and `prediction`; for linear models also `plane/<target>` and `loss_surface`, if `path` is as trained.
 
-    Of classes `loss` alone.
+    Of classes `loss`, `confusion` and `most_wrong`, and for linear models `weights`.
     """
     data, epoch = experiment.data, progress.epoch
     tracker.figure("loss", _loss_curve(tracker, experiment, progress), epoch)
     table = data.table
     if table.classes is not None:
+        for tag, png in _of_classes(experiment).items():
+            tracker.figure(tag, png, epoch)
         return
     targets = list(zip(table.targets, table.target_units, strict=True))
     held_out = None if data.held_out is None else _fitted(experiment, data.held_out)
@@ -52,6 +60,30 @@ def draw(tracker: Tracker, experiment: "Experiment", path: list[Tensor], progres
         tracker.figure("loss_surface", _surface(experiment, torch.stack(path).to(torch.float64).numpy()), epoch)
 
 
+def _of_classes(experiment: "Experiment") -> dict[str, bytes]:
+    """The figures of a classifier, by their tags."""
+    data, table, parts = experiment.data, experiment.data.table, {}
+    for name, rows, total in (
+        ("training rows", table, data.rows),
+        ("held-out rows", data.held_out, data.validation_rows),
+    ):
+        if rows is not None:
+            y, logits = (torch.from_numpy(part) for part in _fitted(experiment, rows))
+            parts["a sample of " * (len(y) < total) + name] = (
+                rows.x[: len(y)].numpy(),
+                Classified(y[:, 0].long().numpy(), probabilities(logits).numpy()),
+            )
+    features, labels = list(zip(table.features, table.feature_units, strict=True)), list(map(str, table.classes or ()))
+    figures = {
+        "confusion": confusion({name: rows for name, (_, rows) in parts.items()}, labels),
+        "most_wrong": most_wrong(parts, labels, features, table.image),
+    }
+    if models.is_linear(experiment.model):
+        weight, deviation = experiment.parameters()[0].numpy(), table.x[:MOST_ROWS].double().std(0, correction=0)
+        figures["weights"] = weights(weight, deviation.numpy(), features, table.output_names, table.image)
+    return figures
+
+
 def _loss_curve(tracker: Tracker, experiment: "Experiment", progress: "Progress") -> bytes:
     """The losses that the run logged, also before it was interrupted."""
     tracker.flush()
@@ -66,7 +98,7 @@ def _loss_curve(tracker: Tracker, experiment: "Experiment", progress: "Progress"
 
 def _fitted(experiment: "Experiment", table: "Dataset") -> Pair:
     x, y = (t[:MOST_ROWS].to(torch.float64) for t in (table.x, table.y))
-    return y.numpy(), experiment.predict(x).numpy()
+    return y.numpy(), torch.cat([experiment.predict(part) for part in x.split(ROWS_AT_ONCE)]).numpy()
 
 
 def _surface(experiment: "Experiment", path: np.ndarray) -> bytes:
