@@ -19,6 +19,7 @@ TABLE = "data.path=/home/me/projects/yields/2024/crops_of_the_north.csv"
          "one-hot=city_patience"),
         ([TABLE], "path=crops-of-the-north.csv"),
         (["data=table", TABLE, "optimizer.lr=0.1"], "data=table_path=crops-of-the-north.csv_lr=0.1"),
+        (["training.start='/runs/2026-11-25_02-07-55_846d06be_epochs=50'", "seed=1"], "start=846d06be_seed=1"),
         (["data.path=sales.csv", "seed='3'"], "path=sales.csv_seed=3"),
     ],
 )  # fmt: skip

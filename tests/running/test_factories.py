@@ -42,6 +42,13 @@ def test_cosine_goes_down_over_the_whole_run_unless_told(configured: Configured)
     assert build_schedule(configured(schedule=schema.Cosine(), epochs=0))(0) == 1
 
 
+@pytest.mark.usefixtures("theirs")
+def test_a_loss_of_ones_own_takes_no_key_of_the_loss_it_replaces(configured: Configured) -> None:
+    build_loss(configured(loss=Custom("their_parts.Words", {"l1": 0.0, "l2": 0.0})))
+    with pytest.raises(UserError, match="l2"):
+        build_loss(configured(loss=Custom("their_parts.Words", {"l1": 0.0, "l2": 0.5})))
+
+
 def test_the_analytic_model_needs_a_gradient_by_hand(configured: Configured) -> None:
     with pytest.raises(UserError, match=r"has no gradient\(\) for model=analytic; use model=manual"):
         build_loss(configured(model=schema.AnalyticModel(), loss=Custom("torch.nn.HuberLoss")))

@@ -499,3 +499,20 @@ def test_wide_models_are_listed_in_the_weights_file_only(configured: Configured,
     assert result.parameters is None and result.optimum is None
     assert load_file(tmp_path / "model.safetensors")["weight"].shape == (90, 120)
     assert not any(key.startswith("weights/") for key in metrics(tmp_path)[0])
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_an_earlier_epoch_with_a_smaller_held_out_loss_is_told(
+    keep: str, configured: Configured, tmp_path: Path
+) -> None:
+    config = configured(epochs=50, validation=0.2, keep=keep)
+    result = runner.run(config, tmp_path / "run")
+    held_out = {row["epoch"]: row["loss/validation"] for row in metrics(tmp_path / "run")}
+    best = min(held_out, key=held_out.__getitem__)
+    assert result.best_epoch == best < 50 and held_out[50] > 1.01 * held_out[best]
+    said = None if keep == "best" else (
+        f"the held-out loss was smaller after epoch {best}: {held_out[best]:.6g}, now {held_out[50]:.6g}; "
+        "training.keep=best saves those weights"
+    )  # fmt: skip
+    assert result.message == said
+    assert runner.run(configured(epochs=best, validation=0.2), tmp_path / "to the best").message is None

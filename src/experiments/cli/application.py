@@ -16,6 +16,7 @@ from experiments.config.explain import explain
 from experiments.config.schema import Config
 from experiments.config.validation import validate
 from experiments.errors import UserError
+from experiments.stored.lookup import with_folders
 
 if TYPE_CHECKING:
     import polars as pl
@@ -113,6 +114,7 @@ def launch(
 
         return objective(result, config.sweep.objective)
 
+    asked.overrides = with_folders(asked.overrides)
     with hydra_for(asked) as hydra:
         refuse_taken_folder(asked.overrides)
         name, overrides = asked.config_name or "config", asked.overrides

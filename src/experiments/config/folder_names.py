@@ -10,6 +10,8 @@ LONGEST = 80
 """Characters of a folder's name at most."""
 SHORT = 20
 """Values of no more characters stand in a name as they are."""
+STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_([0-9a-f]{8})(_|$)")
+"""How the name of a single run or of a sweep begins: when, and the eight letters that no other has."""
 
 
 def stamp() -> str:
@@ -43,8 +45,9 @@ def shared(overrides: Collection[str]) -> tuple[int, int]:
 def legible(overrides: Iterable[str], room: int, swept: Mapping[str, tuple[int, int]] | None = None) -> str:
     """Overrides in at most `room` characters: `optimizer.lr=0.1 seed=3` as `lr=0.1_seed=3`; Hydra's own are left out.
 
-    Of a path the last part is named. With `swept` only its keys are named, and of their long values what differs: see
-    `shared`. Where that is too long, the middle of long values is left out, and then the first of the overrides.
+    Of a path the last part is named, of a run its eight letters. With `swept` only its keys are named, and of their
+    long values what differs: see `shared`. Where that is too long, the middle of long values is left out, and then
+    the first of the overrides.
     """
     words = []
     for override in overrides:
@@ -56,6 +59,7 @@ def legible(overrides: Iterable[str], room: int, swept: Mapping[str, tuple[int, 
             value = value[start : len(value) - end] or value
         elif len(value) > SHORT and value[:1] not in "[{":
             value = value.rstrip("/'\"").rpartition("/")[2]
+            value = run.group(1) if (run := STAMP.match(value)) else value
         words.append((safe(key.rpartition(".")[2]) + sign, safe(value)))
     words = [word for word in words if any(word)]
     pieces: list[str] = []

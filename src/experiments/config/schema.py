@@ -14,7 +14,7 @@ Schema = TypeVar("Schema")
 
 def key(default: Any, help: str, **rules: Any) -> Any:
     """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`, `length` of a
-    list, `special` words beside numbers, `path`."""
+    list, `special` words beside numbers, `path`, the endings of a `file` that may stand for a choice."""
     metadata = {"help": help, **rules}
     if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)
@@ -42,11 +42,15 @@ class Custom:
 
 
 # ---------------------------------------------------------------------------------------------- model
+WEIGHTS = (".safetensors", ".pt", ".pth")
+"""How the name of a file of weights ends."""
+
+
 @dataclass(frozen=True)
 class Model:
     _target_: str = target("torch.nn.Linear")
-    init: str = key("uniform", "start weights: as nn.Linear's, standard normal, or zero",
-                    choices=("uniform", "normal", "zeros"))  # fmt: skip
+    init: str = key("uniform", "start weights: as nn.Linear's, standard normal, zero, or those in a FILE",
+                    choices=("uniform", "normal", "zeros"), file=WEIGHTS)  # fmt: skip
     bias: bool = key(True, "whether each target has an intercept")
 
 
@@ -58,6 +62,7 @@ AnalyticModel = variant("AnalyticModel", Model, "experiments.learning.models.Ana
 class Network:
     """Keys that every network of ours has."""
 
+    init: str | None = key(None, "start weights: those in a FILE (null: as torch's layers draw them)", path=True)
     activation: str = key("relu", "between the layers", choices=("relu", "tanh", "gelu"))
     dropout: float = key(0.0, "share of the hidden numbers that are set to zero while training", low=0, below=1)
 
@@ -289,6 +294,7 @@ class Training:
     shuffle: bool | str = key(True, "new order every epoch; blocks: of blocks, and within them",
                        choices=(True, False, "blocks"))  # fmt: skip
     patience: int | None = key(None, "looks without a better loss before stopping (null: never)", low=1)
+    start: str | None = key(None, "RUN whose weights this one starts from: a folder, last, best, a name", path=True)
     keep: str = key("last", "the weights that are saved: the last, or the best by the validation loss (training loss "
                     "where no rows are held out)", choices=("last", "best"))  # fmt: skip
     checkpoint_every: int | None = key(None, "epochs between two checkpoints (null: none)", low=1)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from experiments.config.schema import GROUPS, SECTIONS, SGD, UNHASHED, Config, Custom, Device, all_keys, keys
+from experiments.config.schema import GROUPS, SECTIONS, SGD, UNHASHED, WEIGHTS, Config, Custom, Device, all_keys, keys
 from experiments.config.values import checked
 from experiments.errors import UserError, nearest, one_line
 
@@ -79,6 +79,12 @@ def config_hash(plain: Mapping[str, Any]) -> str:
 def hash_text(content: Mapping[str, Any]) -> str:
     """The one JSON form of a config that hashes are taken of."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def given_start(model: Any) -> str | None:
+    """The file that `model.init` names, where it does."""
+    init = getattr(model, "init", None)
+    return init if init is not None and init.endswith(WEIGHTS) else None
 
 
 @cache
@@ -176,6 +182,8 @@ def _disagreements(parts: Plain) -> list[str]:
             "optimizer.lr=auto: a stable rate is known for plain gradient descent only; use "
             "optimizer=sgd or manual_sgd without momentum and weight decay, or give a number"
         )
+    if parts["training"].start and given_start(parts["model"]):
+        found.append("training.start and model.init: both name weights to start from; leave one of them out")
     if device.name == "mps" and device.dtype == "float64":
         found.append("device.dtype=float64: mps has no float64; use device.dtype=float32 or device=cpu")
     return found

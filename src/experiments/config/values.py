@@ -36,6 +36,8 @@ def _taken(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
             return None
         kind = typing.get_args(kind)[0]
     inner = typing.get_args(kind)
+    if isinstance(value, str) and value.endswith(rules.get("file", ())):
+        return os.path.abspath(os.path.expanduser(value))
     if "choices" in rules:
         return _chosen(value, rules["choices"], rules.get("dotted", ()))
     if typing.get_origin(kind) is list:

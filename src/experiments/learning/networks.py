@@ -96,3 +96,6 @@ def _dropout(p: float) -> list[nn.Module]:
 
 
 BASES = (MLP, CNN)
+
+
+OURS = (MLP, CNN)

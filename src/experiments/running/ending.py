@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from experiments.config.schema import Config
 from experiments.data.dataset import Dataset
@@ -74,7 +75,24 @@ def told(result: Result, config: Config, data: Prepared, folder: Path) -> Result
     message = divergence(result, config, data) if result.status == "diverged" else None
     if message is not None:
         log.info("%s", message)
+    elif config.training.keep == "last" and config.training.patience is None:
+        message = better_epoch(result, folder)
     return dataclasses.replace(result, folder=folder, table=data.table, message=message)
+
+
+def better_epoch(result: Result, folder: Path) -> str | None:
+    """Where the held-out loss of the weights that were saved is more than 1 % above that of an earlier epoch."""
+    last, epoch = result.metrics["validation_loss"], result.best_epoch
+    if last is None or epoch in (None, result.epochs):
+        return None
+    with (folder / "metrics.jsonl").open("rb") as lines:
+        (best,) = (row["loss/validation"] for row in map(orjson.loads, lines) if row["epoch"] == epoch)
+    if last <= 1.01 * best:
+        return None
+    return (
+        f"the held-out loss was smaller after epoch {epoch}: {best:.6g}, now {last:.6g}; "
+        "training.keep=best saves those weights"
+    )
 
 
 def divergence(result: Result, config: Config, data: Prepared) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,11 +11,14 @@ from torch import Generator, Tensor
 from experiments.config import schema
 from experiments.config.locate import accepted, build, locate, needs_no_argument
 from experiments.config.schema import GROUPS, Config, Custom
+from experiments.config.validation import given_start
 from experiments.data.prepared import Prepared
-from experiments.errors import UserError
+from experiments.errors import UserError, one_line
 from experiments.learning import class_losses, losses, models, networks, schedules
 from experiments.learning.optimizers import ManualOptimizer, Rule
+from experiments.learning.start_weights import load_start
 from experiments.running.automatic_rate import automatic_lr, careful_lr
+from experiments.tracking.result import read_result
 
 
 def build_network(
@@ -27,6 +31,8 @@ def build_network(
     target = locate("model._target_", node._target_, models.BASES)
     sizes = {"in_features": features, "out_features": outputs, "image": image}
     chosen = accepted(target, sizes, anything=True) | own_options("model", target, node)
+    if issubclass(target, networks.OURS):
+        chosen.pop("init", None)  # the weights that build_model gives it
     # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
@@ -48,11 +54,41 @@ def build_model(
         target = locate("model._target_", node._target_, models.BASES)
         sizes = {"in_features": features, "out_features": outputs, "bias": node.bias}
         model = torch.nn.utils.skip_init(target, **sizes) if target is torch.nn.Linear else target(**sizes)
-        weight, bias = models.start(node.init, features, outputs, node.bias, generator)
-        models.load_state(model, {"weight": weight} | ({} if bias is None else {"bias": bias}))
+        if not given_start(node):
+            weight, bias = models.start(node.init, features, outputs, node.bias, generator)
+            models.load_state(model, {"weight": weight} | ({} if bias is None else {"bias": bias}))
     models.place(model, device, dtype)
+    if path := start_file(config, data):
+        load_start(path, model, data.scaling)
     _try_model(node._target_, model, data)
     return model
+
+
+def start_file(config: Config, data: Prepared) -> Path | None:
+    """The file of weights that a run starts from: that of the run in `training.start`, or the one in `model.init`.
+
+    Raises UserError for a run that is not there, has not ended, or is of other columns or classes.
+    """
+    if config.training.start is None:
+        path = given_start(config.model)
+        return None if path is None else Path(path)
+    folder, table = Path(config.training.start), data.table
+    said = f"training.start={one_line(folder)}"
+    try:
+        result = read_result(folder)
+    except FileNotFoundError:
+        raise UserError(f"{said}: no folder of a run that has ended") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{said}: its result.json can't be read: {one_line(error)}") from None
+    ours = {"inputs": table.features, "targets": table.targets, "classes": table.classes or ()}
+    for what, theirs in (("inputs", result.features), ("targets", result.targets), ("classes", result.classes or ())):
+        if list(theirs) != list(ours[what]):
+            names = ", ".join(map(str, theirs)) or "none"
+            raise UserError(
+                f"{said}: was trained with other {what}: {one_line(names)}; "
+                f"\"model.init='{one_line(folder / 'model.safetensors')}'\" takes its weights in their order"
+            )
+    return folder / "model.safetensors"
 
 
 def _try_model(name: str, model: models.Model, data: Prepared) -> None:
@@ -74,7 +110,7 @@ def _try_model(name: str, model: models.Model, data: Prepared) -> None:
 def build_loss(config: Config) -> Any:
     """The loss. Raises UserError for one without a hand-written gradient under the analytic model."""
     target = locate("loss._target_", config.loss._target_, (*losses.BASES, *class_losses.BASES, torch.nn.Module))
-    loss = build("loss", target, options(config.loss))
+    loss = build("loss", target, own_options("loss", target, config.loss))
     model = locate("model._target_", config.model._target_, models.BASES)
     if issubclass(model, models.Analytic) and not hasattr(loss, "gradient"):
         raise UserError(f"loss._target_={config.loss._target_}: has no gradient() for model=analytic; use model=manual")

@@ -16,8 +16,9 @@ from experiments.learning import devices
 from experiments.learning.evaluation import Evaluation
 from experiments.running import assembly
 from experiments.running.ending import told
+from experiments.running.factories import start_file
 from experiments.running.under_way import Run
-from experiments.tracking import environment
+from experiments.tracking import environment, files
 from experiments.tracking.result import Result, failure, write_result
 from experiments.tracking.tracker import Tracker
 
@@ -43,6 +44,8 @@ def run(
             devices.describe(experiment.device), torch.get_num_threads(), config.device.dtype,
             experiment.data.digest(),
         )  # fmt: skip
+        if start := start_file(config, experiment.data):
+            about["start_hash"] = files.digest(start)
         plain = plain_config(config)
         tracker = Tracker(
             folder, plain, config_hash(plain), config.tracking.tensorboard, own_log=single, resumed=resumed

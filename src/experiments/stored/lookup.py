@@ -1,10 +1,10 @@
 """The run or sweep that a word on the command line means: a path, `last`, `best`, `SWEEP/123`, or a name."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.config.folder_names import STAMP
 from experiments.errors import UserError, nearest, one_line
 from experiments.stored import stored_run
 from experiments.stored.comparable import groups
@@ -14,11 +14,26 @@ from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
 from experiments.tracking.hparams import flat
 
-STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_([0-9a-f]{8})(_|$)")
-"""How the name of a single run or of a sweep begins: when, and the eight letters that no other has."""
 MEANING = "a folder, last, best, SWEEP/123 (its job 123), or a name below outputs/: its beginning or its 8 letters"
 FOLDER = f"{MEANING}; default: outputs"
 """What RUN and FOLDER may be, for the help of the commands."""
+
+
+def with_folders(arguments: Sequence[str]) -> list[str]:
+    """The words of a command line with `training.start=RUN,...` as absolute folders. Raises UserError."""
+    return [_with_folders(word) if word.lstrip("+").startswith("training.start=") else word for word in arguments]
+
+
+def _with_folders(word: str) -> str:
+    key, _, value = word.partition("=")
+    if value in ("", "null") or "$" in value or value.startswith(("choice(", "[")):
+        return word
+    names = [value] if os.path.isdir(value.strip("'\"")) else value.split(",")
+    try:
+        folders = [str(resolve(name.strip().strip("'\"")).absolute()) for name in names]
+    except UserError as error:
+        raise UserError(f"training.start={error}") from None
+    return key + "=" + ",".join("'" + folder.replace("'", "\\'") + "'" for folder in folders)
 
 
 def load_run(run: str | Path) -> Run:

@@ -9,8 +9,9 @@ import torch
 
 from experiments.config.schema import Config
 from experiments.running import runner
+from experiments.sweeps.compose.packing import plan
 from experiments.sweeps.stacked.module_program import NotStacked
-from experiments.sweeps.stacked.single import run_alone
+from experiments.sweeps.stacked.single import _job, run_alone
 from tests.support.stacks import agree, config, lines, same, stacked
 
 OWN = "tests.support.own_models"
@@ -103,6 +104,14 @@ def test_beside_a_network_stands_the_best_linear_model(tmp_path: Path) -> None:
 def test_what_can_not_be_stacked_says_why(model: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(NotStacked, match=why):
         stacked([config(**{**TABLE, "model": f"{OWN}.{model}"})], tmp_path)
+
+
+def test_modules_of_other_starts_are_packs_of_their_own() -> None:
+    """They were built once for a pack, from the start of its first job."""
+    kind = "a loss of one's own"
+    starts = [_job(setting(kind, model__init=init, seed=s)) for s in (1, 2) for init in ("zeros", "normal")]
+    assert sorted(len(pack) for pack in plan(starts).packs) == [2, 2]
+    assert len(plan([_job(setting("linear, huber, scaled", model__init=i)) for i in ("zeros", "normal")]).packs) == 1
 
 
 def test_the_threads_of_others_are_left_as_they_were(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from experiments.config.composition import compose
 from experiments.errors import UserError, harmless
+from experiments.stored.lookup import with_folders
 
 if TYPE_CHECKING:  # assembly imports torch, which a refused request should not wait for
     from experiments.learning.experiment import Experiment
@@ -12,7 +13,7 @@ if TYPE_CHECKING:  # assembly imports torch, which a refused request should not 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the diagnosis; exit status 0 whether or not the rate is stable."""
-    config = compose(arguments)
+    config = compose(with_folders(arguments))
     from experiments.learning import models
     from experiments.learning.losses import MSE, ManualMSE
     from experiments.running import assembly

@@ -13,7 +13,7 @@ from experiments.stored import differences, run_files
 from experiments.stored.cells import cell
 from experiments.stored.differences import Pair
 from experiments.stored.folders import OUTPUTS
-from experiments.stored.lookup import MEANING, load_run
+from experiments.stored.lookup import MEANING, load_run, with_folders
 from experiments.stored.stored_config import changed, untouched
 from experiments.stored.stored_run import Run, records
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="changes to the stored config")
     asked = parser.read(arguments)
     before = load_run(asked.run)
+    asked.overrides = with_folders(asked.overrides)
     plain = changed(before.config, asked.overrides)
     config = validate(plain)
     if before.result is not None and config.training.epochs > (before.result.get("epochs") or 0) and asked.overrides:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.config.schema import UNHASHED, Custom, Model
+from experiments.config.validation import given_start
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
 from experiments.sweeps.compose.jobs import Job
 
@@ -66,7 +67,7 @@ def _program(job: Job, seen: dict[tuple, tuple[str, str | None]]) -> tuple[str, 
 
 
 SWITCHED = ("optimizer.momentum", "optimizer.weight_decay", "loss.l2", "loss.l1")
-_READ = frozenset([*SWITCHED, "training.epochs"])
+_READ = frozenset([*SWITCHED, "training.epochs", "model.init"])
 """Keys that may differ in a pack but that the plan looks at."""
 
 
@@ -85,6 +86,8 @@ def _describe(job: Job, template: ConfigTemplate | FixedConfig) -> tuple[str, st
     content["optimizer._target_"] = content["optimizer._target_"].rpartition(".")[2]  # torch's and ours: one rule
     if isinstance(job.config.model, Model):
         content["model._target_"] = ""  # the same model
+        if isinstance(job.config.loss, Custom):  # a module, which is built once for a pack
+            content["model.init"] = job.value("model.init")
     content["loss._target_"] = content["loss._target_"].replace(".Manual", ".")  # the same loss
     content["data.loader"] = ""  # the same batches
     for term in SWITCHED:  # on or off for a whole pack: what is off costs nothing
@@ -106,6 +109,8 @@ def unstackable(job: Job) -> str | None:
             return f"{group}._target_ is a class of your own"
     if config.data._target_ == "experiments.data.sources.stream.Stream":
         return "data=stream is read block by block"
+    if given_start(config.model):
+        return "model.init is a file"
     for key, refused in _ALONE.items():
         if job.value(key) in refused or (refused == () and job.value(key) is not None):
             return f"{key}={str(job.value(key)).lower()}"
@@ -113,7 +118,7 @@ def unstackable(job: Job) -> str | None:
 
 
 _ALONE: dict[str, tuple[Any, ...]] = {
-    "training.shuffle": ("blocks",), "training.max_seconds": (), "training.epochs": (0,),
+    "training.start": (), "training.shuffle": ("blocks",), "training.max_seconds": (), "training.epochs": (0,),
     "tracking.figures": (True,), "tracking.weights": (True,),
 }  # fmt: skip
 """Keys and values that need the serial loop; () is any value at all."""
