@@ -498,3 +498,26 @@ def test_a_presets_own_loss_is_ranked_apart(capsys: pytest.CaptureFixture[str]) 
     assert main([*words, "hydra/launcher=basic", "hydra.sweep.dir=b"]) == 0
     said = capsys.readouterr().out
     assert "best 2 of mse by" in said and "best 2 of huber by" in said
+
+
+def test_what_is_to_be_known_of_the_table_is_told_once_on_the_terminal_too(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{i},{2 * i},{3 * i + 1}\n" for i in range(20))
+    Path("twice.csv").write_text(f"a,b,y\n{rows}")
+    assert main(["-m", "seed=0,1", SHORT, "data=table", "data.path=twice.csv", "data.targets=[y]"]) == 0
+    rank, copied = capsys.readouterr().err.splitlines()
+    assert rank.startswith("warning: the optimum is not unique: rank 2 of 3 columns; ")
+    assert copied.startswith("warning: column b is a copy of a")
+
+
+def test_a_failing_class_of_ones_own_is_told_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = "def forward(self, x):\n        if torch.is_grad_enabled():\n            raise RuntimeError('oops')\n"
+    Path("sweep_net.py").write_text(
+        f"import torch\nclass Net(torch.nn.Linear):\n    {net}        return super().forward(x)\n"
+    )
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    monkeypatch.setenv("EXPERIMENTS_TRUSTED_MODULES", "sweep_net")
+    assert main(["-m", "seed=0,1,2", "model._target_=sweep_net.Net"]) == 1
+    said = "failed: 3 jobs (0, 1, 2): oops (in sweep_net.py, line 5; sweep.log has the traceback)"
+    assert said in capsys.readouterr().out

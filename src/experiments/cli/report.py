@@ -1,6 +1,5 @@
 """What a single run shows on the terminal: progress while it works, a summary at the end. Quiet when piped."""
 
-import logging
 import sys
 import time
 from types import TracebackType
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from experiments.cli.summary import summary
 from experiments.config.schema import Config
-from experiments.errors import harmless, one_line
+from experiments.errors import harmless
+from experiments.tracking.run_log import Warnings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_UPDATES = 0.05
 
 
-class Warnings(logging.Handler):
-    """Keeps the warnings of a run until it has ended."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.WARNING:  # errors are the entry's to print
-            self.lines.append(one_line(record.getMessage()))
-
-
 class Display:
     """A progress bar on a terminal, nothing in a pipe; then the summary on either. A context manager."""
 
@@ -41,7 +29,6 @@ class Display:
         self._config: Config | None = None
         self._bar: Progress | None = None
         self._epochs, self._updated = 0, 0.0
-        self._warnings = Warnings()
 
     def begin(self, config: Config) -> None:
         """A run starts."""
@@ -62,7 +49,7 @@ class Display:
             self._bar.update(self._task, loss=f"loss {evaluation.train_loss:.6g}")
 
     def __enter__(self) -> "Display":
-        logging.getLogger("experiments").addHandler(self._warnings)
+        self._warnings = Warnings()
         return self
 
     def __exit__(
@@ -70,9 +57,9 @@ class Display:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        logging.getLogger("experiments").removeHandler(self._warnings)
-        for line in self._warnings.lines if kind is None else ():  # an error is one line by itself
-            print(f"warning: {line}", file=sys.stderr)
+        self._warnings.close()
+        if kind is None:  # an error is one line by itself
+            self._warnings.show()
 
     def summary(self, result: "Result") -> None:
         """Print the summary of the run that began."""

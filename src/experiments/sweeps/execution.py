@@ -10,6 +10,7 @@ from hydra.core.utils import JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from experiments.config.locate import own_code
 from experiments.errors import DataChanged, Failure, UserError, one_line
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.packing import Plan, plan
@@ -122,7 +123,9 @@ class Execution:
         )  # fmt: skip
         if done.status == JobStatus.FAILED:
             error = done._return_value
-            self._fail(job, one_line(error), type(error).__name__)
+            place = one_line(own_code(error))
+            reason = one_line(error) + f" (in {place}; sweep.log has the traceback)" * bool(place)
+            self._fail(job, reason, type(error).__name__)
         else:
             self._done(job, read_result(folder))
 

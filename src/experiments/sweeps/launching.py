@@ -20,7 +20,7 @@ from experiments.sweeps.outcomes import LATEST, Outcomes
 from experiments.sweeps.progress import bar
 from experiments.sweeps.workers import most_workers
 from experiments.tracking.result import Result
-from experiments.tracking.run_log import RunLog
+from experiments.tracking.run_log import RunLog, Warnings
 
 
 class Sweep:
@@ -74,7 +74,8 @@ class Sweep:
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep_log = contextlib.closing(RunLog(self.folder / "sweep.log"))
-        with sweep_log, bar(len(jobs)) as self._execution.advance, np.errstate(all="ignore"):  # as in `runner.run`
+        warnings, quiet = contextlib.closing(Warnings()), np.errstate(all="ignore")  # as in `runner.run`
+        with warnings as told, sweep_log, bar(len(jobs)) as self._execution.advance, quiet:
             try:
                 self._execution.run(jobs, self.workers)
             except BaseException:
@@ -83,6 +84,7 @@ class Sweep:
                     self.outcomes.write_table()
                 raise
             self.outcomes.write_table()
+        told.show()
 
     def launch(self, batches: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """What a launcher does for a sweeper: run these jobs, and return what each came to. Raises as `run` does."""
