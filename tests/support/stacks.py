@@ -33,8 +33,8 @@ def config(optimizer: str = "sgd", schedule: str = "constant", model: str = "lin
     return validate(plain)
 
 
-def stacked(configs: list[Config], folder: Path) -> list[Path]:
-    """Train configs as one pack; their folders."""
+def stacked(configs: list[Config], folder: Path, cache: TableCache | None = None) -> list[Path]:
+    """Train configs as one pack; their folders. A `cache` keeps the tables for other packs."""
     jobs = [_job(c) for c in configs]
     for number, job in enumerate(jobs):
         job.number = number
@@ -42,7 +42,7 @@ def stacked(configs: list[Config], folder: Path) -> list[Path]:
     def begin(job: Job, place: str) -> None:
         Path(place).mkdir(parents=True)
 
-    run_pack(jobs, lambda job: str(folder / str(job.number)), TableCache(), begin)
+    run_pack(jobs, lambda job: str(folder / str(job.number)), cache or TableCache(), begin)
     return [folder / str(n) for n in range(len(jobs))]
 
 

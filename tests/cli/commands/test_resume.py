@@ -73,6 +73,18 @@ def test_every_model_optimizer_schedule_and_patience(model: str, optimizer: str,
             "training": {"epochs": 9, "batch_size": 50},  # lies otherwise against the cache lines after each step
         },
         {"loss": "huber", "tracking": {"tensorboard": True, "figures": True}},
+        {
+            "model": "cnn",
+            "model__channels": [3],
+            "model__dropout": 0.3,
+            "data": "digits",
+            "data__validation": 0.8,
+            "loss": "cross_entropy",
+            "optimizer": "adam",
+            "optimizer__lr": 0.01,
+            "training": {"epochs": 7, "batch_size": 100, "patience": 50},
+        },
+        {"data": "iris", "loss": "cross_entropy", "loss__l2": 0.01, "optimizer__lr": 0.1, "data__validation": 0.3},
     ],
 )
 def test_every_way_of_training(keys: dict[str, Any], tmp_path: Path) -> None:
