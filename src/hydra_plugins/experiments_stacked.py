@@ -58,6 +58,23 @@ class StackedSweeper(Sweeper):
         return sweep(arguments, self.hydra_context, self.config, session, self.launcher)
 
 
+class SearchSweeper(StackedSweeper):
+    """The best of the swept values, as an Optuna study finds it: generations of settings, each a stack."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        try:
+            from experiments.sweeps.search.searching import search
+        except ModuleNotFoundError as error:
+            from experiments.errors import UserError
+
+            missing = f"hydra/sweeper=search: needs {error.name}; pip install 'experiments[search]'"
+            raise UserError(missing) from None
+        assert self.hydra_context is not None
+        assert self.config is not None
+        return search(arguments, self.hydra_context, self.config, getattr(self.launcher, "session", None))
+
+
 ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=StackedLauncherConf, provider="experiments")
-OF_SWEEPER = {"_target_": "hydra_plugins.experiments_stacked.StackedSweeper"}
-ConfigStore.instance().store(group="hydra/sweeper", name="stacked", node=OF_SWEEPER, provider="experiments")
+for name, sweeper in (("stacked", StackedSweeper), ("search", SearchSweeper)):
+    target = {"_target_": f"hydra_plugins.experiments_stacked.{sweeper.__name__}"}
+    ConfigStore.instance().store(group="hydra/sweeper", name=name, node=target, provider="experiments")

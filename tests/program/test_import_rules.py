@@ -30,7 +30,7 @@ ROOMS = (
     "running.figures", "running",
     "stored",
     "comparison",
-    "sweeps.compose", "sweeps.stacked", "sweeps",
+    "sweeps.compose", "sweeps.stacked", "sweeps", "sweeps.search",
     "cli", "cli.commands",
 )  # fmt: skip
 """From the ground up."""
@@ -39,6 +39,7 @@ FOREIGN = {
     "hydra": ("config", "stored", "sweeps", "cli"),
     "omegaconf": ("config", "stored", "sweeps", "cli"),
     "matplotlib": ("running.figures", "running", "comparison"),
+    "optuna": ("sweeps.search",),
     "rich": ("comparison", "sweeps", "cli"),
 }
 """Which rooms may import what the others are to be kept free of."""

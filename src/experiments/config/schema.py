@@ -317,6 +317,23 @@ class Sweep:
                                 choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
 
 
+SAMPLERS = ("sobol", "random", "cmaes", "tpe", "nsga2")
+
+
+@dataclass(frozen=True)
+class Search:
+    trials: int = key(100, "settings that a search tries", low=1)
+    batch: int = key(256, "settings that are asked for at once, and train as a stack", low=1)
+    sampler: str = key("sobol", "what proposes the settings", choices=SAMPLERS)
+    seeds: int = key(1, "runs of each setting, their seeds counted from `seed` on", low=1)
+    average: str = key("mean", "what stands for a setting's runs", choices=("mean", "median"))
+    direction: str | None = key(None, "of the objective (null: as the metric has it)",
+                                choices=("minimize", "maximize"))  # fmt: skip
+    objectives: list[str] | None = key(None, "metrics to search by, several for a Pareto set (null: sweep.objective)",
+                                       choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
+    storage: str | None = key(None, "URL of a storage of Optuna's (null: study.journal in the sweep's folder)")
+
+
 @dataclass(frozen=True)
 class Tracking:
     tensorboard: bool = key(True, "write the event file")
@@ -337,6 +354,7 @@ class Config:
     seed: int = key(0, "of the start weights and the batch order", low=0, high=2**63 - 1)
     training: Training = field(default_factory=Training)
     sweep: Sweep = field(default_factory=Sweep)
+    search: Search = field(default_factory=Search)
     tracking: Tracking = field(default_factory=Tracking)
 
 
@@ -356,8 +374,8 @@ GROUPS: dict[str, dict[str, type]] = {
              "iris": Iris, "idx": Idx},
     "device": {"auto": Device, "cpu": Device, "cuda": Device, "mps": Device},
 }  # fmt: skip
-SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "tracking": Tracking}
-UNHASHED = ("tracking", "sweep")
+SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "search": Search, "tracking": Tracking}
+UNHASHED = ("tracking", "sweep", "search")
 """Sections that change what is written or when, but not what is learned."""
 
 

@@ -38,10 +38,10 @@ def _taken(kind: Any, value: Any, rules: Mapping[str, Any]) -> Any:
     inner = typing.get_args(kind)
     if isinstance(value, str) and value.endswith(rules.get("file", ())):
         return os.path.abspath(os.path.expanduser(value))
-    if "choices" in rules:
-        return _chosen(value, rules["choices"], rules.get("dotted", ()))
     if typing.get_origin(kind) is list:
         return [_taken(inner[0], v, rules) for v in _entries(value, inner[0], rules)]
+    if "choices" in rules:
+        return _chosen(value, rules["choices"], rules.get("dotted", ()))
     if typing.get_origin(kind) is dict:
         return {str(k): _taken(inner[1], v, rules) for k, v in _pairs(value).items()}
     return _single(kind, value, rules)

@@ -55,10 +55,10 @@ def differs(key: str, configs: Sequence[Flat]) -> bool:
     """Whether a key tells some of the flat configs apart.
 
     One that only some configs have does not where their group's choice says as much: `optimizer.betas` of adam
-    alone, beside `optimizer`. How a sweep was run (`sweep.`) is no difference between its runs.
+    alone, beside `optimizer`. How a sweep was run (`sweep.`, `search.`) is no difference between its runs.
     """
     group = key.partition(".")[0]
-    if group == "sweep":
+    if group in ("sweep", "search"):
         return False
     having = [config for config in configs if key in config]
     if any(config[key] != having[0][key] for config in having):

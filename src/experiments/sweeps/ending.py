@@ -36,7 +36,8 @@ class NoteSweep(Callback):
 
 def observing(overrides: Sequence[str]) -> list[str]:
     """The override that has a sweep noted, where the sweeper is not ours."""
-    foreign = any(override.lstrip("+").startswith("hydra/sweeper=") for override in overrides)
+    chosen = [o.partition("=")[2] for o in overrides if o.lstrip("+").startswith("hydra/sweeper=")]
+    foreign = bool(set(chosen) - {"stacked", "search"})
     return [f"+hydra.callbacks.{NOTE_SWEEP}._target_={__name__}.{NoteSweep.__name__}"] if foreign else []
 
 

@@ -23,6 +23,7 @@ from experiments.tracking.result import Result, read_result
 
 if TYPE_CHECKING:
     from experiments.sweeps.stacked.packs import Pack
+    from experiments.sweeps.stacked.table_cache import TableCache
 
 log = logging.getLogger("experiments")
 
@@ -37,9 +38,13 @@ class Execution:
         self.context, self.task, self.config, self.folders, self.outcomes = context, task, config, folders, outcomes
         self.advance: Advance = lambda failed: None
         self._alone: list[tuple[Job, str]] = []
+        self._tables: TableCache | None = None
 
-    def run(self, jobs: Sequence[Job], workers: int) -> None:
-        """Run all jobs. Raises KeyboardInterrupt, OSError, and Failure under fail_fast."""
+    def run(self, jobs: Sequence[Job], workers: int, *, suggest: bool = True) -> None:
+        """Run all jobs, and `suggest` rates to those that diverged.
+
+        Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
+        """
         for job in jobs:
             if job.error is not None:
                 self._fail(job, job.error)
@@ -54,7 +59,8 @@ class Execution:
         for job, _ in self._alone:
             self._serial(job)
             self.outcomes.write_table(last=False)
-        self._suggest_rates(sound)
+        if suggest:
+            self._suggest_rates(sound)
 
     def notice(self, jobs: Sequence[Job]) -> None:
         """Enter jobs that a worker has finished but not told of."""
@@ -70,10 +76,10 @@ class Execution:
 
         gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
         gc.enable()
-        cache = TableCache()
+        self._tables = self._tables or TableCache()
         for jobs in programs:
             try:
-                yield from packs(jobs, cache)
+                yield from packs(jobs, self._tables)
             except NotStacked as reason:
                 self._alone += [(job, str(reason)) for job in jobs]
             except (UserError, DataChanged) as error:

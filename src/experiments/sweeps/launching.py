@@ -69,21 +69,24 @@ class Sweep:
         for job, result in ended:
             self.outcomes.enter(job, result)
 
-    def run(self, jobs: Sequence[Job]) -> None:
-        """Run composed jobs. Raises KeyboardInterrupt, OSError, and Failure under fail_fast."""
+    def run(self, jobs: Sequence[Job], *, searching: bool = False) -> None:
+        """Run composed jobs. Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
+
+        `searching`: more are to come, of which many may diverge; the table can wait, and so can rates that hold.
+        """
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep_log = contextlib.closing(RunLog(self.folder / "sweep.log"))
         warnings, quiet = contextlib.closing(Warnings()), np.errstate(all="ignore")  # as in `runner.run`
         with warnings as told, sweep_log, bar(len(jobs)) as self._execution.advance, quiet:
             try:
-                self._execution.run(jobs, self.workers)
+                self._execution.run(jobs, self.workers, suggest=not searching)
             except BaseException:
                 with contextlib.suppress(OSError):  # of the disk that stopped the sweep, say: the first error is told
                     self._execution.notice(jobs)
                     self.outcomes.write_table()
                 raise
-            self.outcomes.write_table()
+            self.outcomes.write_table(last=not searching)
         told.show()
 
     def launch(self, batches: Sequence[Sequence[str]], first: int) -> list[JobReturn]:

@@ -23,6 +23,8 @@ class Outcomes:
     def __init__(self, folder: Path, objective: str | None = None) -> None:
         """`objective`: the metric handed to a sweeper, see `results.objective`."""
         self.folder, self.objective = folder, objective
+        self.ranked = True
+        """Whether the jobs are ranked at the end; a search ranks its settings itself."""
         self.jobs: dict[int, Job] = {}
         self.results: dict[int, Result] = {}
         self._rows: dict[int, results.Row] = {}

@@ -13,7 +13,7 @@ from experiments.tracking.lock import SWEEP, hold, let_go
 LARGEST = 2**20
 """Bytes of a sweep.yaml at most."""
 SAFE_OF_HYDRA = re.compile(
-    r"hydra/(launcher|sweeper)=stacked|hydra\.sweep\.subdir=([\w./=,+'\" -]|\$\{(hydra:)?[\w.]+\})*"
+    r"hydra/(launcher|sweeper)=(stacked|search)|hydra\.sweep\.subdir=([\w./=,+'\" -]|\$\{(hydra:)?[\w.]+\})*"
 )
 """The launcher and sweeper that are ours; names of folders from the config alone, which are kept inside the sweep's."""
 
@@ -74,7 +74,9 @@ def require_same_settings(folder: Path, fixed: dict[str, Any] | None, swept: set
     groups = {v for v in varied if "." not in v}
     for name in sorted(before.keys() | fixed.keys()):
         root = name.partition(".")[0]
-        if name in varied or root in groups or root in ("sweep", "tracking") or before.get(name) == fixed.get(name):
+        if root in ("sweep", "tracking") or name in ("search.trials", "search.storage"):
+            continue
+        if name in varied or root in groups or before.get(name) == fixed.get(name):
             continue
         raise UserError(
             f"{name}={fixed.get(name)}: the sweep in {folder} has {name}={before.get(name)}; "

@@ -1,7 +1,7 @@
 """What a sweep shows at its end: the best ten, the spread over seeds, the failures."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -53,7 +53,7 @@ def show(outcomes: Outcomes, rows: Sequence[results.Row]) -> None:
     labels, notes = _apart(outcomes, rows)
     for note in notes:
         console.print(f"note: {one_line(note)}", markup=False, soft_wrap=True)
-    for label, _ in Counter(labels).most_common(MOST_GROUPS):
+    for label, _ in Counter(labels).most_common(MOST_GROUPS) if outcomes.ranked else ():
         _ranked(console, outcomes, label, [r for r, of in zip(rows, labels, strict=True) if of == label])
     for line in failures(outcomes):
         console.print(one_line(line), markup=False, soft_wrap=True)
@@ -84,12 +84,12 @@ def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[results
     best = results.best(rows, metric, BEST)
     if best:
         columns = ["number", *outcomes.varied, "train_loss", metric, "epochs"]
-        _table(console, f"best {len(best)}{of} by {metric}", dict.fromkeys(columns), best)
+        table(console, f"best {len(best)}{of} by {metric}", list(dict.fromkeys(columns)), best)
     if best and "seed" in outcomes.varied:
         summary = results.over_seeds(rows, outcomes.varied, metric)
         others = [v for v in outcomes.varied if v != "seed"]
         columns = [*others, "seeds", "without", "mean", "std", "min", "max"]
-        _table(console, f"{metric}{of} over seeds", dict.fromkeys(columns), summary[:BEST])
+        table(console, f"{metric}{of} over seeds", list(dict.fromkeys(columns)), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
 
@@ -119,13 +119,14 @@ def _numbers(jobs: Sequence[Job]) -> str:
     return ", ".join(str(job.number) for job in jobs[:LISTED]) + (", ..." if len(jobs) > LISTED else "")
 
 
-def _table(console: Console, title: str, columns: dict[str, Any], rows: Sequence[results.Row]) -> None:
-    table = Table(title=escape(title), title_justify="left")
+def table(console: Console, title: str, columns: Iterable[str], rows: Sequence[results.Row]) -> None:
+    """Print rows as a table, without a value where a row has none."""
+    shown = Table(title=escape(title), title_justify="left")
     for column in columns:
-        table.add_column(escape(column), justify="right", overflow="fold")
+        shown.add_column(escape(column), justify="right", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(_text(row.get(c))) for c in columns))
-    console.print(table)
+        shown.add_row(*(escape(_text(row.get(c))) for c in columns))
+    console.print(shown)
 
 
 def _text(value: Any) -> str:

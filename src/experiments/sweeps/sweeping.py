@@ -1,6 +1,7 @@
 """From the arguments of `-m` to jobs, and to their outcomes. What the sweeper plugin hands over to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,14 @@ def sweep(
 
         launch(batches, launcher, config)
         return
-    resumed = config.sweep.resume is not None
-    if resumed:
-        session.folder = Path(config.sweep.resume).absolute()
-        with read_write(config), open_dict(config):
-            config.hydra.sweep.dir = str(session.folder)
+    resumed = take_folder(session, config)
     jobs = session.composed(batches, range(len(batches)))
     if config.sweep.dry_run:
         from experiments.sweeps.dry_run import show
 
         show(jobs, str(session.folder), session.workers)
         return
-    fixed = _fixed(jobs, batches, swept, session)
+    fixed = fixed_settings(jobs, batches, swept, session)
     if resumed:
         stored_sweep.require_same_settings(session.folder, fixed, swept)
     with stored_sweep.held(session.folder):
@@ -52,41 +49,62 @@ def sweep(
             session.take_over(jobs, found.ended.values(), begun)
             jobs = remaining
         else:
-            stored = [a for a in arguments if key_of(a) not in OWN]
-            given: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
-            stored += [o for o in given if key_of(o) == "hydra.sweep.subdir"]
-            stored_sweep.write(session.folder, stored, swept, fixed)
-        _run(jobs, session)
+            stored_sweep.write(session.folder, to_store(arguments, config), swept, fixed)
+
+        def progress() -> str:
+            left = [job for job in jobs if job.number not in session.outcomes.results]
+            summary.not_run(left)
+            return f"{len(jobs) - len(left)} of {len(jobs)} jobs"
+
+        with resumable(session, progress):
+            session.run(jobs)
+        summary.require_success(session.outcomes)
 
 
-def _run(jobs: list[Job], session: Sweep) -> None:
-    """Run jobs in a folder that is ours; where that is cut short, say how far it came and how to go on."""
+def take_folder(session: Sweep, config: DictConfig) -> bool:
+    """Whether an earlier sweep is gone on with; its folder is then the session's."""
+    if config.sweep.resume is None:
+        return False
+    session.folder = Path(config.sweep.resume).absolute()
+    with read_write(config), open_dict(config):
+        config.hydra.sweep.dir = str(session.folder)
+    return True
+
+
+def to_store(arguments: Sequence[str], config: DictConfig) -> list[str]:
+    """The arguments from which a later session begins."""
+    given: Any = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    kept = [o for o in given if key_of(o) == "hydra.sweep.subdir"]
+    return [a for a in arguments if key_of(a) not in OWN] + kept
+
+
+@contextmanager
+def resumable(session: Sweep, progress: Callable[[], str]) -> Iterator[None]:
+    """Jobs run inside, in a folder that is ours; where that is cut short, `progress` tells how far it came.
+
+    Raises KeyboardInterrupt, OSError and Failure as they come, with how to go on.
+    """
     try:
         with ended_by_sigterm():
-            session.run(jobs)
+            yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_unfinished(session, jobs, "interrupted")) from None
+        raise KeyboardInterrupt(_unfinished(session, progress, "interrupted")) from None
     except OSError as error:
-        said = _unfinished(session, jobs, "stopped")
+        said = _unfinished(session, progress, "stopped")
         error.filename = error.filename or str(session.folder)
         if (session.folder / "sweep.yaml").exists():
             error.add_note(said)
         raise
     except Failure:
-        _unfinished(session, jobs, "stopped")
+        progress()
         raise
-    summary.require_success(session.outcomes)
 
 
-def _unfinished(session: Sweep, jobs: Sequence[Job], word: str) -> str:
-    """Print the jobs that were not run; the line that says how to go on."""
-    left = [job for job in jobs if job.number not in session.outcomes.results]
-    summary.not_run(left)
-    done = len(jobs) - len(left)
-    return f"{word}: {done} of {len(jobs)} jobs finished; go on with `experiments resume {session.folder}`"
+def _unfinished(session: Sweep, progress: Callable[[], str], word: str) -> str:
+    return f"{word}: {progress()} finished; go on with `experiments resume {session.folder}`"
 
 
-def _fixed(
+def fixed_settings(
     jobs: Sequence[Job], batches: Sequence[Sequence[str]], swept: set[str], session: Sweep
 ) -> dict[str, Any] | None:
     """The settings that every job has, flat; None where they do not compose without the swept ones."""

@@ -25,13 +25,13 @@ def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[
         name = override.get_key_element()
         if override.is_sweep_override():
             swept.add(key_of(name))
-            lists[name] = _values(override, name, context)
+            lists[name] = discrete(override, name, context)
         elif key_of(name) not in OWN:
-            lists[name] = [_single(override, name)]
+            lists[name] = [single(override, name)]
     return [list(job) for job in itertools.product(*lists.values())], swept
 
 
-def _values(override: Override, name: str, context: HydraContext) -> list[str]:
+def discrete(override: Override, name: str, context: HydraContext) -> list[str]:
     """The overrides that a swept one stands for."""
     said = override.input_line
     if not override.is_discrete_sweep():
@@ -50,7 +50,7 @@ def _values(override: Override, name: str, context: HydraContext) -> list[str]:
     raise UserError(f"{said}: no choice of {key_of(name)} is like that; there are {', '.join(choices)}")
 
 
-def _single(override: Override, name: str) -> str:
+def single(override: Override, name: str) -> str:
     if override.is_delete():
         return override.input_line or name
     return f"{name}={override.get_value_element_as_str()}"

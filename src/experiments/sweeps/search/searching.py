@@ -1,0 +1,167 @@
+"""A search from its arguments to its end: generation after generation through the door of an ordinary sweep.
+
+A generation is one ask of `search.batch` settings, each with `search.seeds` seeds. Trial t with its k-th seed is the
+job t * seeds + k, whichever session runs it.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.config.explain import explain
+from experiments.config.schema import Search
+from experiments.config.validation import validate_leaf
+from experiments.errors import Failure, UserError
+from experiments.stored.ranking import default_metric, larger_is_better
+from experiments.sweeps import dry_run, results, resuming, stored_sweep, summary
+from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.overrides import key_of
+from experiments.sweeps.launching import Sweep
+from experiments.sweeps.resuming import Found
+from experiments.sweeps.search.ended import show
+from experiments.sweeps.search.samplers import sampler_of
+from experiments.sweeps.search.space import Space, read
+from experiments.sweeps.search.storage import Direction, Kept
+from experiments.sweeps.search.study import Setting, Study
+from experiments.sweeps.sweeping import fixed_settings, resumable, take_folder, to_store
+
+
+def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None) -> None:
+    """Run a whole search; `outcomes.LATEST` has its jobs. Raises UserError, Failure, KeyboardInterrupt."""
+    if session is None:
+        raise UserError("hydra/sweeper=search: trains stacks; leave out hydra/launcher, or use hydra/sweeper=optuna")
+    settings = _settings(config)
+    try:
+        searched = read(arguments, context)
+    except Exception as error:
+        raise explain(error) or error from error
+    session.outcomes.ranked = False
+    resumed = take_folder(session, config)
+    under_way = _Search(settings, int(config.seed), searched, session, config.sweep.objective)
+    generation = under_way.ask()
+    if all(job.error for job in under_way.jobs):
+        raise UserError(under_way.jobs[0].error or "")
+    if config.sweep.dry_run:
+        _plan(under_way, session)
+        return
+    varied = {*map(key_of, searched.distributions), "seed"}
+    fixed = fixed_settings(under_way.jobs, [list(job.overrides) for job in under_way.jobs], varied, session)
+    if resumed:
+        stored_sweep.require_same_settings(session.folder, fixed, varied)
+    with stored_sweep.held(session.folder):
+        if not resumed:
+            stored_sweep.write(session.folder, [*to_store(arguments, config), "hydra/sweeper=search"], varied, fixed)
+        under_way.found = resuming.scan(session.folder) if resumed else Found()
+        with resumable(session, under_way.progress):
+            under_way.run(generation, resumed)
+    summary.require_success(session.outcomes)
+
+
+def _settings(config: DictConfig) -> Search:
+    plain: Any = OmegaConf.to_container(config.search, resolve=True)
+    return Search(**{name: validate_leaf({}, f"search.{name}", value) for name, value in plain.items()})
+
+
+class _Search:
+    """A search under way: the study, the jobs of the generation asked for last, and what an earlier session left."""
+
+    def __init__(self, settings: Search, seed: int, space: Space, session: Sweep, objective: str | None) -> None:
+        self.settings, self.seed, self.session = settings, seed, session
+        named = settings.objectives or ([objective] if objective else [])
+        if settings.direction and len(named) > 1:
+            raise UserError(f"search.direction={settings.direction}: is for one objective; each of several has its own")
+        self.objectives = named
+        given: Any = settings.direction
+        self.directions: list[Direction] = [given or _direction(name) for name in named or ["train_loss"]]
+        sampler = sampler_of(settings, seed, space.distributions, len(self.directions))
+        self.study = Study(space, sampler, self.directions)
+        self.found = Found()
+        self.jobs: list[Job] = []
+        self.told: list[Setting] = []
+
+    def ask(self) -> list[Setting]:
+        """The next generation, its jobs composed."""
+        batch = self.study.ask(min(self.settings.batch, self.settings.trials - len(self.told)))
+        seeds = self.settings.seeds
+        overrides = [
+            [*self.study.space.overrides(setting.parameters), f"seed={self.seed + k}"]
+            for setting in batch
+            for k in range(seeds)
+        ]
+        self.jobs = self.session.composed(overrides, range(batch[0].number * seeds, (batch[-1].number + 1) * seeds))
+        return batch
+
+    def run(self, generation: list[Setting], resumed: bool) -> None:
+        """Run the generation asked for, and all after it. Raises as `Sweep.run`, and Failure where all trials fail."""
+        session = self.session
+        self.study.kept = Kept(session.folder, self.settings.storage, self.directions, resumed)
+        try:
+            while True:
+                for setting in generation:
+                    self.study.stored(setting)
+                session.run(self._left(), searching=True)
+                self._value(generation)
+                self.study.tell(generation)
+                self.told += generation
+                if not any(setting.values for setting in self.told):
+                    reason = summary.failures(session.outcomes)[0].removeprefix("failed: ")
+                    raise Failure(f"all {len(self.told)} trials failed, the search ends: {reason}")
+                if len(self.told) >= self.settings.trials:
+                    break
+                generation = self.ask()
+        finally:
+            session.outcomes.write_table()
+            show(self.study.asked, self.objectives, self.settings)
+
+    def _left(self) -> list[Job]:
+        """The jobs that an earlier session has not ended; those that it has enter the table."""
+        left, begun = [], set()
+        for job in self.jobs:
+            known = self.found.ended.get(job.number)
+            if known is not None and known[0].digest == job.digest:
+                job.name = known[0].name
+                self.session.outcomes.enter(job, known[1])
+            else:
+                left.append(job)
+                if job.number in self.found.numbers:
+                    begun.add(job.number)
+        self.session.folders.begun |= begun
+        return left
+
+    def _value(self, generation: Sequence[Setting]) -> None:
+        """What each setting came to: the mean or median over its seeds, of each objective."""
+        came = self.session.outcomes.results
+        if not self.objectives:
+            rows = [{"status": came[job.number].status, **came[job.number].metrics} for job in self.jobs]
+            self.objectives = [default_metric(rows)]
+        average = {"mean": np.mean, "median": np.median}[self.settings.average]
+        seeds = self.settings.seeds
+        for at, setting in enumerate(generation):
+            runs = [came[job.number] for job in self.jobs[at * seeds : (at + 1) * seeds]]
+            if any(run.status == "failed" for run in runs):
+                continue
+            numbers = [[results.objective(run, name) for run in runs] for name in self.objectives]
+            for name, of_runs in zip(self.objectives, numbers, strict=True):
+                if None in of_runs:
+                    raise UserError(f"search.objectives={name}: job {setting.number * seeds} has none; see --help")
+            setting.values = [float(average([n for n in of_runs if n is not None])) for of_runs in numbers]
+
+    def progress(self) -> str:
+        """How far the search came."""
+        return f"{len(self.told)} of {self.settings.trials} trials"
+
+
+def _direction(metric: str) -> Direction:
+    return "maximize" if larger_is_better(metric) else "minimize"
+
+
+def _plan(under_way: _Search, session: Sweep) -> None:
+    """`sweep.dry_run`: the first generation, and how many there are."""
+    dry_run.show(under_way.jobs, str(session.folder), session.workers)
+    settings = under_way.settings
+    count = math.ceil(settings.trials / settings.batch)
+    print(f"search: {settings.trials} trials of {settings.seeds} runs each in {count} generations; above, the first")

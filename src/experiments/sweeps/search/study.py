@@ -1,0 +1,76 @@
+"""A study that is asked and told by generations: Optuna's own in memory, and its copy in the storage.
+
+The sampler's seed and what it was told decide what it proposes. So a study that is gone on with asks for everything
+again and is told what the storage has: the proposals are the same, and so is what comes after them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from experiments.errors import UserError
+from experiments.sweeps.search.space import Space
+from experiments.sweeps.search.storage import Direction, Kept
+
+
+@dataclass
+class Setting:
+    """What a trial tries, and what it came to: a value for each objective, None where none can be had."""
+
+    trial: optuna.Trial
+    parameters: dict[str, Any]
+    values: list[float] | None = None
+
+    @property
+    def number(self) -> int:
+        return self.trial.number
+
+
+class Study:
+    """Asks for generations in their order, each of which is told before the next is asked for."""
+
+    def __init__(self, space: Space, sampler: optuna.samplers.BaseSampler, directions: Sequence[Direction]) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.space = space
+        self.asked = optuna.create_study(sampler=sampler, directions=list(directions))
+        self.kept: Kept | None = None
+
+    def ask(self, count: int) -> list[Setting]:
+        """The settings of the next trials. Raises UserError where the storage has others in their place."""
+        found = []
+        for _ in range(count):
+            trial = self.asked.ask()
+            found.append(Setting(trial, self.space.ask(trial)))
+        return found
+
+    def tell(self, settings: Sequence[Setting]) -> None:
+        """Tell what a generation came to, and store it. Raises UserError, Failure, OSError."""
+        told = [self._told(setting) for setting in settings]
+        if self.kept is not None:
+            self.kept.add(told)
+
+    def _told(self, setting: Setting) -> FrozenTrial:
+        known = self.stored(setting)
+        values = setting.values if known is None else known.values
+        usable = values is not None and not any(math.isnan(v) for v in values)
+        return self.asked.tell(setting.trial, values if usable else None, None if usable else TrialState.FAIL)
+
+    def stored(self, setting: Setting) -> FrozenTrial | None:
+        """What the storage has of a setting. Raises UserError where it is another one."""
+        if self.kept is None or setting.number >= len(self.kept.trials):
+            return None
+        known = self.kept.trials[setting.number]
+        if known.params != setting.parameters:
+            raise UserError(
+                f"the stored study has other parameters: trial {setting.number} is {_words(known.params)} there and "
+                f"{_words(setting.parameters)} here; start a search of its own, in another folder"
+            )
+        return known
+
+
+def _words(parameters: dict[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in parameters.items())
