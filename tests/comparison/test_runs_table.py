@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
-from experiments import compare
+from experiments import compare, sweep
+from experiments.comparison import choosing
 from experiments.comparison.runs_table import collect, names
 from experiments.errors import UserError
 from experiments.stored.comparable import differs
@@ -91,3 +92,18 @@ def test_compare_warns_of_what_it_leaves_out_and_refuses_nothing_at_all(tmp_path
     (tmp_path / "a file").touch()
     with pytest.raises(UserError, match="is a file; name the folder"):
         compare(tmp_path / "a file")
+
+
+def test_runs_that_predict_labels_are_compared_by_accuracy_too() -> None:
+    words = ["data=iris", "loss=cross_entropy", "data.validation=0.2", "data.standardize=inputs", "training.epochs=3"]
+    swept = sweep(*words, "loss.l2=0.01,1.0", "optimizer.lr=0.1", "sweep.objective=validation_accuracy")
+    (folder,) = Path("outputs/sweeps").iterdir()
+    with pytest.warns(UserWarning, match="each training loss has its own penalty in it"):
+        table = compare(folder)
+    assert {"accuracy", "validation_accuracy", "validation_log_loss"} <= set(table.columns)
+    assert sorted(table["validation_accuracy"]) == sorted(swept["validation_accuracy"])
+    assert "group" not in table.columns  # two penalties, one held-out loss
+    collected = collect([folder])
+    best = choosing.ordered(collected.table, "validation_accuracy")["validation_accuracy"].to_list()
+    assert best == sorted(best, reverse=True)
+    assert "validation_accuracy mean" in choosing.grouped(collected.table, ["l2"]).columns

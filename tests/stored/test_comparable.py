@@ -29,6 +29,8 @@ MADE = CROPS | {"data": "synthetic", "data.seed": 0}
         ([CROPS, CROPS | {"loss": "manual_mse"}], ["", ""]),  # the same loss, written out
         ([CROPS, CROPS | {"data.validation": 0.2, "data.split_seed": 5, "data.inputs": ["a"]}], ["", ""]),
         ([CROPS, HUBER], ["mse", "huber"]),
+        ([CROPS | {"loss.l2": 0.0}, CROPS | {"loss.l2": 0.1}], ["loss.l2=0", "loss.l2=0.1"]),
+        ([CROPS | {"loss.l2": v, "data.validation": 0.2} for v in (0.0, 0.1)], ["", ""]),  # judged by the held-out loss
         ([HUBER, HUBER | {"loss.delta": 2.0}], ["loss.delta=1", "loss.delta=2"]),
         ([CROPS, HUBER, HUBER | {"loss.delta": 2.0}], ["mse", "huber, loss.delta=1", "huber, loss.delta=2"]),
         ([CROPS, MADE, MADE | {"data.seed": 1}], ["crops", "synthetic, data.seed=0", "synthetic, data.seed=1"]),
@@ -122,3 +124,11 @@ def test_only_some_groups_are_drawn_and_the_others_are_said(tmp_path: Path) -> N
     runs = collect([tmp_path])
     plots, notes = gather(runs, runs.table)
     assert len(plots) == 4 and "only 4 of 6 groups are drawn, and not the other 2 runs" in notes[0]
+
+
+def test_penalties_chosen_by_held_out_rows_are_ranked_together_and_training_losses_said_to_differ() -> None:
+    flats = [CROPS | {"loss.l2": v, "data.validation": 0.2} for v in (0.0, 0.1)]
+    assert remarks(groups(flats), flats) == [
+        "each training loss has its own penalty in it: compare validation_loss, or data_loss"
+    ]
+    assert not remarks(["", ""], [flats[0], flats[0]])

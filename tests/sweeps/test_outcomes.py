@@ -113,3 +113,18 @@ def test_a_sweeper_is_told_the_objective_or_the_failure(tmp_path: Path, capsys: 
     with pytest.raises(Failure, match="too much"):
         _ = told[2].return_value
     assert "seed=2" in capsys.readouterr().err
+
+
+def test_metrics_of_labels_are_objectives_of_runs_that_predict_labels() -> None:
+    numbers = scored([0.5, 0.9], [2.0, 4.0])
+    metrics = {**FAILED.metrics, "train_loss": 0.5, "data_loss": 0.4, "accuracy": 0.9, "validation_log_loss": 0.3}
+    classes = replace(FAILED, status="completed", error=None, metrics=metrics, targets=["kind"], classes=["a", "b"])
+    told = {name: results.objective(classes, name) for name in ("accuracy", "validation_log_loss", "data_loss")}
+    assert told == {"accuracy": 0.9, "validation_log_loss": 0.3, "data_loss": 0.4}
+    assert results.objective(numbers, "data_loss") == numbers.metrics["train_loss"]
+    assert results.objective(replace(classes, status="diverged"), "accuracy") == -math.inf
+    assert results.row(classes)["accuracy"] == 0.9 and results.row(classes)["data_loss"] == 0.4
+    assert "accuracy" not in results.row(numbers)
+    for result, name in ((numbers, "validation_accuracy"), (classes, "r2"), (classes, "rmse.kind")):
+        with pytest.raises(UserError, match=f"sweep.objective={name}: is of runs that predict "):
+            results.objective(result, name)

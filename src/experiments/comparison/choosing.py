@@ -10,7 +10,7 @@ from experiments.config.schema import PER_TARGET
 from experiments.errors import UserError, nearest, one_line
 from experiments.stored.ranking import larger_is_better
 
-GROUPED = ("train_loss", "validation_loss", "gap")
+GROUPED = ("train_loss", "validation_loss", "gap", "accuracy", "validation_accuracy")
 WORDS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[A-Za-z_][\w.]*""")
 
 
@@ -112,7 +112,7 @@ def grouped(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     by = list(dict.fromkeys(column(key, table.columns) for key in keys))
     if table["group"].n_unique() > 1 and "group" not in by:
         by.insert(0, "group")
-    metrics = [m for m in GROUPED if table[m].is_not_null().any()]
+    metrics = [m for m in GROUPED if m in table.columns and table[m].is_not_null().any()]
     diverged = pl.col("status") == "diverged"
     measures = [
         getattr(pl.col(m).filter(~diverged), kind)().alias(f"{m} {kind}")
@@ -130,7 +130,8 @@ def columns(runs: Runs, table: pl.DataFrame, wanted: str | None) -> pl.DataFrame
         if not chosen:
             raise UserError("--columns: name at least one, as run,optimizer.lr,gap")
         return table.select(list(dict.fromkeys(chosen)))
-    shown = [c for c in (*SHOWN, *per_target(table), "seconds") if c == "status" or table[c].is_not_null().any()]
+    there = [c for c in (*SHOWN, *per_target(table), "seconds") if c in table.columns]
+    shown = [c for c in there if c == "status" or table[c].is_not_null().any()]
     keys = [c for c in runs.varied if table[c].is_not_null().any()]
     apart = ["group"] if table["group"].n_unique() > 1 else []
     return table.select("run", *apart, *keys, *shown)

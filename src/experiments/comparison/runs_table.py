@@ -14,7 +14,7 @@ from experiments.stored import stored_run
 from experiments.stored.cells import cell
 from experiments.stored.comparable import differs, groups, remarks
 from experiments.stored.folders import NOTHING, OUTPUTS, find
-from experiments.stored.ranking import default_metric
+from experiments.stored.ranking import default_metric, of_classes
 from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
 from experiments.tracking.hparams import flat
@@ -23,7 +23,7 @@ METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative
 PREFIXES = tuple(f"{metric}." for metric in PER_TARGET)
 MOST_TARGETS = 16
 """Targets at most whose metrics are columns."""
-SHOWN = ("status", "train_loss", "validation_loss", "gap", "gap_relative")
+SHOWN = ("status", "train_loss", "validation_loss", "gap", "gap_relative", "accuracy", "validation_accuracy")
 """What is shown after the keys that differ, then the metrics of each target, then the seconds."""
 
 
@@ -52,7 +52,8 @@ def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] =
     runs = collect([Path(root) for root in roots])
     for note in runs.notes:
         warnings.warn(note, stacklevel=2)
-    kept = ("group", *runs.varied, "status", "epochs", "lr", *METRICS, *per_target(runs.table), "seconds", "folder")
+    metrics = (*METRICS, *per_target(runs.table), *of_classes(runs.table.to_dict()))
+    kept = ("group", *runs.varied, "status", "epochs", "lr", *metrics, "seconds", "folder")
     apart = runs.table["group"].n_unique() > 1
     return runs.table.select("run", *dict.fromkeys(name for name in kept if apart or name != "group"))
 
@@ -117,7 +118,7 @@ def _small(values: list[Any]) -> bool:
 def _result(run: Run) -> dict[str, Any]:
     outcome, result = run.outcome, run.result or {}
     row: dict[str, Any] = {"status": outcome["status"], "epochs": outcome.get("epochs")}
-    row |= {name: finite(outcome.get(name)) for name in ("lr", *METRICS)}
+    row |= {name: finite(outcome.get(name)) for name in ("lr", *METRICS, *of_classes(outcome))}
     row |= {"seconds": finite(result.get("timing", {}).get("total_seconds")), "data_hash": run.data_hash}
     if len(result.get("targets", ())) <= MOST_TARGETS:
         row |= {name: finite(value) for name, value in outcome.items() if name.startswith(PREFIXES)}

@@ -302,7 +302,12 @@ class Training:
     fail_on_divergence: bool = key(False, "exit with status 1 when the loss is not finite")
 
 
-OBJECTIVES = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "epochs", "steps")
+OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "log_loss")
+"""Metrics of runs that predict labels, over the training rows; with `validation_` before it over the held-out ones."""
+OBJECTIVES = (
+    "train_loss", "validation_loss", "data_loss", "optimum_loss", "gap", "gap_relative", "epochs", "steps",
+    *OF_CLASSES, *(f"validation_{name}" for name in OF_CLASSES),
+)  # fmt: skip
 """What a sweeper may be told to minimise: numbers of result.json."""
 PER_TARGET = ("r2", "rmse", "validation_r2", "validation_rmse")
 """Metrics of which each target has one: that of the target apples is `r2.apples`, the mean over the targets `r2`."""

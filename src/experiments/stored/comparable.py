@@ -9,6 +9,8 @@ from experiments.stored.cells import cell
 
 ALIKE = ("validation", "split_seed", "standardize", "loader", "block_rows", "inputs", "one_hot", "units", "missing")
 """Keys of the data that change what is learned from, not what a loss is measured in or of."""
+PENALTIES = ("loss.l1", "loss.l2")
+HELD_OUT = ("validation", "validation_column", "validation_path", "validation_images")
 NAMED = 5
 """Groups that a note names."""
 Flat = Mapping[str, Any]
@@ -40,11 +42,18 @@ def groups(flats: Sequence[Flat], data_hashes: Sequence[str | None] = ()) -> lis
 def _compared(flat: Flat) -> dict[str, Any]:
     """The settings that two runs must share for their losses to compare."""
     kept = {}
+    held_out = _holds_out(flat)
     for name, value in flat.items():
         group, _, key = name.partition(".")
+        if name in PENALTIES and held_out:  # the held-out loss has no penalty in it, and is what they are chosen by
+            continue
         if group in ("loss", "data") and key not in ALIKE:
             kept[name] = value if key else str(value).removeprefix("manual_")
     return kept
+
+
+def _holds_out(flat: Flat) -> bool:
+    return any(flat.get(f"data.{key}") not in (None, 0, "0") for key in HELD_OUT)
 
 
 def _word(key: str, value: Any) -> str:
@@ -77,6 +86,8 @@ def remarks(labels: Sequence[str], flats: Sequence[Flat]) -> list[str]:
         said.append(f"losses of other kinds or data do not compare: {len(counts)} groups are kept apart, {named}{more}")
     held = {(label, str(flat.get("data.split_seed"))) for label, flat in zip(labels, flats, strict=True)
             if flat.get("data.validation") not in (None, 0, "0")}  # fmt: skip
+    if any(differs(key, flats) for key in PENALTIES) and all(map(_holds_out, flats)):
+        said.append("each training loss has its own penalty in it: compare validation_loss, or data_loss")
     if len(held) > len({label for label, _ in held}):
         said.append("held-out rows differ with data.split_seed: compare means over it (--group-by), not single runs")
     return said

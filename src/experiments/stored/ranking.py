@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from experiments.config.schema import PER_TARGET
+from experiments.config.schema import OF_CLASSES, PER_TARGET
 
 FINISHED = ("completed", "stopped_early")
 """Runs whose metrics are worth comparing; the others have diverged, failed, or not ended."""
@@ -30,6 +30,11 @@ def of_targets(metrics: Mapping[str, Any], targets: Sequence[str]) -> dict[str, 
     }
 
 
+def of_classes(metrics: Mapping[str, Any]) -> list[str]:
+    """The names of those metrics that are of classes."""
+    return [name for name in metrics if name.removeprefix("validation_") in OF_CLASSES]
+
+
 def value_of(run: Mapping[str, Any], metric: str) -> float | None:
     """A metric of a run with `of_targets`; `r2` alone is the mean over the targets. None where there is none."""
     if metric not in PER_TARGET:
@@ -39,5 +44,5 @@ def value_of(run: Mapping[str, Any], metric: str) -> float | None:
 
 
 def larger_is_better(metric: str) -> bool:
-    """True of R², over any rows and of any target; of everything else less is better."""
-    return metric.partition(".")[0].removeprefix("validation_") == "r2"
+    """True of R², accuracies, F1 and ROC AUC, over any rows and of any target; of everything else less is better."""
+    return metric.partition(".")[0].removeprefix("validation_") in ("r2", *OF_CLASSES[:-1])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError, nearest
-from experiments.stored.ranking import PER_TARGET, default_metric, larger_is_better, of_targets, value_of
+from experiments.stored.ranking import PER_TARGET, default_metric, larger_is_better, of_classes, of_targets, value_of
 from experiments.tracking.files import write_atomically
 from experiments.tracking.result import Result
 
@@ -20,9 +20,11 @@ SINGLE = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative"
 
 def row(result: Result) -> Row:
     """What a result adds to its job's row: status, metrics, steps, seconds, and the error of a failed one."""
+    metrics = result.metrics
+    single = [*SINGLE, *(["data_loss"] if "data_loss" in metrics else []), *of_classes(metrics)]
     return {
-        "status": result.status, **{name: result.metrics.get(name) for name in SINGLE},
-        **of_targets(result.metrics, result.targets),
+        "status": result.status, **{name: metrics.get(name) for name in single},
+        **of_targets(metrics, result.targets),
         "epochs": result.epochs, "best_epoch": result.best_epoch, "steps": result.steps, "lr": result.lr,
         "seconds": result.timing["total_seconds"], "executed": result.executed, "config_hash": result.config_hash,
         "error": "" if result.error is None else result.error["message"],
@@ -44,7 +46,7 @@ def write_csv(path: Path, rows: Sequence[Row], durable: bool = True) -> None:
 def objective(result: Result, name: str | None) -> float | None:
     """The metric that a sweeper is told: `sweep.objective`, else the default one; infinitely bad for a bad run.
 
-    Raises UserError for a target that the data have not.
+    Raises UserError for a target that the data have not, and for a metric that such runs have not.
     """
     if name is None:
         name = default_metric([{"status": result.status, **result.metrics}])
@@ -54,8 +56,13 @@ def objective(result: Result, name: str | None) -> float | None:
     if target and target not in result.targets:
         hint = nearest(target, result.targets) or f"; there are {', '.join(result.targets)}"
         raise UserError(f"sweep.objective={name}: there is no target {target}{hint}")
+    kind, other = ("numbers", "labels") if result.classes is None else ("labels", "numbers")
+    if name.partition(".")[0] in PER_TARGET if result.classes else of_classes({name: None}):
+        raise UserError(f"sweep.objective={name}: is of runs that predict {other}; this one predicts {kind}")
     if target or name in PER_TARGET:
         return value_of(of_targets(result.metrics, result.targets), name)
+    if name == "data_loss":  # without a penalty it is the loss
+        name = name if name in result.metrics else "train_loss"
     return result.metrics[name] if name in result.metrics else getattr(result, name)
 
 

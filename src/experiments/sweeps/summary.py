@@ -83,7 +83,8 @@ def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[results
     of = f" of {label}" if label else ""
     best = results.best(rows, metric, BEST)
     if best:
-        columns = ["number", *outcomes.varied, "train_loss", metric, "epochs"]
+        accuracy = [name for name in ("accuracy", "validation_accuracy") if best[0].get(name) is not None]
+        columns = ["number", *outcomes.varied, "train_loss", metric, *accuracy, "epochs"]
         table(console, f"best {len(best)}{of} by {metric}", list(dict.fromkeys(columns)), best)
     if best and "seed" in outcomes.varied:
         summary = results.over_seeds(rows, outcomes.varied, metric)
