@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
 from experiments.config.schema import Config, Model
+from experiments.errors import UserError
 from experiments.running import runner
 from experiments.running.assembly import load
 from experiments.running.factories import build_loss
@@ -118,3 +119,24 @@ def test_a_sweep_over_penalties_has_the_gap_of_each_and_warns_once(
     found = [json.loads((folder / "result.json").read_text())["metrics"] for folder in folders]
     assert [m["optimum_loss"] is None for m in found] == [m["gap"] is None for m in found] == [True, False, False, True]
     assert found[1]["optimum_loss"] < found[2]["optimum_loss"]
+
+
+@pytest.mark.parametrize(
+    "labels", [["x"] * 20 + ["y"] * 20 + ["z"], [f"c{k:02}" for k in range(12)]], ids=["once", "each"]
+)
+def test_classes_of_one_row_have_the_right_optimum(labels: list[str], tmp_path: Path) -> None:
+    x, l2 = np.random.default_rng(0).normal(size=(len(labels), 2)).round(3), 0.01
+    rows = [f"{a},{b},{label}" for (a, b), label in zip(x, labels, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,label", *rows]) + "\n")
+    setting = of("table", data__path=str(tmp_path / "t.csv"), data__targets=["label"], loss__l2=l2)
+    model = LogisticRegression(C=1 / (2 * len(x) * l2), tol=1e-12, max_iter=10_000).fit(x, labels)
+    peer = -np.mean(model.predict_log_proba(x)[range(len(x)), np.searchsorted(model.classes_, labels)])
+    found = reference(setting).optimum
+    assert found is not None and found.loss == pytest.approx(peer + l2 * np.sum(model.coef_**2), abs=1e-8)
+    assert runner.run(setting, tmp_path / "run").metrics["gap"] > 0
+
+
+def test_weights_of_another_number_of_classes_are_one_line() -> None:
+    said = r"loss\.weight=\[1.0, 2.0\]: 2 numbers for 3 classes; give one for each, in the order setosa, versicolor, virg"
+    with pytest.raises(UserError, match=said):
+        reference(of("iris", loss__weight=[1, 2]))

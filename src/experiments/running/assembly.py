@@ -26,6 +26,9 @@ from experiments.running.factories import (
     try_loss,
 )  # fmt: skip
 
+MOST_NAMED = 12
+"""Classes that an error lists."""
+
 
 def assemble(config: Config, data: Prepared | None = None) -> Experiment:
     """Build every part of a run, with its own data unless `data` is given. Raises UserError; nothing is written."""
@@ -70,13 +73,24 @@ def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     shared |= dict.fromkeys({"inputs", "targets"} & taken.keys())  # a source may choose by itself
     how = Preparation(**shared, bias=has_bias(config), labels=takes_labels(config), device=device, dtype=dtype)
     if hasattr(source, "prepared"):  # a stream, whose rows come block by block
-        return source.prepared(how)
+        return _weighed(config, source.prepared(how))
     if not callable(getattr(source, "load", None)):
         raise UserError(f"data._target_={config.data._target_}: has no load() that gives a table")
     dataset = source.load()
     if not isinstance(dataset, Dataset):
         raise UserError(f"data._target_={config.data._target_}: load() gave no experiments.data.dataset.Dataset")
-    return prepare(dataset, how)
+    return _weighed(config, prepare(dataset, how))
+
+
+def _weighed(config: Config, data: Prepared) -> Prepared:
+    """The data. Raises UserError where loss.weight is of another number of classes than there are."""
+    weight, classes = getattr(config.loss, "weight", None), data.table.classes
+    if classes is not None and weight is not None and len(weight) != len(classes):
+        raise UserError(
+            f"loss.weight={list(weight)}: {len(weight)} numbers for {len(classes)} classes; give one for each, in the "
+            f"order {', '.join(map(str, classes[:MOST_NAMED]))}{', ...' * (len(classes) > MOST_NAMED)}"
+        )
+    return data
 
 
 @contextmanager
