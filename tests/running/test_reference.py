@@ -137,6 +137,8 @@ def test_classes_of_one_row_have_the_right_optimum(labels: list[str], tmp_path: 
 
 
 def test_weights_of_another_number_of_classes_are_one_line() -> None:
-    said = r"loss\.weight=\[1.0, 2.0\]: 2 numbers for 3 classes; give one for each, in the order setosa, versicolor, virg"
+    said = (
+        r"loss\.weight=\[1.0, 2.0\]: 2 numbers for 3 classes; give one for each, in the order setosa, versicolor, virg"
+    )
     with pytest.raises(UserError, match=said):
         reference(of("iris", loss__weight=[1, 2]))

@@ -44,19 +44,51 @@ def summary(config: Config, result: "Result") -> list[str]:
 
 
 def beside_the_optimum(result: "Result") -> list[str]:
-    """The smallest possible loss and the gap; beside a model that is not linear, the best linear fit's loss."""
-    from experiments.tracking.result import LARGEST_LISTED
-
+    """The smallest possible loss and the gap; beside a model that is not linear, the best linear one's loss."""
+    if "linear_loss" in result.metrics:
+        return _beside_a_network(result)
     optimum, gap, relative = (result.metrics[k] for k in ("optimum_loss", "gap", "gap_relative"))
     if optimum is None:
         return []
-    linear = result.parameters is not None or len(result.features) * len(result.targets) > LARGEST_LISTED
-    line = f"{'smallest possible loss' if linear else 'loss of the best linear fit'}: {_number(optimum)}"
-    if relative is None or abs(relative) < 1e-6:
+    line = f"smallest possible loss: {_number(optimum)}"
+    if relative is None or relative < 1e-6:
         return [f"{line} (gap {_number(gap)})"]
-    where = f"{100 * abs(relative):.3g} % {'above' if relative > 0 else 'below'} it"
-    where = f"{relative + 1:.6g} times that" if relative >= 1 else where
-    return [f"{line}; the loss is {where} (gap {_number(gap)})"]
+    return [f"{line}; the loss is {_beside(relative)} (gap {_number(gap)})"]
+
+
+def _beside_a_network(result: "Result") -> list[str]:
+    best, loss = result.metrics["linear_loss"], result.metrics["train_loss"]
+    if best is None or loss is None:
+        return []
+    if result.classes and not best:
+        return ["a linear classifier can separate the classes: its loss falls towards 0, nothing is below that"]
+    line = f"loss of the best linear {'classifier' if result.classes else 'fit'}: {_number(best)}"
+    if "data_loss" in result.metrics:
+        line += " with its penalty"
+    if explained := _explained(result):
+        ours, plane = explained
+        more = f"{100 * abs(ours - plane):.3g} % {'more' if ours > plane else 'less'}"
+        return [f"{line}; the network explains {more} than the best plane (R² {ours:.4f} against {plane:.4f})"]
+    return [f"{line}; the network's is {_beside(loss / best - 1)}"] if best else [line]
+
+
+def _beside(relative: float) -> str:
+    if relative >= 1:
+        return f"{relative + 1:.6g} times that"
+    return f"{100 * abs(relative):.3g} % {'above' if relative > 0 else 'below'} it"
+
+
+def _explained(result: "Result") -> tuple[float, float] | None:
+    """The share of all targets' spread that a network explains, and the best plane; None but for squares."""
+    metrics = result.metrics
+    parts = [
+        (rmse**2, 1 - r2) for rmse, r2 in zip(metrics["rmse"] or [], metrics["r2"] or [], strict=True) if rmse and r2
+    ]
+    squares = sum(square for square, _ in parts) / max(1, len(parts))
+    if len(parts) < len(result.targets) or not math.isclose(squares, metrics["train_loss"], rel_tol=1e-6):
+        return None
+    spread = sum(square / left for square, left in parts) / len(parts)
+    return 1 - squares / spread, 1 - metrics["linear_loss"] / spread
 
 
 def fit(result: "Result") -> list[str]:
@@ -88,10 +120,16 @@ def _fit(rmse: float | None, r2: float | None, unit: str) -> str:
 
 
 def equations(result: "Result") -> list[str]:
-    """`yield_apple = 0.3000 * temp + ...`, a line a target, equal terms below each other; none for wide tables."""
-    if result.parameters is None or result.classes or max(len(result.features), len(result.targets)) > MOST_NAMED:
+    """`yield_apple = 0.3000 * temp + ...`, a line a target, equal terms below each other; none for wide tables.
+
+    Of two classes the logarithm of the second's odds, of more the logit of each.
+    """
+    if result.parameters is None or max(len(result.features), len(result.parameters["bias"])) > MOST_NAMED:
         return []
     names = result.targets if result.table is None else result.table.quantities
+    if result.classes:
+        odds = len(result.classes) == 2
+        names = [f"{'log odds' if odds else 'logit'} of {label}" for label in result.classes[odds:]]
     lines = [f"{name:{max(map(len, names))}} = " for name in names]
     weights = [[*row, bias] for row, bias in zip(result.parameters["weight"], result.parameters["bias"], strict=True)]
     labels = [*(f" * {name}" for name in result.features), ""]
@@ -117,7 +155,7 @@ def aligned(values: Sequence[float]) -> list[str]:
 def example(result: "Result") -> list[str]:
     """The prediction for the data set's example row."""
     table = result.table
-    if table is None or table.example is None or result.parameters is None:
+    if table is None or table.example is None or result.parameters is None or result.classes:
         return []
     row = ", ".join(f"{v:g}" for v in table.example)
     parts = [

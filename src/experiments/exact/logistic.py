@@ -116,7 +116,7 @@ def _newton(a: Array, q: Array, costs: Array) -> Array | NoOptimum:
     for step in range(STEPS):
         logits = a @ c
         if not bounded and separated_by(shifted(logits, q.shape[1])[0], q):
-            return NoOptimum(SEPARABLE)
+            return NoOptimum(SEPARABLE, falls_to=0.0)
         if not bounded and step == DOUBT and separable(a, q):
             return NoOptimum(SEPARABLE)
         now = value(logits, q) + float(costs @ np.sum(c**2, axis=1))

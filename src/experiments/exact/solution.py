@@ -45,6 +45,8 @@ class NoOptimum:
     """There is no smallest loss, or none that is worked out: why, in one sentence for the user."""
 
     reason: str
+    falls_to: float | None = None
+    """What the loss falls towards without reaching it, where that is known."""
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,8 @@ def evaluator(experiment: Experiment) -> Callable[[], Losses]:
         train, accuracy = values.pop(0), values.pop(0) if classes else None
         gap = values.pop(0) if distance is not None else None
         train += (extra := values.pop(0))
-        if experiment.optimum is not None:
-            gap = train - experiment.optimum.loss if gap is None else gap + extra
-            gap = max(gap, 0.0) if linear else gap  # below the optimum of a linear model there is only rounding
+        if experiment.optimum is not None and linear:  # below it there is only rounding
+            gap = max(train - experiment.optimum.loss if gap is None else gap + extra, 0.0)
         validation = values.pop(0) if values else None
         return Losses(train, validation, gap, accuracy, values.pop(0) if values else None)
 

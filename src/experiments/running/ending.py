@@ -35,9 +35,9 @@ class Trained:
     total_seconds: float
 
 
-def in_common(data: Prepared, reference: Reference, about: dict[str, Any], executed: str) -> Result:
+def in_common(data: Prepared, reference: Reference, about: dict[str, Any], executed: str, linear: bool) -> Result:
     """What the results of all runs on one table have in common; `about` is the environment."""
-    optimum = reference.optimum
+    optimum = reference.optimum if linear else None
     return Result(
         status="", config_hash="", seed=0, epochs=0, best_epoch=None, steps=0, lr=None, executed=executed, metrics={},
         parameters=None, optimum=None if optimum is None else _listed(optimum.weight, optimum.bias),

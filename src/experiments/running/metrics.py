@@ -20,6 +20,7 @@ from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import SQUARED
 from experiments.learning.penalty import penalized
 from experiments.running.class_metrics import class_metrics
+from experiments.running.reference import Reference
 
 Predictions = Callable[[Tensor], Tensor]
 """Rows (n, features) to predictions (R, targets, n), both float64 and in the table's units."""
@@ -38,13 +39,15 @@ class Trained:
     linear: bool
 
 
-def metrics(models: Trained, loss: Any, data: Prepared, optimum: Optimum | None) -> list[dict[str, Any]]:
-    """The `metrics` of result.json for each of R models.
+def metrics(models: Trained, loss: Any, data: Prepared, reference: Reference) -> list[dict[str, Any]]:
+    """The `metrics` of result.json for each of R models; `linear_loss`, of the best linear one, beside networks.
 
     A linear model's gap under squares is computed as the mean squared distance from the optimum's predictions, which
     equals loss - optimum_loss exactly (the optimum's residuals are orthogonal to all linear predictions) and loses no
     digits where the two are close.
     """
+    best = reference.optimum
+    optimum = best if models.linear else None
     if isinstance(loss, CrossEntropy):
         train, held, size = _of_classes(models, loss, data)
     else:
@@ -54,9 +57,8 @@ def metrics(models: Trained, loss: Any, data: Prepared, optimum: Optimum | None)
         data_loss, distance = its.pop("loss"), its.pop("distance", None)
         train_loss = data_loss + models.penalty[run]
         gap = None
-        if optimum is not None:
-            gap = train_loss - optimum.loss if distance is None else distance
-            gap = max(gap, 0.0) if models.linear else gap
+        if optimum is not None:  # below it there is only rounding
+            gap = max(train_loss - optimum.loss if distance is None else distance, 0.0)
         ratio = gap is not None and optimum is not None and optimum.loss > NO_RATIO * size
         found.append({
             "train_loss": finite(train_loss),
@@ -64,6 +66,7 @@ def metrics(models: Trained, loss: Any, data: Prepared, optimum: Optimum | None)
             "optimum_loss": None if optimum is None else optimum.loss,
             "gap": finite(gap),
             "gap_relative": finite(gap / optimum.loss) if ratio and gap is not None and optimum else None,
+            **({} if models.linear else {"linear_loss": reference.falls_to if best is None else best.loss}),
             **({"data_loss": finite(data_loss)} if penalized(loss) else {}),
             **its,
             **{f"validation_{name}": its_held.get(name) for name in its},

@@ -27,9 +27,14 @@ STREAMED = NoOptimum("rows that are read block by block are solved for squares a
 
 @dataclass(frozen=True)
 class Reference:
-    """The optimum of the training rows in their units, and the conditioning of the loss as trained; None: unknown."""
+    """The optimum of the training rows in their units, and the conditioning of the loss as trained; None: unknown.
+
+    Of a model that is not linear neither is known: `optimum` is that of the best linear model, which stands beside it.
+    """
 
     optimum: Optimum | None = None
+    falls_to: float | None = None
+    """What the loss of a linear model falls towards where it has no optimum."""
     conditioning: Conditioning | None = None
     remarks: tuple[str, ...] = ()
     """What is to be known of an optimum that is not unique, or why there is none."""
@@ -52,7 +57,7 @@ def reference_solution(data: Prepared, loss: Any, *, bias: bool, linear: bool) -
     found, conditioning = _solved(data, loss, bias)
     if isinstance(found, NoOptimum):
         why = found.reason if found.reason.startswith("no finite") else f"no exact optimum: {found.reason}"
-        return Reference(None, conditioning if linear else None, (why,) * linear)
+        return Reference(None, found.falls_to, conditioning if linear else None, (why,) * linear)
     remarks: tuple[str, ...] = ()
     if not found.unique and isinstance(loss, (*SQUARED, CrossEntropy)):
         remarks = (
@@ -60,7 +65,7 @@ def reference_solution(data: Prepared, loss: Any, *, bias: bool, linear: bool) -
             "the one compared with has the smallest weights",
             *notes(data.squares(bias), data.table.features),
         )
-    return Reference(found, conditioning if linear else None, remarks)
+    return Reference(found, None, conditioning if linear else None, remarks * linear)
 
 
 def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum, Conditioning | None]:

@@ -121,7 +121,7 @@ class Run:
         of_one = Assessed(
             1, lambda x: experiment.predict(x).t()[None], np.array([total_penalty(experiment).item()]), self.linear
         )
-        (found,) = metrics(of_one, experiment.reported_loss, experiment.data, self.reference.optimum)
+        (found,) = metrics(of_one, experiment.reported_loss, experiment.data, self.reference)
         weights = None
         if self.linear:
             weight, bias = experiment.parameters()
@@ -130,7 +130,7 @@ class Run:
             progress.status, progress.epoch, progress.best_epoch, progress.step, experiment.lr, found, weights,
             seconds, self.session.total_seconds + time.perf_counter() - self.began,
         )  # fmt: skip
-        common = in_common(experiment.data, self.reference, self.about, "serial")
+        common = in_common(experiment.data, self.reference, self.about, "serial", self.linear)
         result = result_of(trained, common, tracker.config_hash, experiment.config.seed)
         log.info("%s after %d epochs, training loss %s", result.status, result.epochs, result.metrics["train_loss"])
         if tracker.events is not None:

@@ -47,7 +47,7 @@ def test_the_map_of_any_loss_of_ours_ends_where_the_run_does(
 
 def test_beside_a_network_stands_the_best_linear_fit(configured: Configured, tmp_path: Path, drawn: list[Any]) -> None:
     result = runner.run(configured(model=schema.MLP(), figures=True), tmp_path)
-    assert f"best linear fit {result.metrics['optimum_loss']:.5g}" in words(drawn[0])
+    assert f"best linear fit {result.metrics['linear_loss']:.5g}" in words(drawn[0])
     assert names(tmp_path) == {"loss", "prediction"}
 
 

@@ -95,9 +95,13 @@ def test_beside_a_network_stands_the_best_linear_model(tmp_path: Path) -> None:
     network, linear = (
         runner.run(config(**{**TABLE, "model": model}), tmp_path / model, single=False) for model in ("mlp", "linear")
     )
-    assert network.parameters is None and network.conditioning is None
-    assert network.metrics["optimum_loss"] == linear.metrics["optimum_loss"] and network.optimum == linear.optimum
-    assert network.metrics["gap"] == pytest.approx(network.metrics["train_loss"] - network.metrics["optimum_loss"])
+    assert network.parameters is None and network.conditioning is None and network.optimum is None
+    assert network.metrics["linear_loss"] == linear.metrics["optimum_loss"] and "linear_loss" not in linear.metrics
+    (stack,) = stacked([config(**{**TABLE, "model": "mlp"})], tmp_path / "stack")
+    for metrics in (network.metrics, json.loads((stack / "result.json").read_text())["metrics"]):
+        assert metrics["optimum_loss"] is metrics["gap"] is metrics["gap_relative"] is None
+        assert metrics["linear_loss"] == network.metrics["linear_loss"]
+    assert "loss/gap" not in lines(stack)[-1] and "loss/gap" not in lines(tmp_path / "mlp")[-1]
 
 
 @pytest.mark.parametrize(("model", "why"), [("Dropping", "random"), ("Branching", "stack this model")])

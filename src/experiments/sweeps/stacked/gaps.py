@@ -13,16 +13,15 @@ from experiments.sweeps.stacked.stacked_losses import StackedLoss
 
 
 class Gaps:
-    """Of R runs, each with an optimum in its table's units."""
+    """Of R runs of linear models, each with an optimum in its table's units."""
 
-    def __init__(self, cases: Sequence[tuple[Prepared, Optimum]], of_runs: Sequence[int], loss: StackedLoss, *,
-                 linear: bool) -> None:  # fmt: skip
-        """`cases` are tables with their optima, `of_runs` says which is a run's; `linear`, whether the models are."""
-        self.loss, self.linear, self.of_runs = loss, linear, torch.tensor(of_runs)
+    def __init__(self, cases: Sequence[tuple[Prepared, Optimum]], of_runs: Sequence[int], loss: StackedLoss) -> None:
+        """`cases` are tables with their optima, `of_runs` says which is a run's."""
+        self.loss, self.of_runs = loss, torch.tensor(of_runs)
         self.least = cases[0][0].x.new_tensor([optimum.loss for _, optimum in cases])
         self.best: Tensor | None = None
         """What each optimum predicts as trained, (cases, t, n), where the distance from it is the gap."""
-        if linear and loss.squared and not penalized(loss.reported):
+        if loss.squared and not penalized(loss.reported):
             self.best = torch.stack([_predicted(data, optimum) for data, optimum in cases])
 
     def of(self, outputs: Tensor, train: Tensor, rows: int, alive: np.ndarray, variant: Tensor) -> Tensor:
@@ -30,8 +29,7 @@ class Gaps:
         case = self.of_runs[alive]
         if self.best is not None:
             return self.loss.distances(outputs, self.best[case], rows, variant)
-        gap = train - self.least[case]
-        return gap.clamp(min=0) if self.linear else gap
+        return (train - self.least[case]).clamp(min=0)
 
 
 def _predicted(data: Prepared, optimum: Optimum) -> Tensor:

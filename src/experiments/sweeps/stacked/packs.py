@@ -94,6 +94,7 @@ class Pack:
                 in_common(
                     case.data, case.reference,
                     environment.describe(devices.describe(case.data.x.device), 1, dtype, case.digest), "stacked",
+                    self._models.is_linear,
                 )
                 for case in cases
             ]  # fmt: skip
@@ -107,7 +108,7 @@ class Pack:
         self._saved: list[dict[str, np.ndarray]] = [{}] * len(self.jobs)
         for number, case in enumerate(self._cases):
             runs = [run for run, chosen in enumerate(self._chosen) if chosen == number]
-            ended = self._models.ended(self._trained, runs, case.data, case.reference.optimum)
+            ended = self._models.ended(self._trained, runs, case.data, case.reference)
             for run, its in zip(runs, ended, strict=True):
                 self._metrics[run], self._parameters[run], self._saved[run] = its
 

@@ -16,6 +16,7 @@ from experiments.learning import models
 from experiments.running.factories import build_loss, build_model
 from experiments.running.metrics import Trained as Assessed
 from experiments.running.metrics import metrics
+from experiments.running.reference import Reference
 from experiments.sweeps.stacked.gaps import Gaps
 from experiments.sweeps.stacked.linear_program import LinearProgram, original, predicted
 from experiments.sweeps.stacked.module_program import ModuleProgram, NotStacked
@@ -49,16 +50,17 @@ class StackedModels:
             self.program = ModuleProgram(self.tables, loss, _modules(config, first, self.generators))
 
     def gaps(self, cases: Sequence[tuple[Prepared, Optimum | None]], of_runs: Sequence[int]) -> Gaps | None:
-        """What measures the gaps, where every optimum is known; see `Gaps`."""
+        """What measures the gaps of linear models, where every optimum is known; see `Gaps`."""
         known = [(data, optimum) for data, optimum in cases if optimum is not None]
-        return Gaps(known, of_runs, self.program.loss, linear=self.is_linear) if len(known) == len(cases) else None
+        every = len(known) == len(cases) and self.is_linear
+        return Gaps(known, of_runs, self.program.loss) if every else None
 
     @property
     def is_linear(self) -> bool:
         """Whether the models are, also where a loss of the user's own has them trained as modules."""
         return isinstance(self.program, LinearProgram) or models.is_linear(self.program.module)
 
-    def ended(self, trained: Trained, runs: Sequence[int], data: Prepared, optimum: Optimum | None) -> list[Ended]:
+    def ended(self, trained: Trained, runs: Sequence[int], data: Prepared, reference: Reference) -> list[Ended]:
         """What the given runs, all on one variant, came to."""
         numbers = torch.tensor(runs)
         parameters = trained.parameters[numbers]
@@ -69,7 +71,7 @@ class StackedModels:
             part = None if weights is None else weights[at]
             predictions = self._predictions(numbers[at], parameters[at], part, data)
             of_these = Assessed(len(at), predictions, trained.penalty[numbers[at].numpy()], self.is_linear)
-            found += metrics(of_these, self.loss, data, optimum)
+            found += metrics(of_these, self.loss, data, reference)
         tensors = {name: t.cpu().numpy() for name, t in state.items()}
         ended: list[Ended] = []
         for run, its in enumerate(found):
