@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,15 @@ import torch
 from experiments.config import schema as schema
 from experiments.config.schema import SGD
 from experiments.data.prepared import Preparation, prepare
+from experiments.learning.class_losses import CrossEntropy
+from experiments.learning.losses import MSE
 from experiments.running import runner
 from experiments.running.automatic_rate import largest_stable_lr
 from experiments.running.directions import Directions, directions, log_shrinkage
 from experiments.tracking.result import Result
 from tests.conftest import Configured
 
+SQUARES = MSE()
 OPTIMIZERS = [
     SGD(),
     SGD(momentum=0.9),
@@ -25,10 +29,10 @@ OPTIMIZERS = [
 ]
 
 
-def of_run(result: Result, standardize: bool, bias: bool = True, l2: float = 0.0) -> Directions:
+def of_run(result: Result, standardize: Any, bias: bool = True, loss: Any = SQUARES) -> Directions:
     assert result.table is not None
-    how = Preparation(standardize=standardize, bias=bias, dtype=torch.float64)
-    return directions(result, prepare(result.table, how), bias, l2)
+    how = Preparation(standardize=standardize, bias=bias, labels=isinstance(loss, CrossEntropy), dtype=torch.float64)
+    return directions(result, prepare(result.table, how), bias, loss)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -50,7 +54,30 @@ def test_with_a_penalty_they_sum_to_the_gap_of_the_penalised_objective(
 ) -> None:
     config = configured(epochs=3, standardize=standardize, loss=schema.MSE(l2=0.3), tensorboard=False)
     result = runner.run(config, tmp_path / "run")
-    assert of_run(result, standardize, l2=0.3).gap == pytest.approx(result.metrics["gap"], rel=1e-6)
+    assert of_run(result, standardize, loss=MSE(l2=0.3)).gap == pytest.approx(result.metrics["gap"], rel=1e-6)
+
+
+@pytest.mark.parametrize("data", [schema.Iris(), schema.BreastCancer()])
+@pytest.mark.parametrize("standardize", [False, "inputs"])
+def test_of_classes_near_the_optimum_they_sum_to_the_gap(
+    data: Any, standardize: Any, configured: Configured, tmp_path: Path
+) -> None:
+    config = configured(epochs=0, data=data, standardize=standardize, loss=schema.CrossEntropy(l2=0.1),
+                        tensorboard=False)  # fmt: skip
+    result = runner.run(config, tmp_path / "run")
+    assert result.optimum is not None and result.conditioning is not None and result.table is not None
+    near = {name: 1.001 * np.array(values) for name, values in result.optimum.items()}
+    found = of_run(dataclasses.replace(result, parameters=near), standardize, loss=CrossEntropy(l2=0.1))
+    assert found.condition_number == pytest.approx(result.conditioning["condition_number"], rel=1e-6)
+    x, y = result.table.x.double().numpy(), result.table.y.double()
+    deviation = x.std(0) if standardize else 1.0
+
+    def objective(weight: Any, bias: Any) -> float:
+        loss = CrossEntropy()(torch.from_numpy(x @ np.array(weight).T + bias), y).item()
+        return loss + 0.1 * float(np.sum((np.array(weight) * deviation) ** 2))
+
+    gap = objective(near["weight"], near["bias"]) - objective(*(result.optimum[k] for k in ("weight", "bias")))
+    assert found.gap == pytest.approx(gap, rel=0.01)
 
 
 def test_the_gap_of_zero_weights_is_that_of_a_run_that_starts_there(configured: Configured, tmp_path: Path) -> None:

@@ -36,9 +36,8 @@ def words(config: Config, result: "Result", found: "Reason") -> list[str]:
         case "untrained":
             return ["nothing was trained; these are the start weights"]
         case "unstable":
-            said = [
-                f"{lr} is too large: above {stable} full-batch descent enlarges the error along the steepest direction"
-            ]
+            what = "is not sure to fall" if result.classes else "enlarges the error along the steepest direction"
+            said = [f"{lr} is too large: above {stable} full-batch descent {what}"]
             return said if result.message or found.advised is None else [*said, f"try {found.advised}"]
         case "stopped":
             return [_stopped(config, result)]
@@ -68,6 +67,8 @@ def words(config: Config, result: "Result", found: "Reason") -> list[str]:
             return said if found.advised is None else [*said, f"or {_standardizing(found)}"]
         case "flat":
             return _flat(stable, found)
+        case "far":
+            return [f"too few steps at {lr}: the weights are still far from the optimum", _nearer(found)]
         case "worse":
             better = "equal odds for all classes" if result.classes else "the targets' means"
             return [f"{better} would be better predictions: perhaps the rate is too large, or far too small"]
@@ -110,6 +111,17 @@ def _flat(stable: str, found: "Reason") -> list[str]:
     if found.standardized is None:
         return [*said, "see `experiments diagnose`; momentum (optimizer.momentum=0.9) or optimizer=adam may be faster"]
     return [*said, f"try {_standardizing(found)}, or see `experiments diagnose`"]
+
+
+def _nearer(found: "Reason") -> str:
+    """What brings weights that are far from the optimum of classes nearer to it."""
+    if found.advised is not None:
+        return f"try {_standardizing(found)}, or more epochs"
+    if found.lr is None or found.stable_lr is None:  # no plain descent
+        return "try more epochs"
+    return (
+        f"try a larger rate (full-batch descent is stable up to {found.stable_lr:.4g}), more epochs, or optimizer=adam"
+    )
 
 
 def _standardizing(found: "Reason") -> str:

@@ -1,6 +1,7 @@
 """The gap of a run along each eigenvector of its loss, and what a step of descent makes of it there.
 
-Everything is of the loss as trained, and the gap in the table's units squared.
+Everything is of the loss as trained, and the gap of squares in the table's units squared. The loss of classes is taken
+for the quadratic that it is near its optimum.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import torch
 
 from experiments.config.schema import SGD
 from experiments.data.prepared import Prepared
+from experiments.exact.cross_entropy import hessian, slopes
+from experiments.learning.class_losses import CrossEntropy
+from experiments.running.reference import class_shares
 from experiments.tracking.result import Result
 
 
@@ -47,20 +51,21 @@ class Directions:
         return float(np.sum(self.gaps_at_zero * np.square(decay / (self.eigenvalues + decay))))
 
 
-def directions(result: Result, data: Prepared, bias: bool, l2: float = 0.0) -> Directions:
-    """Of a linear model's final weights; `data` are the rows of `result.table` as trained, `l2` the loss's penalty.
+def directions(result: Result, data: Prepared, bias: bool, loss: Any) -> Directions:
+    """Of a linear model's final weights; `data` are the rows of `result.table` as trained, `loss` squares or classes.
 
     With the Hessian's eigenvalues e and eigenvectors v, weights that are d from the optimum are e / 2 (v . d)^2 above
-    it along v, summed over the targets.
+    it along v, summed over the targets; of classes d are the weights of all outputs, one after the other.
     """
     assert result.parameters is not None and result.optimum is not None
-    eigenvalues, vectors = decomposed(data, bias, l2)
+    eigenvalues, vectors = decomposed(data, bias, loss, result.optimum)
 
     def trained(listed: dict[str, Any]) -> np.ndarray:
         """The weights as trained, (features + bias, targets)."""
         weight, offset = (torch.tensor(listed[k], dtype=torch.float64) for k in ("weight", "bias"))
         weight, offset = data.scaling.trained(weight, offset)
-        return (torch.cat([weight, offset[:, None]], dim=1) if bias else weight).t().numpy()
+        rows = torch.cat([weight, offset[:, None]], dim=1) if bias else weight
+        return (rows.reshape(1, -1) if result.classes else rows).t().numpy()
 
     found, best = trained(result.parameters), trained(result.optimum)
     scale, half = data.scaling.y_scale.numpy(), eigenvalues / 2
@@ -68,12 +73,19 @@ def directions(result: Result, data: Prepared, bias: bool, l2: float = 0.0) -> D
     return Directions(eigenvalues, gaps, at_zero)
 
 
-def decomposed(data: Prepared, bias: bool, l2: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (k,) ascending of the Hessian, 2 / (n targets) [x 1]' [x 1] + 2 l2, and its eigenvectors (k, k).
+def decomposed(data: Prepared, bias: bool, loss: Any, optimum: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (k,) ascending of the Hessian and its eigenvectors (k, k).
 
-    l2 is not on the bias.
+    Of squares it is 2 / (n targets) [x 1]' [x 1] + 2 l2, of classes that at the optimum; l2 is not on the bias.
     """
-    columns, _ = data.squares_as_trained(bias).fitted_columns(l2=l2)
+    if isinstance(loss, CrossEntropy):
+        weight, offset = (np.array(optimum[k]) for k in ("weight", "bias"))
+        logits, q = data.table.x.numpy() @ weight.T + offset, class_shares(data.table, loss)
+        a = np.hstack([data.x.numpy(), np.ones((data.rows, int(bias)))])
+        costs = np.repeat([2 * loss.l2, 0.0], [data.x.shape[1], int(bias)])
+        found, vectors = np.linalg.eigh(hessian(a, slopes(logits, q)[1], q) + np.diag(np.tile(costs, len(weight))))
+        return np.where(found > 1e-14 * found[-1], found, 0.0), vectors.T
+    columns, _ = data.squares_as_trained(bias).fitted_columns(l2=loss.l2)
     _, values, vectors = np.linalg.svd(columns, full_matrices=False)
     return 2 / data.y.numel() * values[::-1] ** 2, vectors[::-1]
 
