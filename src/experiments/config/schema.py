@@ -336,6 +336,10 @@ class Search:
                                 choices=("minimize", "maximize"))  # fmt: skip
     objectives: list[str] | None = key(None, "metrics to search by, several for a Pareto set (null: sweep.objective)",
                                        choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
+    pruner: str | None = key(None, "what ends the worse runs of a stack early: at rungs the best 1/eta settings go on",
+                             choices=("halving", "hyperband"))  # fmt: skip
+    eta: int = key(3, "one of so many settings goes on, for so many times the epochs", low=2)
+    min_epochs: int | None = key(None, "epochs up to the first rung (null: training.epochs / eta^3)", low=1)
     storage: str | None = key(None, "URL of a storage of Optuna's (null: study.journal in the sweep's folder)")
 
 

@@ -22,6 +22,7 @@ from experiments.sweeps.workers import WorkerKilled, run_packs
 from experiments.tracking.result import Result, read_result
 
 if TYPE_CHECKING:
+    from experiments.sweeps.compose.halving import Halving
     from experiments.sweeps.stacked.packs import Pack
     from experiments.sweeps.stacked.table_cache import TableCache
 
@@ -40,7 +41,7 @@ class Execution:
         self._alone: list[tuple[Job, str]] = []
         self._tables: TableCache | None = None
 
-    def run(self, jobs: Sequence[Job], workers: int, *, suggest: bool = True) -> None:
+    def run(self, jobs: Sequence[Job], workers: int, *, suggest: bool = True, halving: "Halving | None" = None) -> None:
         """Run all jobs, and `suggest` rates to those that diverged.
 
         Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
@@ -49,11 +50,11 @@ class Execution:
             if job.error is not None:
                 self._fail(job, job.error)
         sound = [job for job in jobs if job.error is None]
-        planned = plan(sound)
+        planned = plan(sound, halving.seeds if halving else 1)
         _explain(planned)
         self._alone = list(planned.serial)
         workers = 1 if len(planned.packs) == 1 else workers
-        packs = self._packs(planned.packs)
+        packs = self._packs(planned.packs, halving)
         run_packs(packs, lambda job: str(self.folders.of(job)), self.folders.begin, self._done, self._crashed, workers)
         _explain(Plan((), tuple(self._alone[len(planned.serial) :])))
         for job, _ in self._alone:
@@ -68,7 +69,7 @@ class Execution:
             if job.number not in self.outcomes.results and (result := ended(self.folders.of(job))) is not None:
                 self._done(job, result)
 
-    def _packs(self, programs: Sequence[Sequence[Job]]) -> Iterator["Pack"]:
+    def _packs(self, programs: Sequence[Sequence[Job]], halving: "Halving | None") -> Iterator["Pack"]:
         """The packs of a plan, with their tables; jobs whose table can't be had fail."""
         from experiments.sweeps.stacked.module_program import NotStacked
         from experiments.sweeps.stacked.packs import packs
@@ -79,7 +80,7 @@ class Execution:
         self._tables = self._tables or TableCache()
         for jobs in programs:
             try:
-                yield from packs(jobs, self._tables)
+                yield from packs(jobs, self._tables, halving)
             except NotStacked as reason:
                 self._alone += [(job, str(reason)) for job in jobs]
             except (UserError, DataChanged) as error:
@@ -90,7 +91,8 @@ class Execution:
     def _crashed(self, pack: "Pack", error: Exception) -> list["Pack"]:
         """What to train in place of a pack that could not be finished."""
         self.notice(pack.jobs)
-        left = [job for job in pack.jobs if job.number not in self.outcomes.results]
+        whole = pack.halving is not None  # its jobs are compared: all of them once more, or none
+        left = [job for job in pack.jobs if whole or job.number not in self.outcomes.results]
         self.folders.begun |= {job.number for job in left}
         if isinstance(error, UserError):
             for job in left:
@@ -108,12 +110,13 @@ class Execution:
         A job that was alone when its process was killed, and not for the first time, fails.
         """
         pack.killed += 1
-        if len(left) == 1 and pack.killed > 1:
-            self._fail(left[0], str(error), "WorkerKilled")
+        if (len(left) == 1 or pack.halving is not None) and pack.killed > 1:
+            for job in left:
+                self._fail(job, str(error), "WorkerKilled")
             return []
         if left:
             log.error("a pack of %d jobs was cut off, they are trained again: %s", len(left), error)
-        half = -(-len(left) // 2)
+        half = len(left) if pack.halving is not None else -(-len(left) // 2)
         return [pack.of(part) for part in (left[:half], left[half:]) if part]
 
     def _serial(self, job: Job) -> None:

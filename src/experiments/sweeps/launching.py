@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hydra.core.utils import JobReturn, setup_globals
@@ -21,6 +22,9 @@ from experiments.sweeps.progress import bar
 from experiments.sweeps.workers import most_workers
 from experiments.tracking.result import Result
 from experiments.tracking.run_log import RunLog, Warnings
+
+if TYPE_CHECKING:
+    from experiments.sweeps.compose.halving import Halving
 
 
 class Sweep:
@@ -69,10 +73,11 @@ class Sweep:
         for job, result in ended:
             self.outcomes.enter(job, result)
 
-    def run(self, jobs: Sequence[Job], *, searching: bool = False) -> None:
+    def run(self, jobs: Sequence[Job], *, searching: bool = False, halving: "Halving | None" = None) -> None:
         """Run composed jobs. Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
 
         `searching`: more are to come, of which many may diverge; the table can wait, and so can rates that hold.
+        `halving` ends the worse of the jobs that train stacked before their time.
         """
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +85,7 @@ class Sweep:
         warnings, quiet = contextlib.closing(Warnings()), np.errstate(all="ignore")  # as in `runner.run`
         with warnings as told, sweep_log, bar(len(jobs)) as self._execution.advance, quiet:
             try:
-                self._execution.run(jobs, self.workers, suggest=not searching)
+                self._execution.run(jobs, self.workers, suggest=not searching, halving=halving)
             except BaseException:
                 with contextlib.suppress(OSError):  # of the disk that stopped the sweep, say: the first error is told
                     self._execution.notice(jobs)

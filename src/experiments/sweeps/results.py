@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import UserError, nearest
-from experiments.stored.ranking import PER_TARGET, default_metric, larger_is_better, of_classes, of_targets, value_of
+from experiments.stored.ranking import (
+    FINISHED,
+    PER_TARGET,
+    default_metric,
+    larger_is_better,
+    of_classes,
+    of_targets,
+    value_of,
+)  # fmt: skip
 from experiments.tracking.files import write_atomically
 from experiments.tracking.result import Result
 
@@ -23,8 +31,8 @@ def row(result: Result) -> Row:
     metrics = result.metrics
     single = [*SINGLE, *(["data_loss"] if "data_loss" in metrics else []), *of_classes(metrics)]
     return {
-        "status": result.status, **{name: metrics.get(name) for name in single},
-        **of_targets(metrics, result.targets),
+        "status": result.status, **({} if result.rung is None else {"rung": result.rung}),
+        **{name: metrics.get(name) for name in single}, **of_targets(metrics, result.targets),
         "epochs": result.epochs, "best_epoch": result.best_epoch, "steps": result.steps, "lr": result.lr,
         "seconds": result.timing["total_seconds"], "executed": result.executed, "config_hash": result.config_hash,
         "error": "" if result.error is None else result.error["message"],
@@ -94,4 +102,4 @@ def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Ro
 def _value(row: Row, name: str) -> float | None:
     """The metric of a run that can be ranked, else None."""
     value = value_of(row, name)
-    return value if isinstance(value, int | float) and row["status"] not in ("diverged", "failed") else None
+    return value if isinstance(value, int | float) and row["status"] in FINISHED else None

@@ -58,6 +58,8 @@ class Result:
     """Height and width of the picture that a row of inputs is, or channels, height and width."""
     units: dict[str, str] | None = None
     """Unit of each input and target, where the table gives one."""
+    rung: int | None = None
+    """At which a search stopped a run whose status is `pruned`, the first is 0."""
     folder: Path | None = field(default=None, compare=False)
     message: str | None = field(default=None, compare=False)
     """Why the run diverged and a rate that holds, where this process trained it; run.log has it too."""
@@ -105,7 +107,7 @@ def brief(folder: Path | None, outcome: Mapping[str, Any]) -> str:
 LOCAL = {"folder", "message", "table"}
 """Fields that result.json does not hold."""
 STORED = tuple(f.name for f in dataclasses.fields(Result) if f.name not in LOCAL)
-OPTIONAL = {"error", "ranges", "units", "task", "classes", "image"}
+OPTIONAL = {"error", "ranges", "units", "task", "classes", "image", "rung"}
 METRICS = (
     "train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative", "r2", "rmse",
     "validation_r2", "validation_rmse",

@@ -32,8 +32,8 @@ class Plan:
     serial: tuple[tuple[Job, str], ...]
 
 
-def plan(jobs: Iterable[Job]) -> Plan:
-    """Group composed jobs by their program; every pack within MOST_JOBS."""
+def plan(jobs: Iterable[Job], together: int = 1) -> Plan:
+    """Group composed jobs by their program; every pack within MOST_JOBS, and of whole groups of `together` jobs."""
     programs: dict[str, list[Job]] = {}
     serial: list[tuple[Job, str]] = []
     seen: dict[tuple, tuple[str, str | None]] = {}
@@ -44,15 +44,16 @@ def plan(jobs: Iterable[Job]) -> Plan:
             programs.setdefault(program, []).append(job)
         else:
             serial.append((job, reason))
-    packs = [tuple(chunk) for jobs in programs.values() for chunk in _chunks(jobs, MOST_JOBS)]
+    packs = [tuple(chunk) for jobs in programs.values() for chunk in _chunks(jobs, together)]
     return Plan(tuple(packs), tuple(serial))
 
 
-def _chunks(jobs: Sequence[Job], size: int) -> Iterable[Sequence[Job]]:
+def _chunks(jobs: Sequence[Job], together: int) -> Iterable[Sequence[Job]]:
     """Equal ones: the folders of one are written while the next trains."""
-    count = -(-len(jobs) // size)
+    groups = len(jobs) // together
+    count = -(-groups // max(1, MOST_JOBS // together))
     for k in range(count):
-        yield jobs[len(jobs) * k // count : len(jobs) * (k + 1) // count]
+        yield jobs[groups * k // count * together : groups * (k + 1) // count * together]
 
 
 def _program(job: Job, seen: dict[tuple, tuple[str, str | None]]) -> tuple[str, str | None]:

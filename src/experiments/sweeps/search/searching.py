@@ -18,6 +18,7 @@ from experiments.config.validation import validate_leaf
 from experiments.errors import Failure, UserError
 from experiments.stored.ranking import default_metric, larger_is_better
 from experiments.sweeps import dry_run, results, resuming, stored_sweep, summary
+from experiments.sweeps.compose.halving import Halving, rungs
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import key_of
 from experiments.sweeps.launching import Sweep
@@ -27,6 +28,7 @@ from experiments.sweeps.search.samplers import sampler_of
 from experiments.sweeps.search.space import Space, read
 from experiments.sweeps.search.storage import Direction, Kept
 from experiments.sweeps.search.study import Setting, Study
+from experiments.sweeps.search.unwritten import kept, revived
 from experiments.sweeps.sweeping import fixed_settings, resumable, take_folder, to_store
 
 
@@ -74,6 +76,10 @@ class _Search:
         named = settings.objectives or ([objective] if objective else [])
         if settings.direction and len(named) > 1:
             raise UserError(f"search.direction={settings.direction}: is for one objective; each of several has its own")
+        if settings.pruner and len(named) > 1:
+            raise UserError(
+                f"search.pruner={settings.pruner}: compares runs by one objective; leave one of {len(named)}"
+            )
         self.objectives = named
         given: Any = settings.direction
         self.directions: list[Direction] = [given or _direction(name) for name in named or ["train_loss"]]
@@ -101,10 +107,14 @@ class _Search:
         self.study.kept = Kept(session.folder, self.settings.storage, self.directions, resumed)
         try:
             while True:
-                for setting in generation:
-                    self.study.stored(setting)
-                session.run(self._left(), searching=True)
-                self._value(generation)
+                known = [self.study.restore(setting) for setting in generation]
+                halving = None if all(known) else self._halving(generation)
+                session.run(self._left(generation, anew=halving is not None), searching=True, halving=halving)
+                if not self.objectives:
+                    came = session.outcomes.results.values()
+                    self.objectives = [default_metric({"status": run.status, **run.metrics} for run in came)]
+                if not all(known):
+                    self._value(generation)
                 self.study.tell(generation)
                 self.told += generation
                 if not any(setting.values for setting in self.told):
@@ -117,12 +127,28 @@ class _Search:
             session.outcomes.write_table()
             show(self.study.asked, self.objectives, self.settings)
 
-    def _left(self) -> list[Job]:
-        """The jobs that an earlier session has not ended; those that it has enter the table."""
+    def _halving(self, generation: Sequence[Setting]) -> Halving | None:
+        """How the runs of a generation are compared while they train, if they are."""
+        settings = self.settings
+        if settings.pruner is None:
+            return None
+        epochs = max(job.value("training.epochs") for job in self.jobs if job.error is None)
+        marks = rungs(settings.min_epochs or max(1, epochs // settings.eta**3), settings.eta, epochs)
+        if settings.pruner == "hyperband":  # each generation is a bracket, which begins one rung later
+            marks = marks[generation[0].number // settings.batch % (len(marks) + 1) :]
+        objective = self.objectives[0] if self.objectives else None
+        sign = -1 if self.directions[0] == "maximize" else 1
+        return Halving(marks, settings.eta, settings.seeds, settings.average, objective, sign)
+
+    def _left(self, generation: Sequence[Setting], anew: bool) -> list[Job]:
+        """The jobs that an earlier session has not ended, or all of them `anew`; the others enter the table."""
+        unwritten = {number: its for setting in generation for number, its in setting.unwritten.items()}
         left, begun = [], set()
         for job in self.jobs:
-            known = self.found.ended.get(job.number)
-            if known is not None and known[0].digest == job.digest:
+            known = None if anew else self.found.ended.get(job.number)
+            if not anew and str(job.number) in unwritten:
+                self.session.outcomes.enter(job, revived(job, unwritten[str(job.number)]))
+            elif known is not None and known[0].digest == job.digest:
                 job.name = known[0].name
                 self.session.outcomes.enter(job, known[1])
             else:
@@ -135,13 +161,12 @@ class _Search:
     def _value(self, generation: Sequence[Setting]) -> None:
         """What each setting came to: the mean or median over its seeds, of each objective."""
         came = self.session.outcomes.results
-        if not self.objectives:
-            rows = [{"status": came[job.number].status, **came[job.number].metrics} for job in self.jobs]
-            self.objectives = [default_metric(rows)]
         average = {"mean": np.mean, "median": np.median}[self.settings.average]
         seeds = self.settings.seeds
         for at, setting in enumerate(generation):
             runs = [came[job.number] for job in self.jobs[at * seeds : (at + 1) * seeds]]
+            setting.unwritten = kept(dict(enumerate(runs, start=setting.number * seeds)))
+            setting.pruned = max((run.epochs for run in runs if run.status == "pruned"), default=None)
             if any(run.status == "failed" for run in runs):
                 continue
             numbers = [[results.objective(run, name) for run in runs] for name in self.objectives]

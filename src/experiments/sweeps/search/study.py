@@ -6,7 +6,7 @@ again and is told what the storage has: the proposals are the same, and so is wh
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from experiments.errors import UserError
 from experiments.sweeps.search.space import Space
 from experiments.sweeps.search.storage import Direction, Kept
+from experiments.sweeps.search.unwritten import KEY
 
 
 @dataclass
@@ -24,6 +25,10 @@ class Setting:
     trial: optuna.Trial
     parameters: dict[str, Any]
     values: list[float] | None = None
+    pruned: int | None = None
+    """After how many epochs, where a rung ended it."""
+    unwritten: dict[str, Any] = field(default_factory=dict)
+    """Of its jobs, see `unwritten.kept`."""
 
     @property
     def number(self) -> int:
@@ -54,22 +59,29 @@ class Study:
             self.kept.add(told)
 
     def _told(self, setting: Setting) -> FrozenTrial:
-        known = self.stored(setting)
-        values = setting.values if known is None else known.values
-        usable = values is not None and not any(math.isnan(v) for v in values)
-        return self.asked.tell(setting.trial, values if usable else None, None if usable else TrialState.FAIL)
+        trial, values = setting.trial, setting.values
+        if setting.unwritten:
+            trial.set_user_attr(KEY, setting.unwritten)
+        if values is None or any(math.isnan(v) for v in values):
+            return self.asked.tell(trial, state=TrialState.FAIL)
+        if setting.pruned is None:
+            return self.asked.tell(trial, values)
+        trial.report(values[0], setting.pruned)
+        return self.asked.tell(trial, state=TrialState.PRUNED)
 
-    def stored(self, setting: Setting) -> FrozenTrial | None:
-        """What the storage has of a setting. Raises UserError where it is another one."""
+    def restore(self, setting: Setting) -> bool:
+        """Whether the storage knows what a setting came to, which it then has. Raises UserError for another one."""
         if self.kept is None or setting.number >= len(self.kept.trials):
-            return None
+            return False
         known = self.kept.trials[setting.number]
         if known.params != setting.parameters:
             raise UserError(
                 f"the stored study has other parameters: trial {setting.number} is {_words(known.params)} there and "
                 f"{_words(setting.parameters)} here; start a search of its own, in another folder"
             )
-        return known
+        setting.values, setting.pruned = known.values, known.last_step
+        setting.unwritten = known.user_attrs.get(KEY, {})
+        return True
 
 
 def _words(parameters: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from experiments.learning import devices
 from experiments.running.automatic_rate import automatic_lr
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.factories import build_loss
+from experiments.sweeps.compose.halving import Halving
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.stacked import writing
 from experiments.sweeps.stacked.module_program import ModuleProgram, NotStacked
@@ -40,8 +42,9 @@ Done = Callable[[Job, Result], None]
 class Pack:
     """Jobs of one program that train at once; `begin`, `train` and `finish` in this order."""
 
-    def __init__(self, jobs: Sequence[Job], cases: Sequence[Case]) -> None:
-        """`cases`: the table of each job, with its reference solution."""
+    def __init__(self, jobs: Sequence[Job], cases: Sequence[Case], halving: Halving | None = None) -> None:
+        """`cases`: the table of each job, with its reference solution. Jobs that `halving` ends get no folder."""
+        self.halving = halving
         self.jobs, self._of_jobs = jobs, cases
         self._cases = list({id(case): case for case in cases}.values())
         places = {id(case): number for number, case in enumerate(self._cases)}
@@ -49,12 +52,11 @@ class Pack:
         """Which of the pack's cases is a job's."""
         self.killed = 0
         """How often a process that trained these jobs was killed."""
-        self._folders: list[str] = []
 
     def of(self, jobs: Sequence[Job]) -> "Pack":
         """Some of its jobs as a pack of their own."""
         case_of = dict(zip((job.number for job in self.jobs), self._of_jobs, strict=True))
-        part = Pack(jobs, [case_of[job.number] for job in jobs])
+        part = Pack(jobs, [case_of[job.number] for job in jobs], self.halving)
         part.killed = self.killed
         return part
 
@@ -66,11 +68,17 @@ class Pack:
     def begin(self, folder: Folder, begin: Begin = writing.begin) -> None:
         """Make the folders with what stands in them before training. Raises OSError."""
         self._began = time.time()
-        self._folders = [folder(job) for job in self.jobs]
-        for job, place, case in zip(self.jobs, self._folders, self._of_jobs, strict=True):
-            begin(job, place)
-            if (encoding := case.data.table.encoding) is not None:
-                write_atomically(Path(place) / "encoding.json", json_bytes(encoding), durable=False)
+        self._folder, self._begin = folder, begin
+        if self.halving is None:
+            for run in range(len(self.jobs)):
+                self._make_folder(run)
+
+    def _make_folder(self, run: int) -> None:
+        job = self.jobs[run]
+        place = self._folder(job)
+        self._begin(job, place)
+        if (encoding := self._of_jobs[run].data.table.encoding) is not None:
+            write_atomically(Path(place) / "encoding.json", json_bytes(encoding), durable=False)
 
     def train(self) -> None:
         """Train and assess all jobs, on one thread. Raises UserError for settings that no rule or schedule takes."""
@@ -85,7 +93,8 @@ class Pack:
             settings = gather(self.jobs, self._rates, [place[id(case.data)] for case in self._of_jobs])
             self._models = StackedModels(config, tables, settings.seeds)
             gaps = self._models.gaps([(case.data, case.reference.optimum) for case in cases], self._chosen)
-            self._trained = train(settings, self._models.tables, self._models.program, gaps, self._models.generators)
+            models = self._models
+            self._trained = train(settings, models.tables, models.program, gaps, models.generators, self.halving)
             self._training_seconds = time.perf_counter() - clock
             self._assess()
             self._layouts = [writing.Weights() for _ in cases]
@@ -124,9 +133,13 @@ class Pack:
         finished = []
         for run in range(*part.indices(len(self.jobs))):
             job, result = self.jobs[run], self._result(run)
-            saved = self._layouts[self._chosen[run]].content(self._saved[run])
-            writing.finish(job, self._folders[run], records, run - part.start, saved, result)
             finished.append((job, result))
+            if result.status == "pruned":
+                continue
+            if self.halving is not None:
+                self._make_folder(run)
+            saved = self._layouts[self._chosen[run]].content(self._saved[run])
+            writing.finish(job, self._folder(job), records, run - part.start, saved, result)
         return finished
 
     def _result(self, run: int) -> Result:
@@ -136,11 +149,15 @@ class Pack:
             stack.status[run], epochs, int(stack.best_epoch[run]), epochs * self._models.tables.steps, self._rates[run],
             self._metrics[run], self._parameters[run], self._training_seconds / count, self._seconds / count,
         )  # fmt: skip
-        return result_of(trained, self._common[self._chosen[run]], job.digest, job.value("seed"))
+        result = result_of(trained, self._common[self._chosen[run]], job.digest, job.value("seed"))
+        return replace(result, rung=int(stack.rung[run])) if result.status == "pruned" else result
 
 
-def packs(jobs: Sequence[Job], cache: TableCache) -> list[Pack]:
-    """Jobs of one program as packs within PACK_BYTES. Raises NotStacked, and UserError for data that can't be had."""
+def packs(jobs: Sequence[Job], cache: TableCache, halving: Halving | None = None) -> list[Pack]:
+    """Jobs of one program as packs within PACK_BYTES, a setting's seeds in one.
+
+    Raises NotStacked, and UserError for data that can't be had.
+    """
     keys = [tuple(job.value(k) for k in _CASE_KEYS if _has(job, k)) for job in jobs]
     first = dict(zip(reversed(keys), reversed(jobs), strict=True))
     known = {key: cache.case(first[key]) for key in dict.fromkeys(keys)}
@@ -152,8 +169,9 @@ def packs(jobs: Sequence[Job], cache: TableCache) -> list[Pack]:
     evaluations = max(job.value("training.epochs") // job.value("training.log_every") + 1 for job in jobs)
     size = evaluations * 8 * 8 + data.rows * 8 * 4 * ((data.x.shape[1] + 1) * several + data.table.outputs)
     size += _numbers_of_a_model(jobs, data) * 4 * 8
-    fits = max(1, PACK_BYTES // size)
-    return [Pack(jobs[at : at + fits], cases[at : at + fits]) for at in range(0, len(jobs), fits)]
+    together = halving.seeds if halving else 1
+    fits = max(1, PACK_BYTES // size // together) * together
+    return [Pack(jobs[at : at + fits], cases[at : at + fits], halving) for at in range(0, len(jobs), fits)]
 
 
 def _numbers_of_a_model(jobs: Sequence[Job], data: Prepared) -> int:

@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from experiments.data.order import sort_keys
+from experiments.sweeps.compose.halving import Halving
 from experiments.sweeps.stacked.gaps import Gaps
 from experiments.sweeps.stacked.programs import Program
 from experiments.sweeps.stacked.settings import Settings
@@ -53,21 +54,26 @@ class Trained:
     penalty: np.ndarray
     """(R,) of those parameters, in the targets' units."""
     evaluations: Evaluations
+    rung: np.ndarray
+    """(R,) at which a run was pruned, by its number; -1 where it was not."""
 
 
 def train(
-    settings: Settings, tables: Tables, program: Program, gaps: Gaps | None, generators: Sequence[Generator]
-) -> Trained:
-    """Train all runs of a pack on its tables; each draws from its own generator."""
-    return _Runs(settings, tables, program, gaps, generators).train()
+    settings: Settings, tables: Tables, program: Program, gaps: Gaps | None, generators: Sequence[Generator],
+    halving: Halving | None = None,
+) -> Trained:  # fmt: skip
+    """Train all runs of a pack on its tables, or the best of them to the end; each draws from its own generator."""
+    return _Runs(settings, tables, program, gaps, generators, halving).train()
 
 
 class _Runs:
     """The runs that are still under way, `alive`: their numbers in the pack (A,)."""
 
     def __init__(
-        self, settings: Settings, tables: Tables, program: Program, gaps: Gaps | None, generators: Sequence[Generator]
-    ) -> None:
+        self, settings: Settings, tables: Tables, program: Program, gaps: Gaps | None, generators: Sequence[Generator],
+        halving: Halving | None,
+    ) -> None:  # fmt: skip
+        self.halving, self.rungs = halving, halving.rungs if halving else ()
         self.settings, self.tables, self.program, self.gaps = settings, tables, program, gaps
         self.generators = generators
         runs = len(settings.seeds)
@@ -79,7 +85,8 @@ class _Runs:
         self.kept = self.parameters.clone()
         self.best_loss, self.best_epoch = np.full(runs, math.inf), np.zeros(runs, dtype=np.int64)
         self.since_best, self.ended = np.zeros(runs, dtype=np.int64), np.zeros(runs, dtype=np.int64)
-        self.status = ["running"] * runs
+        self.status, self.rung = ["running"] * runs, np.full(runs, -1)
+        self.scores = np.full(runs, math.inf)
 
     @torch.no_grad()
     def train(self) -> Trained:
@@ -101,11 +108,14 @@ class _Runs:
                 looked = self._looked() | {"optimizer/lr": lr.reshape(-1).numpy()}
                 evaluated.append((epoch, alive[due], {tag: found[due] for tag, found in looked.items()}))
                 self._judge(epoch, due, looked["loss/train"], looked.get("loss/validation", looked["loss/train"]))
+            if self.halving is not None and epoch in self.rungs and len(self.alive):
+                self._halve(self.halving, epoch)
             if not len(self.alive):
                 break
         penalty = self.penalty.of(self.kept, np.arange(len(self.kept)), settings.variant).cpu().to(torch.float64)
         return Trained(
-            self.status, self.ended, self.best_epoch, self.kept, penalty.numpy(), self._collected(evaluated)
+            self.status, self.ended, self.best_epoch, self.kept, penalty.numpy(), self._collected(evaluated),
+            self.rung,
         )  # fmt: skip
 
     def _epochs(self) -> Iterator[Iterator[tuple[Tensor, Tensor, int]]]:
@@ -116,13 +126,15 @@ class _Runs:
                 yield iter([(*tables.all_rows(self.variant), tables.rows)])
             return
         held = max(1, DRAWN_NUMBERS // (len(self.alive) * tables.rows)) if self.settings.shuffle else longest
-        for first in range(0, longest, held):
-            epochs = min(held, longest - first)
+        first = 0
+        while first < longest:  # of runs that a rung may end, no orders are drawn beyond it
+            epochs = min(held, next((rung for rung in self.rungs if rung > first), longest) - first)
             places, placed_for = self._places(self._orders(epochs)), self.alive
             for k in range(epochs):
                 if placed_for is not self.alive:  # some runs have ended since
                     places, placed_for = places[np.searchsorted(placed_for, self.alive)], self.alive
                 yield self._batches(places[:, k] if self.settings.shuffle else places[:, 0])
+            first += epochs
 
     def _orders(self, epochs: int) -> Tensor:
         """Permutations (A, epochs, rows), of each run the bits that it would draw alone; (A, 1, rows) if in order."""
@@ -203,8 +215,23 @@ class _Runs:
             return
         for run, is_diverged, is_impatient in zip(runs[ends], diverged[ends], impatient[ends], strict=True):
             self.status[run] = "diverged" if is_diverged else "stopped_early" if is_impatient else "completed"
+        self.scores[runs[ends]] = np.where(diverged[ends], math.inf, self.best_loss[runs[ends]])
+        self._end(ends, epoch)
+
+    def _halve(self, halving: Halving, epoch: int) -> None:
+        """End the runs that do not go on from this rung."""
+        rung = self.rungs.index(epoch)
+        self.scores[self.alive] = halving.scores(self._looked())
+        out = ~halving.survivors(rung, self.scores, self.alive)
+        for run in self.alive[out]:
+            self.status[run], self.rung[run] = "pruned", rung
+        self._end(out, epoch)
+
+    def _end(self, ends: np.ndarray, epoch: int) -> None:
+        """Take runs out of the stack, with the weights that they are to keep."""
+        runs, settings = self.alive, self.settings
         self.ended[runs[ends]] = epoch
-        kept = ((patience > 0) | settings.keep_best[runs]) & np.isfinite(self.best_loss[runs])
+        kept = ((settings.patience[runs] > 0) | settings.keep_best[runs]) & np.isfinite(self.best_loss[runs])
         self._save(ends & ~kept)
         self._keep(~ends)
 
