@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.comparison.deciding import decide
 from experiments.errors import UserError, nearest
 from experiments.stored.ranking import (
     FINISHED,
@@ -97,6 +98,28 @@ def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Ro
         })  # fmt: skip
     sign = -1 if larger_is_better(name) else 1
     return sorted(summary, key=lambda s: (math.isnan(s["mean"]), sign * s["mean"]))
+
+
+def surest(rows: Sequence[Row], varied: Sequence[str], name: str) -> str | None:
+    """Which setting has the best mean of `name` over its seeds, and how sure that is; None where there is one alone."""
+    ranked, others = over_seeds(rows, varied, name), [v for v in varied if v != "seed"]
+    if len(ranked) < 2 or min(r["seeds"] for r in ranked[:2]) < 2:
+        return None
+    known = [(r, value) for r in rows if (value := _value(r, name)) is not None]
+    first, second = (
+        {r["seed"]: value for r, value in known if all(str(r.get(v)) == at[v] for v in others)} for at in ranked[:2]
+    )
+    best, next_best = (", ".join(f"{v}={at[v]}" for v in others) for at in ranked[:2])
+    found = decide(first, second)
+    if not found.difference:
+        return f"best: {best} and {next_best}, whose mean {name} is the same"
+    low, high = sorted((abs(found.low), abs(found.high)))
+    pairs = f"{found.seeds} pairs" if found.paired else "other seeds"
+    said = f"best: {best}, whose mean {name} differs by {abs(found.difference):.4g} from that of {next_best}"
+    if found.more == 0:
+        return f"{said} (95 %: {low:.4g} to {high:.4g}, {pairs}, p {found.p:.2g})"
+    tell = "no number of seeds would tell" if found.more is None else f"about {found.more} more seeds would tell"
+    return f"{said}, which may be luck ({pairs}, p {found.p:.2g}; {tell})"
 
 
 def _value(row: Row, name: str) -> float | None:

@@ -93,6 +93,8 @@ def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[results
         table(console, f"{metric}{of} over seeds", list(dict.fromkeys(columns)), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
+        if said := results.surest(rows, outcomes.varied, metric):
+            console.print(one_line(said), markup=False, soft_wrap=True)
 
 
 def failures(outcomes: Outcomes) -> list[str]:

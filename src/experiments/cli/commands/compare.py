@@ -32,6 +32,8 @@ def parser() -> Parser:
     made.add_argument("--top", type=int, metavar="N", help="only the first N (on a terminal: 50; 0: all)")
     made.add_argument("--where", metavar="SQL", help="a condition, as \"optimizer.lr < 0.1 and status = 'completed'\"")
     made.add_argument("--group-by", metavar="KEYS", help="mean, std, min, max for each value of the keys, a,b")
+    made.add_argument("--against", metavar="KEY=VALUE|RUN", help="a baseline: is it beaten, and how sure is that")
+    made.add_argument("--statistic", choices=("mean", "iqm", "median"), default="mean", help="over seeds, of --against")
     made.add_argument("--columns", metavar="NAMES", help="columns to show, a,b; all that there are: --columns help")
     for kind, what in WRITTEN.items():
         made.add_argument(f"--{kind}", metavar="FILE", help=f"{what}, as .{kind}")
@@ -49,6 +51,8 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"--{kind} {one_line(path)}: must end in .{kind}")
     if asked.group_by is not None and files.keys() & {"png", "html"}:
         raise UserError("--group-by: goes with the table and not with --png or --html")
+    if asked.against is not None and (asked.group_by is not None or files.keys() & {"png", "html"}):
+        raise UserError("--against: gives a table, and goes with neither --group-by nor --png nor --html")
     from experiments.comparison import choosing
     from experiments.comparison.printing import show
     from experiments.comparison.runs_table import collect
@@ -59,7 +63,12 @@ def main(arguments: Sequence[str]) -> int:
         print("\n".join(runs.table.columns))
         return 0
     table = _chosen(runs.table, asked)
-    shown = table if asked.group_by is not None else choosing.columns(runs, table, asked.columns)
+    if asked.against is not None:
+        from experiments.comparison.against import against
+
+        shown = against(runs, table, asked.against, asked.sort, asked.statistic)
+    else:
+        shown = table if asked.group_by is not None else choosing.columns(runs, table, asked.columns)
     if files:
         _write(files, runs, table, shown)
     else:

@@ -1,0 +1,98 @@
+"""`compare --against`: each setting beside its baseline, by the seeds that they share."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from scipy import stats
+
+from experiments import sweep
+from experiments.__main__ import main
+from experiments.comparison.against import against
+from experiments.comparison.runs_table import collect
+from experiments.errors import UserError
+from experiments.sweeps import results
+
+RATES = ["1e-05", "2e-05", "5e-05"]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("against") / "swept"
+    words = [f"optimizer.lr={','.join(RATES)}", "model=linear,manual", "seed=range(0,5)", "training.epochs=20"]
+    sweep(*words, f"hydra.sweep.dir={folder}")
+    return folder
+
+
+def decided(folder: Path, baseline: str, statistic: str = "mean") -> pl.DataFrame:
+    runs = collect([folder])
+    return against(runs, runs.table, baseline, None, statistic)
+
+
+def test_a_setting_is_held_against_the_one_that_differs_in_that_key_alone(swept: Path) -> None:
+    table = collect([swept]).table
+    found = decided(swept, "lr=1e-5")
+    assert sorted(found.select("model", "optimizer.lr").rows()) == sorted(
+        (model, lr) for model in ("linear", "manual") for lr in ("2e-05", "5e-05")
+    )
+    for row in found.iter_rows(named=True):
+        of_model = table.filter(pl.col("model") == row["model"])
+        ours, base = (
+            of_model.filter(pl.col("optimizer.lr") == lr).sort("seed")["gap"].to_numpy()
+            for lr in (float(row["optimizer.lr"]), 1e-5)
+        )
+        low, high = stats.ttest_rel(ours, base).confidence_interval(0.95)
+        assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
+        assert (row["seeds"], row["paired"], row["lost"]) == (5, True, 0)
+        assert row["gap"] == pytest.approx(ours.mean())
+        assert row["verdict"] == ("better" if row["p"] < 0.05 else row["verdict"])
+    assert found["difference"].is_sorted()  # the best first: of a gap the least
+
+
+def test_a_run_stands_for_its_setting(swept: Path) -> None:
+    run = next(path for path in swept.iterdir() if path.name.startswith("0_"))
+    found = decided(swept, str(run))
+    assert found.height == 5
+    same = found.filter((pl.col("model") == "manual") & (pl.col("optimizer.lr") == "1e-05"))
+    assert same["difference"].to_list() == [pytest.approx(0, abs=1e-3)]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "said"),
+    [
+        ("lr=3", "optimizer.lr is 1e-05, 2e-05, 5e-05 here"),
+        ("modle=linear", "modle: there is no such column; did you mean model?"),
+        ("nobody", "nobody: no run's folder"),
+    ],
+)
+def test_what_is_no_baseline(baseline: str, said: str, swept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(swept), "--against", baseline]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert said in error
+
+
+def test_the_table_as_a_file_and_what_it_does_not_go_with(swept: Path) -> None:
+    assert main(["compare", str(swept), "--against", "model=linear", "--statistic", "iqm", "--csv", "t.csv"]) == 0
+    assert pl.read_csv("t.csv")["model"].to_list() == ["manual"] * 3
+    assert main(["compare", str(swept), "--against", "model=linear", "--html", "t.html"]) == 2
+
+
+def test_without_seeds_there_is_nothing_to_decide(tmp_path: Path) -> None:
+    sweep("optimizer.lr=1e-5,2e-5", "training.epochs=2", f"hydra.sweep.dir={tmp_path / 's'}")
+    with pytest.raises(UserError, match="needs at least two seeds of both settings"):
+        decided(tmp_path / "s", "lr=1e-5")
+
+
+def test_a_sweep_ends_with_which_setting_is_the_best_and_how_sure_that_is(swept: Path) -> None:
+    table = collect([swept]).table.filter(pl.col("model") == "linear")
+    rows = table.select("seed", "optimizer.lr", "gap", "status").to_dicts()
+    said = results.surest(rows, ["optimizer.lr", "seed"], "gap")
+    gaps = {lr: table.filter(pl.col("optimizer.lr") == float(lr)).sort("seed")["gap"].to_numpy() for lr in RATES}
+    test = stats.ttest_rel(gaps["5e-05"], gaps["2e-05"])
+    assert said is not None
+    assert said.startswith("best: optimizer.lr=5e-05, whose mean gap differs by ")
+    assert "from that of optimizer.lr=2e-05 (95 %: " in said and f"5 pairs, p {test.pvalue:.2g})" in said
+    alike = [r | {"optimizer.lr": lr} for r in rows if r["optimizer.lr"] == 1e-5 for lr in (1, 2)]
+    assert "the same" in str(results.surest(alike, ["optimizer.lr", "seed"], "gap"))
+    assert results.surest(rows[:5], ["seed"], "gap") is None
