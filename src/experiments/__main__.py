@@ -53,9 +53,10 @@ def _answer(arguments: list[str]) -> int:
         print(f"experiments {__version__}")
         return DONE
     if "--help" in arguments or "-h" in arguments:
-        from experiments.cli.help import text
+        from experiments.cli.help import in_colour, text
 
-        print(text(arguments))
+        coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        print((in_colour if coloured else str)(text(arguments)))
         return DONE
     from experiments.cli.application import main as application
 

@@ -1,11 +1,12 @@
 """The text of `--help`: groups, choices, and a line on each key, from the schema."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.config.schema import GROUPS, SECTIONS, Config, all_keys, keys
-from experiments.errors import harmless
+from experiments.errors import UserError, harmless, nearest
 
 USAGE = """\
 experiments [OVERRIDES]                    one run
@@ -21,22 +22,59 @@ experiments board [FOLDER]                 TensorBoard on this machine, with set
 An override is key=value or group=choice, as `optimizer=adam optimizer.lr=0.1`.
 Hydra's flags work: --cfg job, --config-dir DIR, --multirun, --info, --shell-completion, --hydra-help.
 """
+MORE = "experiments --help all has every key; experiments --help optimizer those of one group or section."
 PRESETS = "from_scratch, builtins, standardized"
+USUAL = (
+    "optimizer.lr", "training.epochs", "training.batch_size", "training.patience", "data.path", "data.inputs",
+    "data.targets", "data.validation", "data.standardize", "seed",
+)  # fmt: skip
+"""The keys that are used most."""
 
 
 def text(arguments: Sequence[str] = ()) -> str:
-    """The whole help; with --config-dir among the arguments also the groups in that folder. Raises UserError."""
+    """The help: an overview, or with `all`, a group or a section among the arguments, the keys there.
+
+    With --config-dir also the groups in that folder. Raises UserError.
+    """
+    places = (*SECTIONS, *GROUPS)
+    chosen = [word for word in _words(arguments) if "=" not in word and word[0] not in "-+~"]
+    for word in chosen:
+        if word not in (*places, "all"):
+            raise UserError(f"--help {word}: there is no such group{nearest(word, places)}; --help all has every key")
+    if chosen and "all" not in chosen:
+        return "\n".join(line for place in chosen for line in [*_choices(place), *_keys(place), ""]).rstrip("\n")
     lines = [USAGE, "Groups (group=choice)"]
     lines += [f"  {group:<12}{', '.join(choices)}" for group, choices in GROUPS.items()]
     lines += [f"  {'experiment':<12}{PRESETS}", ""]
     if any(word.startswith(("--config-dir", "-cd")) for word in arguments):
         from experiments.config.command_line import read  # which takes Hydra, and the time to import it
 
-        lines += _groups(read(arguments).config_dir)
-    lines += ["Keys (key=value)", _line("seed", keys(Config)["seed"].metadata)]
-    for section in (*SECTIONS, *GROUPS):
-        lines += [_line(f"{section}.{name}", key.metadata) for name, key in all_keys(section).items()]
-    return "\n".join(lines)
+        lines += _groups(read([word for word in arguments if word not in chosen]).config_dir)
+    known = {"seed": keys(Config)["seed"].metadata}
+    known |= {f"{place}.{name}": key.metadata for place in places for name, key in all_keys(place).items()}
+    if chosen:
+        return "\n".join([*lines, "Keys (key=value)", *(_line(name, rules) for name, rules in known.items())])
+    return "\n".join([*lines, "Keys used most (key=value)", *(_line(name, known[name]) for name in USUAL), "", MORE])
+
+
+def in_colour(plain: str) -> str:
+    """The help as a terminal shows it: headings bold, names of keys and commands in colour."""
+    bold = re.sub(r"^(?=\S)(?!experiments )(.*)(?=\n  )", "\x1b[1m\\1\x1b[0m", plain, flags=re.M)
+    return re.sub(r"^(experiments (?!--help)\S*|  \S+)", "\x1b[36m\\1\x1b[0m", bold, flags=re.M)
+
+
+def _words(arguments: Sequence[str]) -> list[str]:
+    """The arguments without --config-dir and what belongs to it."""
+    flags = ("--config-dir", "-cd")
+    return [w for before, w in zip(["", *arguments], arguments, strict=False) if w and before not in flags]
+
+
+def _choices(place: str) -> list[str]:
+    return [f"{place}={' | '.join(GROUPS[place])}"] if place in GROUPS else [f"{place} (section)"]
+
+
+def _keys(place: str) -> list[str]:
+    return [_line(f"{place}.{name}", key.metadata) for name, key in all_keys(place).items()]
 
 
 def _groups(folder: str) -> list[str]:

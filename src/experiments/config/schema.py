@@ -398,4 +398,7 @@ def keys(schema: type) -> dict[str, Field]:
 def all_keys(section: str) -> dict[str, Field]:
     """Every key that a section has, or that some choice of a group has, once."""
     schemas = [SECTIONS[section]] if section in SECTIONS else GROUPS[section].values()
-    return {name: f for schema in schemas for name, f in keys(schema).items()}
+    found: dict[str, Field] = {}
+    for schema in schemas:
+        found |= {name: f for name, f in keys(schema).items() if name not in found}
+    return found
