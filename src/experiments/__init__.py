@@ -1,7 +1,7 @@
 """Gradient descent on linear models as configurable experiments.
 
 From a notebook: `from experiments import run`, then `run("optimizer=adam", "seed=3").metrics["gap"]`;
-`sweep("seed=range(0,9)")`, a DataFrame;
+`sweep("seed=range(0,9)")`, a DataFrame; `search("optimizer.lr=interval(0,1)", trials=1000).best`;
 `load_run("last").predict([75, 63, 44])`; `compare("outputs/runs")`, a DataFrame.
 Importing this imports neither torch nor Hydra; `run` does when it is called.
 """
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.cli.application import run as run
+    from experiments.cli.application import search as search
     from experiments.cli.application import sweep as sweep
     from experiments.comparison.runs_table import compare as compare
     from experiments.stored.lookup import load_run as load_run
 
 __version__ = "0.1.0"
-__all__ = ["compare", "load_run", "run", "sweep"]
+__all__ = ["compare", "load_run", "run", "search", "sweep"]
 _HOMES = {
     "run": "experiments.cli.application",
     "sweep": "experiments.cli.application",
+    "search": "experiments.cli.application",
     "load_run": "experiments.stored.lookup",
     "compare": "experiments.comparison.runs_table",
 }

@@ -1,16 +1,16 @@
-"""The Hydra application: hands the typed config to the runner, and reports. Also `run` and `sweep` for notebooks."""
+"""The Hydra application: hands the typed config to the runner, and reports. Notebooks: run, sweep, search."""
 
 import gc
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments.config import command_line
+from experiments.config import command_line, folder_names
 from experiments.config.composition import hydra_for, plain
 from experiments.config.explain import explain
 from experiments.config.schema import Config
@@ -21,6 +21,7 @@ from experiments.stored.lookup import with_folders
 if TYPE_CHECKING:
     import polars as pl
 
+    from experiments.stored.stored_run import Run
     from experiments.tracking.result import Result
 
 
@@ -31,8 +32,13 @@ def main(arguments: Sequence[str]) -> int:
         show(asked)
         return 0
     if asked.multirun or "hydra.mode=MULTIRUN" in asked.overrides:
-        launch(asked)  # without a display: the sweep has its own, and a launcher of others pickles what it gets
+        if asked.save_preset is not None:
+            _search(asked)
+        else:
+            launch(asked)  # without a display: the sweep has its own, and a launcher of others pickles what it gets
         return 0
+    if asked.save_preset is not None:
+        raise UserError("--save-preset: goes with a search, as -m hydra/sweeper=search ...")
     from experiments.cli.report import Display
 
     with Display() as display:
@@ -41,6 +47,20 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     display.summary(result)
     return 1 if result.status == "diverged" and display.fail_on_divergence else 0
+
+
+def _search(asked: Namespace) -> Path:
+    """Run a search, and write its winner as the preset that is asked for; the search's folder."""
+    from experiments.sweeps.search import preset
+
+    path = None if asked.save_preset is None else preset.place(asked.save_preset)
+    given = [o.partition("=")[2].strip("'\"") for o in asked.overrides if o.startswith("hydra.sweep.dir=")]
+    folder = Path(given[-1] if given else f"outputs/sweeps/{folder_names.stamp()}")
+    asked.overrides += [] if given else [f"hydra.sweep.dir={folder}"]
+    launch(asked)
+    if path is not None:
+        preset.save(path, folder)
+    return folder
 
 
 def run(*overrides: str) -> "Result":
@@ -62,6 +82,30 @@ def sweep(*overrides: str) -> "pl.DataFrame":
 
     rows = launch(command_line.read(["--multirun", *overrides]))
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+class Searched(NamedTuple):
+    """What a search came to: `table`, a row a trial as in study.csv, and `best`, the run of the winning setting."""
+
+    table: "pl.DataFrame"
+    best: "Run"
+    folder: Path
+
+
+def search(*overrides: str, **settings: Any) -> Searched:
+    """Search as `experiments -m hydra/sweeper=search OVERRIDES` does; `trials=1000` is `search.trials=1000`.
+
+    Raises UserError for a request that can't be met, and Failure when jobs failed.
+    """
+    import polars as pl
+
+    from experiments.stored.lookup import SEARCH, load_run
+    from experiments.tracking.files import read_json
+
+    keys = [f"search.{name}={value}" for name, value in settings.items()]
+    folder = _search(command_line.read(["--multirun", "hydra/sweeper=search", *overrides, *keys]))
+    table = pl.read_csv(folder / "study.csv", infer_schema_length=None)
+    return Searched(table, load_run(folder / read_json(folder / SEARCH)["best"]), folder)
 
 
 def show(asked: Namespace) -> None:

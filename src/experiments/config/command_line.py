@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     made = get_args_parser()
     made.allow_abbrev = False
     made.error = refuse
+    made.add_argument("--save-preset", metavar="NAME", help="write the winner of a search to conf/experiment/NAME.yaml")
     return made
 
 

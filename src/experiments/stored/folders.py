@@ -88,7 +88,7 @@ def _descend(folder: str, levels: int, sweep: str | None, found: Found) -> None:
         found.notes.append(f"{one_line(folder)}: an event file of something else; left out")
     if levels:
         for name in sorted(inside, key=_by_number):
-            if name not in SKIPPED:
+            if name not in SKIPPED and (name != "study" or "sweep.yaml" not in names):
                 _descend(os.path.join(folder, name), levels - 1, sweep, found)
 
 

@@ -12,8 +12,13 @@ from experiments.stored.folders import JOB, OUTPUTS, Found, everything, written
 from experiments.stored.ranking import FINISHED, default_metric, larger_is_better, value_of
 from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
+from experiments.tracking.files import read_json
 from experiments.tracking.hparams import flat
 
+SEARCH = "search.json"
+"""What a search came to, in its folder."""
+LARGEST = 2**20
+"""Bytes of it at most."""
 MEANING = "a folder, last, best, SWEEP/123 (its job 123), or a name below outputs/: its beginning or its 8 letters"
 FOLDER = f"{MEANING}; default: outputs"
 """What RUN and FOLDER may be, for the help of the commands."""
@@ -126,6 +131,8 @@ def _best(found: Found) -> Path:
     sweep = next((folder for folder in found.newest() if folder in found.sweeps), None)
     if sweep is None:
         raise UserError(f"best: there is no sweep below {OUTPUTS}/")
+    if (winner := _winner(sweep)) is not None:
+        return winner
     finished: list[Run] = []
     for folder in (run for run, of in found.runs.items() if of == sweep):
         try:
@@ -151,6 +158,16 @@ def _best(found: Found) -> Path:
     if not ranked:
         raise UserError(f"best: no run of {one_line(sweep)} has finished with a {metric}")
     return Path(min(ranked)[1])
+
+
+def _winner(sweep: str) -> Path | None:
+    """The job of the setting that a search ended with; None for another sweep."""
+    try:
+        name = read_json(Path(sweep, SEARCH), LARGEST)["best"]
+        found = Path(sweep, Path(name).name)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if (found / "result.json").is_file() and not found.is_symlink() else None
 
 
 def objective_of(run: Run) -> str | None:

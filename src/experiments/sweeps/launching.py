@@ -73,6 +73,14 @@ class Sweep:
         for job, result in ended:
             self.outcomes.enter(job, result)
 
+    def beside(self, name: str) -> "Sweep":
+        """A sweep of its own, with a table of its own, in a folder of this one's."""
+        execution = self._execution
+        other = Sweep(execution.context, execution.task, execution.config, self.workers)
+        other.composer, other.folder = self.composer, self.folder / name
+        LATEST.set(self.outcomes)
+        return other
+
     def run(self, jobs: Sequence[Job], *, searching: bool = False, halving: "Halving | None" = None) -> None:
         """Run composed jobs. Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
 

@@ -74,7 +74,7 @@ def require_same_settings(folder: Path, fixed: dict[str, Any] | None, swept: set
     groups = {v for v in varied if "." not in v}
     for name in sorted(before.keys() | fixed.keys()):
         root = name.partition(".")[0]
-        if root in ("sweep", "tracking") or name in ("search.trials", "search.storage"):
+        if root in ("sweep", "tracking") or name in ("search.trials", "search.confirm", "search.storage"):
             continue
         if name in varied or root in groups or before.get(name) == fixed.get(name):
             continue

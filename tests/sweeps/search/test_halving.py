@@ -11,11 +11,20 @@ from experiments.__main__ import main
 from experiments.sweeps.compose.halving import Halving, rungs
 from tests.sweeps.search.test_searching import MOMENTUM, RATE, rows, stored
 
-SEARCH = ["-m", "hydra/sweeper=search", RATE, MOMENTUM, "training.epochs=30", "search.trials=24", "search.seeds=2"]
+SEARCH = [
+    "-m",
+    "hydra/sweeper=search",
+    RATE,
+    MOMENTUM,
+    "training.epochs=30",
+    "search.trials=24",
+    "search.seeds=2",
+    "search.confirm=0",
+]
 
 
 def folders(place: str) -> set[str]:
-    return {path.name for path in Path(place).iterdir() if path.is_dir()}
+    return {path.name for path in Path(place).iterdir() if path.name[0].isdecimal()}
 
 
 def losses(place: Path) -> list[float]:
@@ -27,7 +36,7 @@ def losses(place: Path) -> list[float]:
 def test_the_best_third_of_each_rung_goes_on_with_the_bits_of_the_whole_run() -> None:
     assert main([*SEARCH, "hydra.sweep.dir=whole"]) == 0
     assert main([*SEARCH, "search.pruner=halving", "search.min_epochs=3", "hydra.sweep.dir=halved"]) == 0
-    curves = {int(p.name.partition("_")[0]): losses(p) for p in Path("whole").iterdir() if p.is_dir()}
+    curves = {int(name.partition("_")[0]): losses(Path("whole") / name) for name in folders("whole")}
     left, pruned = list(range(24)), {}
     for rung, epoch in enumerate((3, 9, 27)):  # 24, then 8, 2, and no fewer than one
         values = {t: statistics.mean(curves[2 * t + k][epoch - 1] for k in (0, 1)) for t in left}

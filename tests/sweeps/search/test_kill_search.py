@@ -14,7 +14,7 @@ from tests.support.killing_sweeps import trial, undisturbed
 SEARCH = [
     "hydra/sweeper=search", "optimizer.lr=tag(log,interval(1e-7,1e-3))", "optimizer.momentum=interval(0,0.9)",
     "search.sampler=tpe", "search.trials=22", "search.batch=8", "search.seeds=2", "training.epochs=3",
-    "hydra.launcher.workers=2",
+    "hydra.launcher.workers=2", "search.confirm=2",
 ]  # fmt: skip
 
 

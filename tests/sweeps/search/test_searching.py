@@ -12,7 +12,7 @@ from scipy.stats import qmc
 
 from experiments.__main__ import main
 
-SEARCH = ["-m", "hydra/sweeper=search", "training.epochs=3", "tracking.tensorboard=false"]
+SEARCH = ["-m", "hydra/sweeper=search", "training.epochs=3", "tracking.tensorboard=false", "search.confirm=0"]
 RATE = "optimizer.lr=tag(log,interval(1e-7,1e-3))"
 MOMENTUM = "optimizer.momentum=interval(0,0.9)"
 

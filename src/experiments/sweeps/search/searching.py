@@ -23,7 +23,9 @@ from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import key_of
 from experiments.sweeps.launching import Sweep
 from experiments.sweeps.resuming import Found
-from experiments.sweeps.search.ended import show
+from experiments.sweeps.search.confirming import confirm
+from experiments.sweeps.search.curve import Curve
+from experiments.sweeps.search.ended import BEST, ranked, show, write
 from experiments.sweeps.search.samplers import sampler_of
 from experiments.sweeps.search.space import Space, read
 from experiments.sweeps.search.storage import Direction, Kept
@@ -43,7 +45,7 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
         raise explain(error) or error from error
     session.outcomes.ranked = False
     resumed = take_folder(session, config)
-    under_way = _Search(settings, int(config.seed), searched, session, config.sweep.objective)
+    under_way = _Search(settings, config, searched, session)
     generation = under_way.ask()
     if all(job.error for job in under_way.jobs):
         raise UserError(under_way.jobs[0].error or "")
@@ -71,8 +73,9 @@ def _settings(config: DictConfig) -> Search:
 class _Search:
     """A search under way: the study, the jobs of the generation asked for last, and what an earlier session left."""
 
-    def __init__(self, settings: Search, seed: int, space: Space, session: Sweep, objective: str | None) -> None:
-        self.settings, self.seed, self.session = settings, seed, session
+    def __init__(self, settings: Search, config: DictConfig, space: Space, session: Sweep) -> None:
+        self.settings, self.seed, self.session = settings, int(config.seed), session
+        objective = config.sweep.objective
         named = settings.objectives or ([objective] if objective else [])
         if settings.direction and len(named) > 1:
             raise UserError(f"search.direction={settings.direction}: is for one objective; each of several has its own")
@@ -83,11 +86,13 @@ class _Search:
         self.objectives = named
         given: Any = settings.direction
         self.directions: list[Direction] = [given or _direction(name) for name in named or ["train_loss"]]
-        sampler = sampler_of(settings, seed, space.distributions, len(self.directions))
+        sampler = sampler_of(settings, self.seed, space.distributions, len(self.directions))
         self.study = Study(space, sampler, self.directions)
         self.found = Found()
         self.jobs: list[Job] = []
         self.told: list[Setting] = []
+        self.confirmed: dict[int, float] = {}
+        self.curve = Curve(self.directions[0], on=config.tracking.tensorboard and len(self.directions) == 1)
 
     def ask(self) -> list[Setting]:
         """The next generation, its jobs composed."""
@@ -105,6 +110,7 @@ class _Search:
         """Run the generation asked for, and all after it. Raises as `Sweep.run`, and Failure where all trials fail."""
         session = self.session
         self.study.kept = Kept(session.folder, self.settings.storage, self.directions, resumed)
+        self.curve.begin(session.folder)
         try:
             while True:
                 known = [self.study.restore(setting) for setting in generation]
@@ -120,19 +126,33 @@ class _Search:
                 if not any(setting.values for setting in self.told):
                     reason = summary.failures(session.outcomes)[0].removeprefix("failed: ")
                     raise Failure(f"all {len(self.told)} trials failed, the search ends: {reason}")
+                self.curve.add(generation)
                 if len(self.told) >= self.settings.trials:
                     break
                 generation = self.ask()
+            self._confirm()
         finally:
+            self.curve.close()
             session.outcomes.write_table()
-            show(self.study.asked, self.objectives, self.settings)
+            show(self.study.asked, self.objectives, self.settings, self.confirmed)
+
+    def _confirm(self) -> None:
+        """Run the best settings once more, and write what the search came to."""
+        study, session, settings = self.study.asked, self.session, self.settings
+        best = ranked(study)[:BEST] if len(self.objectives) == 1 else []
+        best = [trial for trial in best if math.isfinite(trial.values[0])]
+        self.confirmed = confirm(session, self.study.space, settings, self.seed, best, self.objectives[0])
+        first = {
+            number // settings.seeds: job.name for number, job in sorted(session.outcomes.jobs.items(), reverse=True)
+        }
+        write(session.folder, study, self.objectives, self.confirmed, first)
 
     def _halving(self, generation: Sequence[Setting]) -> Halving | None:
         """How the runs of a generation are compared while they train, if they are."""
         settings = self.settings
         if settings.pruner is None:
             return None
-        epochs = max(job.value("training.epochs") for job in self.jobs if job.error is None)
+        epochs = max((job.value("training.epochs") for job in self.jobs if job.error is None), default=1)
         marks = rungs(settings.min_epochs or max(1, epochs // settings.eta**3), settings.eta, epochs)
         if settings.pruner == "hyperband":  # each generation is a bracket, which begins one rung later
             marks = marks[generation[0].number // settings.batch % (len(marks) + 1) :]

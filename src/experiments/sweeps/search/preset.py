@@ -1,0 +1,47 @@
+"""The winner of a search as a preset: a file for conf/experiment/."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.config.schema import GROUPS
+from experiments.config.validation import choice_of
+from experiments.errors import UserError
+from experiments.stored.lookup import load_run
+from experiments.tracking.files import read_json, write_atomically
+
+
+def place(name: str) -> Path:
+    """Where a preset is written. Raises UserError for a name that is none or is taken."""
+    path = Path("conf") / "experiment" / f"{name}.yaml"
+    if not re.fullmatch(r"[A-Za-z_][\w-]*", name):
+        raise UserError(f"--save-preset {name}: must be a word, as in experiment={re.sub(r'[^A-Za-z]+', '_', name)}")
+    if path.exists():
+        raise UserError(f"--save-preset {name}: {path} is there already; choose another name")
+    return path
+
+
+def save(path: Path, sweep: Path) -> None:
+    """Write what the winner of a search has set, from its stored config. Raises OSError."""
+    found = read_json(sweep / "search.json")
+    plain = load_run(sweep / found["best"]).config
+    keys = [override.partition("=")[0].lstrip("+") for override in _overrides(sweep / found["best"])]
+    groups = {key: choice_of(key, plain[key]) for key in keys if key in GROUPS}
+    content: dict[str, Any] = {"defaults": [{f"override /{group}": choice} for group, choice in groups.items()]}
+    for key in keys:
+        section, _, name = key.partition(".")
+        if name and section not in ("sweep", "search", "hydra", "tracking") and name in plain.get(section, {}):
+            content.setdefault(section, {})[name] = plain[section][name]
+    text = (
+        yaml.safe_dump(content, sort_keys=False) if groups else yaml.safe_dump({k: v for k, v in content.items() if v})
+    )
+    head = f"# @package _global_\n# Trial {found['trial']} of the search in {sweep}: {found['found']}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (head + text).encode())
+    print(f"preset: {path}, as experiment={path.stem}")
+
+
+def _overrides(folder: Path) -> list[str]:
+    return yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text())
