@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from experiments.config.schema import SGD, Config
+from experiments.config.schema import SGD, Config, Model
 from experiments.data.prepared import Prepared
 from experiments.errors import UserError
 from experiments.learning.class_losses import CrossEntropy
@@ -14,7 +14,7 @@ def automatic_lr(config: Config, data: Prepared, loss: Any) -> float:
     """The careful rate, of plain descent. Raises UserError where none is known."""
     if (rate := careful_lr(config, data, loss)) is not None:
         return rate
-    if curvature(loss, data) is not None and hasattr(config.model, "init") and isinstance(config.optimizer, SGD):
+    if curvature(loss, data) is not None and isinstance(config.model, Model) and isinstance(config.optimizer, SGD):
         raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
     raise UserError(
         "optimizer.lr=auto: a stable rate is known for plain gradient descent of a linear model on the mean "
@@ -29,7 +29,7 @@ def careful_lr(config: Config, data: Prepared, loss: Any) -> float | None:
     curvature has no bound, models that are not linear, other optimizers, and where every input is zero.
     """
     optimizer, bend = config.optimizer, curvature(loss, data)
-    if bend is None or not isinstance(optimizer, SGD) or not hasattr(config.model, "init"):
+    if bend is None or not isinstance(optimizer, SGD) or not isinstance(config.model, Model):
         return None
     batch = data.stability(config.training.batch_size or data.rows, config.model.bias)
     steepest = batch.lambda_max * bend + 2 * loss.l2 + optimizer.weight_decay
