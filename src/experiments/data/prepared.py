@@ -166,6 +166,12 @@ def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
     return Prepared(table, held_out, scaling, *placed(table), x_validation, y_validation, how)
 
 
+def rescaled(data: Prepared, standardize: bool | str) -> Prepared:
+    """The same rows, standardised otherwise."""
+    how = dataclasses.replace(data.how, standardize=standardize, inputs=None, targets=None)
+    return prepare(dataclasses.replace(data.table, held_out=data.held_out), how)
+
+
 def split(dataset: Dataset, validation: float, split_seed: int) -> tuple[Dataset, Dataset | None]:
     """Training and validation rows: those that the source has set apart, or a share drawn by `split_seed`."""
     if dataset.held_out is not None or validation == 0:

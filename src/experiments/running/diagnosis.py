@@ -7,7 +7,7 @@ from torch import Tensor
 
 from experiments.data.prepared import Prepared
 from experiments.exact.optimum import Conditioning
-from experiments.exact.spectrum import BatchStability, Descent, descent
+from experiments.exact.spectrum import Descent, descent
 
 FACTORS = (10, 2, 1.1)
 """Multiples of the smallest possible loss that the epochs are predicted to."""
@@ -19,21 +19,24 @@ class Diagnosis:
 
     conditioning: Conditioning
     descent: Descent
-    batch: BatchStability
     standardized: Conditioning
     standardized_descent: Descent
 
 
-def diagnosis(data: Prepared, weight: Tensor, bias: Tensor | None, lr: float, batch_size: int | None) -> Diagnosis:
-    """From the spectrum alone; nothing is trained. weight (targets, features), bias (targets,) as trained."""
+def diagnosis(
+    data: Prepared, weight: Tensor, bias: Tensor | None, lr: float, batch_size: int | None, l2: float = 0.0
+) -> Diagnosis:
+    """From the spectrum alone; nothing is trained. weight (targets, features), bias (targets,) as trained.
+
+    The penalty is in all but what scaling would give, where it would be another one.
+    """
     has_bias = bias is not None
     columns = data.squares_as_trained(has_bias)
     start = (weight.detach(), None if bias is None else bias.detach())
     scaled = columns.conditioning(standardized=True)
     return Diagnosis(
-        conditioning=columns.conditioning(),
-        descent=descent(columns, *start, lr),
-        batch=data.stability(batch_size or data.rows, has_bias),
+        conditioning=columns.conditioning(l2=l2),
+        descent=descent(columns, *start, lr, l2=l2),
         standardized=scaled,
         standardized_descent=descent(columns, *start, best_lr(scaled), standardized=True),
     )

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from experiments.config.schema import Config, Custom
-from experiments.data.prepared import Prepared, prepare
+from experiments.data.prepared import Prepared, rescaled
 from experiments.learning.evaluation import evaluator
 from experiments.learning.losses import ResidualLoss
 from experiments.learning.training import Progress, fit
@@ -45,8 +45,7 @@ def advice(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> s
         said.append(f"optimizer.lr={smaller.lr:g} was tried and holds (loss {smaller.loss:.4g})")
     if not data.standardized and data.x.numel() <= LARGEST_TABLE:
         which = True if isinstance(build_loss(config), ResidualLoss) else "inputs"
-        how = dataclasses.replace(data.how, standardize=which, inputs=None, targets=None)
-        scaled = prepare(dataclasses.replace(data.table, held_out=data.held_out), how)
+        scaled = rescaled(data, which)
         most = lr if known_lr(config, scaled) is None else math.inf
         found = _holding(config, scaled, math.inf, most, time.monotonic() + seconds)
         if found is not None and (smaller is None or found.loss <= smaller.loss / 2):
