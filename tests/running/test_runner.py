@@ -23,7 +23,7 @@ from experiments.config.schema import Custom
 from experiments.config.validation import config_hash, validate
 from experiments.errors import UserError
 from experiments.learning.evaluation import Evaluation
-from experiments.running import runner
+from experiments.running import assembly, runner
 from experiments.tracking.result import Result, as_json, read_result
 from tests.conftest import Configured
 
@@ -475,6 +475,16 @@ def test_threads_are_of_one_run(configured: Configured, tmp_path: Path) -> None:
     before = torch.get_num_threads()
     result = runner.run(configured(epochs=1, threads=before + 1), tmp_path)
     assert result.environment["threads"] == before + 1 and torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("model", "products"), [(schema.MLP(hidden=[20, 9]), 64 * 20 + 20 * 9 + 9 * 10),
+                                                 (schema.CNN(channels=[3]), 9 * 3 * 64 + 3 * 16 * 10)])  # fmt: skip
+def test_small_batches_of_a_network_have_one_thread(model: Any, products: int, configured: Configured) -> None:
+    config = configured(model=model, data=schema.Digits(), loss=schema.CrossEntropy(), batch_size=64)
+    experiment = assembly.assemble(config)
+    assert experiment.model.products == products and assembly.threads(experiment) == 1
+    wide = configured(model=schema.MLP(hidden=[2000]), data=schema.Digits(), loss=schema.CrossEntropy(), batch_size=64)
+    assert assembly.threads(assembly.assemble(wide)) == torch.get_num_threads()
 
 
 def test_tracking_can_be_turned_off_and_sweeps_have_no_weights(configured: Configured, tmp_path: Path) -> None:

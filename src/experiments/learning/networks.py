@@ -3,6 +3,7 @@
 All are torch.nn.Sequential with torch's own start, drawn from the run's generator.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -22,6 +23,8 @@ class MLP(nn.Sequential):
         dropout: float = 0.0,
     ) -> None:  # fmt: skip
         layers: list[nn.Module] = []
+        widths = [in_features, *hidden, out_features]
+        self.products = sum(map(math.prod, itertools.pairwise(widths)))  # multiplications for a row
         for width in hidden:
             layers += [nn.Linear(in_features, width), ACTIVATIONS[activation](), *_dropout(dropout)]
             in_features = width
@@ -43,7 +46,9 @@ class CNN(nn.Sequential):
             raise UserError("model=cnn: the rows are not images; say their height and width, as data.image=[8,8]")
         depth, height, width = (1,) * (3 - len(image)) + tuple(image)
         layers: list[nn.Module] = []
+        self.products = 0
         for wider in channels:
+            self.products += 9 * depth * wider * height * width
             layers += [nn.Conv2d(depth, wider, 3, padding=1), ACTIVATIONS[activation](), nn.MaxPool2d(2)]
             depth, height, width = wider, height // 2, width // 2
         if not height * width:
@@ -51,6 +56,7 @@ class CNN(nn.Sequential):
                 f"model.channels={list(channels)}: an image of {image[-2]} x {image[-1]} can't be halved "
                 f"{len(channels)} times; give fewer channels"
             )
+        self.products += depth * height * width * out_features
         super().__init__(*layers, nn.Flatten(), *_dropout(dropout), nn.Linear(depth * height * width, out_features))
 
 

@@ -13,7 +13,7 @@ from experiments.config.schema import Config, CrossEntropy, Custom, Data
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.errors import UserError
-from experiments.learning import devices, models
+from experiments.learning import devices, models, networks
 from experiments.learning.experiment import Experiment
 from experiments.learning.losses import on_scaled_targets
 from experiments.running.factories import (
@@ -54,11 +54,15 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
 
 def threads(experiment: Experiment) -> int:
     """How many threads a run trains with, see `devices.threads`; a model of the user's own may hold any work."""
-    asked, data = experiment.config.device.threads, experiment.data
-    if not models.is_linear(experiment.model):
+    asked, data, model = experiment.config.device.threads, experiment.data, experiment.model
+    if isinstance(model, networks.OURS):
+        a_row = model.products
+    elif models.is_linear(model):
+        a_row = len(data.table.features) * data.outputs
+    else:
         return asked or torch.get_num_threads()
     batch = experiment.config.training.batch_size or data.rows
-    return devices.threads(asked, min(batch, data.rows) * len(data.table.features) * len(data.table.targets))
+    return devices.threads(asked, min(batch, data.rows) * a_row)
 
 
 def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:

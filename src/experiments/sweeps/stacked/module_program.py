@@ -1,4 +1,4 @@
-"""R networks, or modules of the user's own, at once: torch.func's functional_call under vmap, gradients by grad.
+"""R networks, or modules of the user's own, at once: torch.func's functional_call under vmap, gradients by autograd.
 
 Parameters are (R, 1, P): all of a module's, one after the other, so that an update is one operation. Buffers are
 stacked beside them; what a module changes in them (the statistics of batch norm, say) is kept for each run.
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, vmap
 
 from experiments.errors import one_line
 from experiments.learning import models
@@ -80,9 +80,18 @@ class ModuleProgram:
         runs = len(parameters)
         own = with_spare_runs(torch.arange(runs), rows)
         buffers = {name: b[own] for name, b in self.buffers.items()}
-        scale = self.loss.scale[variant[own]][:, :, 0]
-        found = vmap(grad(self._loss))(parameters[own, 0], buffers, x[own], y[own], scale)
-        self.buffers = {name: b[:runs] for name, b in buffers.items()}
+        leaf, y, variant = parameters[own, 0].requires_grad_(), y[own], variant[own]
+        with torch.enable_grad():
+            outputs = vmap(self._call)(leaf, buffers, x[own])
+            if self.loss.has_slopes:  # several times as fast as what autograd makes of a loss
+                with torch.no_grad():
+                    copied = outputs.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+                    slopes = self.loss.slopes(copied, y.transpose(1, 2), rows, variant).transpose(1, 2)
+                (found,) = torch.autograd.grad(outputs, leaf, slopes)
+            else:
+                lost = vmap(self._lost)(outputs, y, self.loss.scale[variant][:, :, 0])
+                (found,) = torch.autograd.grad(lost.sum(), leaf)
+        self.buffers = {name: b[:runs].detach() for name, b in buffers.items()}
         return found[:runs, None]
 
     def save(self, runs: np.ndarray, at: Tensor) -> None:
@@ -132,7 +141,8 @@ class ModuleProgram:
                 raise NotStacked("stacked, the last digits of this model would depend on the runs beside it")
             leaf, buffers = begin[0, 0].clone().requires_grad_(), {name: b[0].clone() for name, b in kept.items()}
             rows = torch.arange(size) % tables.rows
-            self._loss(leaf, buffers, tables.x[0, rows], tables.y[0, rows], self.loss.scale[0, :, 0]).backward()
+            outputs = self._call(leaf, buffers, tables.x[0, rows])
+            self._lost(outputs, tables.y[0, rows], self.loss.scale[0, :, 0]).backward()
         except NotStacked:
             raise
         except Exception as error:
@@ -165,11 +175,11 @@ class ModuleProgram:
         named = {name: part.view(self.shapes[name]) for name, part in self._parts(flat).items()}
         return functional_call(self.module, {**named, **buffers}, (x,))
 
-    def _loss(self, flat: Tensor, buffers: dict[str, Tensor], x: Tensor, y: Tensor, scale: Tensor) -> Tensor:
+    def _lost(self, outputs: Tensor, y: Tensor, scale: Tensor) -> Tensor:
         loss: Any = self.loss.reported
         if isinstance(self.loss.trained, type(loss)) and self.loss.trained is not loss:
             loss = on_scaled_targets(loss, scale)
-        return loss(self._call(flat, buffers, x), y)
+        return loss(outputs, y)
 
     def _parts(self, flat: Tensor) -> dict[str, Tensor]:
         sizes = [shape.numel() for shape in self.shapes.values()]

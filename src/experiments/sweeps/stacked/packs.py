@@ -178,7 +178,8 @@ def _numbers_of_a_model(jobs: Sequence[Job], data: Prepared) -> int:
     """Of its parameters, and of what it makes of a batch. Raises NotStacked for a model that can't be stacked."""
     models = StackedModels(validate(jobs[0].plain()), [data], [job.value("seed") for job in jobs[:2]])
     if isinstance(models.program, ModuleProgram):
-        models.program.check()
+        with one_thread():  # as it will be trained: two threads share out a product by its place
+            models.program.check()
         return models.program.numbers()
     return models.tables.outputs * models.tables.width
 

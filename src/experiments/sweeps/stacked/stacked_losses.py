@@ -17,6 +17,7 @@ class StackedLoss:
         self.trained = on_scaled_targets(loss, scale if standardized else None)
         self.classes = isinstance(loss, CrossEntropy)
         self.squared = isinstance(loss, SQUARED)
+        self.has_slopes = self.classes or isinstance(loss, ResidualLoss)  # others are of the user's own
         self.degree = loss.degree if isinstance(loss, ResidualLoss) else 0
 
     def slopes(self, outputs: Tensor, y: Tensor, rows: int, variant: Tensor) -> Tensor:
@@ -39,7 +40,7 @@ class StackedLoss:
         if self.classes:
             weights = loss.row_weights(outputs, y).sum((1, 2)) if loss.weight else rows
             return _sums(loss.values(outputs, y)) / weights
-        if not isinstance(loss, ResidualLoss):  # of the user's own
+        if not self.has_slopes:
             own = with_spare_runs(torch.arange(len(outputs)), rows)
             scale = self.scale[variant[own]]
             means = torch.vmap(lambda prediction, goal: loss(prediction.t(), goal.t()))

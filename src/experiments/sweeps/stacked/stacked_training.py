@@ -23,7 +23,7 @@ from experiments.sweeps.stacked.stacked_tables import Tables
 
 DRAWN_NUMBERS = 4_000_000
 """Uniform draws held at a time, for the orders of as many epochs as they last."""
-GATHERED = 2**22
+GATHERED = 2**20
 """Numbers of rows gathered at a time, for as many batches as they last."""
 
 

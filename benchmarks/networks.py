@@ -1,0 +1,95 @@
+"""Classes and networks: one run beside a loop by hand, a thousand beside Hydra's basic launcher on a plain script.
+
+    python benchmarks/networks.py [JOBS]
+
+Sweeps are whole processes, over ten rates and JOBS / 10 seeds, 100 epochs each. The peer is `plain_network.py` under
+`-m`: its marginal cost is that of a few jobs less that of one. Outputs are left until the end: deleting them slows down
+the file system for the next.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import plain_network
+import torch
+from sweep import PYTHON, timed
+
+from experiments.config.composition import compose
+from experiments.learning.training import Progress, fit
+from experiments.running.assembly import assemble
+
+HERE = Path(__file__).resolve().parent
+DIGITS = ["data=digits", "loss=cross_entropy", "training.batch_size=128"]
+ROWS = ["data=synthetic", "data.n_rows=1000", "data.n_features=10", "data.n_targets=1", "training.batch_size=32"]
+KINDS = {
+    "softmax, digits": (DIGITS, ["data=digits"], 30),
+    "mlp 32, 1,000 x 10": ([*ROWS, "model=mlp"], ["data=rows", "hidden=32", "batch_size=32"], 30),
+    "mlp 32, digits": ([*DIGITS, "model=mlp"], ["data=digits", "hidden=32"], 12),
+}
+"""Our words, the peer's, and how many times as fast ours are to be."""
+FEW, ROUNDS = 6, 3
+
+
+def one_run() -> None:
+    """Softmax on digits: `training.fit` beside the loop by hand, taking turns; the looks at all rows are in both."""
+    torch.set_num_threads(1)
+    config = compose([*DIGITS, "optimizer.lr=0.01", "training.epochs=100", "device=cpu"])
+    data, table = assemble(config).data, plain_network.table("digits")
+
+    def ours() -> None:
+        for _ in fit(assemble(config, data), Progress()):
+            pass
+
+    loops: dict[str, Callable[[], object]] = {
+        "by hand": lambda: plain_network.train(plain_network.Config(), *table), "ours": ours,
+    }  # fmt: skip
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(7):
+        for name, loop in loops.items():
+            began = time.perf_counter()
+            loop()
+            seconds[name].append(time.perf_counter() - began)
+    hand, own = (statistics.median(found) for found in seconds.values())
+    print(
+        f"one run, softmax on digits: by hand {hand:.3f} s, ours {own:.3f} s: ratio {own / hand:.2f} (aim: at most 1)"
+    )
+
+
+def marginal_of_the_peer(words: list[str], folder: str) -> float:
+    """Seconds a job of the plain script under Hydra's basic launcher."""
+    script = [PYTHON, str(HERE / "plain_network.py"), "-m", *words]
+    one, few = (timed([*script, f"seed=range(0,{n})"], folder) for n in (1, FEW))
+    return (few - one) / (FEW - 1)
+
+
+def sweep(words: list[str], jobs: int, folder: str) -> float:
+    """Seconds of a whole process."""
+    rates = "optimizer.lr=" + ",".join(f"{k}e-3" for k in range(1, 11))
+    command = [PYTHON, "-m", "experiments", "-m", *words, "training.epochs=100", rates, f"seed=range(0,{jobs // 10})"]
+    return timed(command, folder)
+
+
+def main(jobs: int) -> None:
+    """Print the lines."""
+    one_run()
+    os.environ |= {"EXPERIMENTS_TRUSTED_MODULES": "plain_network", "PYTHONPATH": str(HERE)}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (words, peers, aim) in KINDS.items():
+            peer = statistics.median(marginal_of_the_peer(peers, folder) for _ in range(ROUNDS))
+            took = sweep(words, jobs, folder)
+            print(f"{name:20} {jobs} jobs: {took:6.1f} s; peer {peer * 1e3:4.0f} ms a job: "
+                  f"{peer * jobs / took:.0f} times (aim: {aim}); load {os.getloadavg()[0]:.1f}")  # fmt: skip
+        for words in (ROWS, DIGITS):
+            own, ours = (sweep([*words, model], jobs // 2, folder)
+                         for model in ("model._target_=plain_network.TwoLayers", "model=mlp"))  # fmt: skip
+            print(f"{words[0]}: a module of one's own {own:.1f} s, model=mlp {ours:.1f} s: ratio {own / ours:.2f} "
+                  "(aim: at most 1.3)")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
