@@ -9,18 +9,18 @@ Importing this imports neither torch nor Hydra; `run` does when it is called.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.cli.application import run as run
-    from experiments.cli.application import search as search
-    from experiments.cli.application import sweep as sweep
+    from experiments.cli.notebook import run as run
+    from experiments.cli.notebook import search as search
+    from experiments.cli.notebook import sweep as sweep
     from experiments.comparison.runs_table import compare as compare
     from experiments.stored.lookup import load_run as load_run
 
 __version__ = "0.1.0"
 __all__ = ["compare", "load_run", "run", "search", "sweep"]
 _HOMES = {
-    "run": "experiments.cli.application",
-    "sweep": "experiments.cli.application",
-    "search": "experiments.cli.application",
+    "run": "experiments.cli.notebook",
+    "sweep": "experiments.cli.notebook",
+    "search": "experiments.cli.notebook",
     "load_run": "experiments.stored.lookup",
     "compare": "experiments.comparison.runs_table",
 }

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from experiments import run
 from experiments.__main__ import main
-from experiments.cli.application import run
 from experiments.config.quoting import quoted
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from experiments.cli.application import run, sweep
+from experiments import run, sweep
 from experiments.config import schema as schema
 from experiments.errors import UserError
 from experiments.running import runner

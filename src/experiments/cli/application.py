@@ -1,10 +1,10 @@
-"""The Hydra application: hands the typed config to the runner, and reports. Notebooks: run, sweep, search."""
+"""The Hydra application: hands the typed config to the runner, and reports."""
 
 import gc
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -18,12 +18,6 @@ from experiments.config.validation import validate
 from experiments.errors import UserError
 from experiments.stored.lookup import with_folders
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from experiments.stored.stored_run import Run
-    from experiments.tracking.result import Result
-
 
 def main(arguments: Sequence[str]) -> int:
     """One command line of overrides and Hydra's flags; the exit status. Raises UserError."""
@@ -33,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if asked.multirun or "hydra.mode=MULTIRUN" in asked.overrides:
         if asked.save_preset is not None:
-            _search(asked)
+            run_search(asked)
         else:
             launch(asked)  # without a display: the sweep has its own, and a launcher of others pickles what it gets
         return 0
@@ -49,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if result.status == "diverged" and display.fail_on_divergence else 0
 
 
-def _search(asked: Namespace) -> Path:
+def run_search(asked: Namespace) -> Path:
     """Run a search, and write its winner as the preset that is asked for; the search's folder."""
     from experiments.sweeps.search import preset
 
@@ -61,51 +55,6 @@ def _search(asked: Namespace) -> Path:
     if path is not None:
         preset.save(path, folder)
     return folder
-
-
-def run(*overrides: str) -> "Result":
-    """Train one experiment, as `experiments OVERRIDES` does, and return its Result.
-
-    Raises UserError for a request that can't be met, and whatever made a run fail.
-    """
-    for word in overrides:
-        command_line.override(word)
-    return launch(command_line.read(overrides))
-
-
-def sweep(*overrides: str) -> "pl.DataFrame":
-    """Run a sweep, as `experiments -m OVERRIDES` does, and return its table: one row a job, as in results.csv.
-
-    Raises UserError for a request that can't be met, and Failure when jobs failed; results.csv has them all.
-    """
-    import polars as pl
-
-    rows = launch(command_line.read(["--multirun", *overrides]))
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-class Searched(NamedTuple):
-    """What a search came to: `table`, a row a trial as in study.csv, and `best`, the run of the winning setting."""
-
-    table: "pl.DataFrame"
-    best: "Run"
-    folder: Path
-
-
-def search(*overrides: str, **settings: Any) -> Searched:
-    """Search as `experiments -m hydra/sweeper=search OVERRIDES` does; `trials=1000` is `search.trials=1000`.
-
-    Raises UserError for a request that can't be met, and Failure when jobs failed.
-    """
-    import polars as pl
-
-    from experiments.stored.lookup import SEARCH, load_run
-    from experiments.tracking.files import read_json
-
-    keys = [f"search.{name}={value}" for name, value in settings.items()]
-    folder = _search(command_line.read(["--multirun", "hydra/sweeper=search", *overrides, *keys]))
-    table = pl.read_csv(folder / "study.csv", infer_schema_length=None)
-    return Searched(table, load_run(folder / read_json(folder / SEARCH)["best"]), folder)
 
 
 def show(asked: Namespace) -> None:

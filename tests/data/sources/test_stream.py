@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import Generator
 
+from experiments import run
 from experiments.__main__ import main
-from experiments.cli.application import run
 from experiments.data import order
 from experiments.data.batches import Batches, batches, cut
 from experiments.data.files.cache import converted

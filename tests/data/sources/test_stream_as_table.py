@@ -16,8 +16,8 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from torch import Generator
 
+from experiments import run
 from experiments.__main__ import main
-from experiments.cli.application import run
 from experiments.data.files import chosen
 from experiments.data.prepared import Preparation, prepare
 from experiments.data.sources.stream import Stream

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 import torch
 
+from experiments import run
 from experiments.__main__ import main
-from experiments.cli.application import run
 from experiments.config.validation import validate
 from experiments.data.files import reading
 from experiments.data.files.encoding import Encoding
