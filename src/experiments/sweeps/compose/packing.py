@@ -60,7 +60,11 @@ def _program(job: Job, seen: dict[tuple, tuple[str, str | None]]) -> tuple[str, 
     """A text that jobs of one program share, and why the job can't be stacked, if it can't."""
     template = job.template
     assert template is not None
-    varied = tuple((p, v) for p, v in zip(template.paths, job.values, strict=True) if p not in PER_RUN or p in _READ)
+    varied = tuple(
+        (p, bool(v) if p in SWITCHED else v)
+        for p, v in zip(template.paths, job.values, strict=True)
+        if p not in PER_RUN or p in _READ
+    )
     at = (id(template), varied)
     if at not in seen:
         seen[at] = _describe(job, template)

@@ -1,5 +1,6 @@
 """Texts that are written once with marks in them and filled many times; scalars as YAML writes them."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -38,6 +39,9 @@ def yaml_scalar(value: Any) -> str:
         return str(value)
     if type(value) is str and _PLAIN.fullmatch(value):
         return value
+    if type(value) is float and math.isfinite(value):  # as PyYAML's representer
+        text = repr(value)
+        return text if "." in text else text.replace("e", ".0e")
     return _dumped(value, str(value))
 
 

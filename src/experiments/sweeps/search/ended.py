@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.config.schema import Search
@@ -44,6 +43,8 @@ def importance(study: optuna.Study) -> dict[str, float]:
     order = ranked(study, ENDED)
     if len(study.directions) > 1 or len(order) < ENOUGH:
         return {}
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances  # imports scikit-learn
+
     ranks = optuna.create_study()
     ranks.add_trials(
         optuna.create_trial(params=trial.params, distributions=trial.distributions, value=float(rank))
