@@ -22,10 +22,15 @@ def lasso(columns: Array, goal: Array, l1: Array) -> Array:
     gram, rounding = unit.T @ unit, 1e-14 * np.max(np.abs(unit.T @ goal), initial=0.0)
     w, sign = np.zeros(len(l1)), np.zeros(len(l1))
     settled, several = True, True  # whether w is the best with its signs; whether all zeros that want to may leave
+    done = False
     for _ in range(STEPS):
         uphill = unit.T @ (unit @ w - goal)
         excess = np.where(sign == 0, np.abs(uphill) - bounds, 0.0) * settled
         entering = excess > rounding
+        if settled and not entering.any():
+            if done:
+                break
+            done = True  # once more from here: the second solution has the digits that the first one rounded off
         if not several:
             entering &= excess == np.max(excess)
         trial = np.where(entering, -np.sign(uphill), sign)
