@@ -10,7 +10,7 @@ import pytest
 from experiments.__main__ import main
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {"tutorial": 7, "your_own_table": 11}
+PAGES = {"tutorial": 7, "next_lessons": 7, "your_own_table": 11}
 """With the number of their commands."""
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
 

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import torch
 from safetensors.numpy import load_file
+from sklearn.datasets import load_digits
 
 from experiments import load_run, run
 from experiments.__main__ import main
@@ -55,6 +56,17 @@ def test_a_linear_model_predicts_in_the_tables_units(model: str, options: list[s
     assert isinstance(module, torch.nn.Linear)
     with torch.no_grad():
         assert module(torch.from_numpy(ROWS)).numpy() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("words", [["mlp", "model.dropout=0.5", "data.standardize=inputs"], ["cnn"]])
+def test_a_network_predicts_what_it_did_when_it_was_trained(words: list[str]) -> None:
+    result = run(
+        *QUICK, f"model={words[0]}", *words[1:], "data=digits", "loss=cross_entropy", "training.batch_size=600"
+    )
+    assert result.folder is not None
+    x, y = load_digits(return_X_y=True)
+    right = (load_run(result.folder).predict(x) == y).mean()
+    assert right == pytest.approx(result.metrics["accuracy"], abs=1e-12)
 
 
 def test_config_result_and_metrics_are_those_of_the_files() -> None:

@@ -35,7 +35,7 @@ def build_network(
         chosen.pop("init", None)  # the weights that build_model gives it
     # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator)))
+        torch.manual_seed(int(torch.randint(2**63 - 1, (), generator=generator, device="cpu")))
         model = build("model", target, chosen)
     if image is not None and target is not networks.MLP:
         shape = (1,) * (3 - len(image)) + tuple(image)

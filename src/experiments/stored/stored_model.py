@@ -143,7 +143,7 @@ class Model:
                 ("torch.", "experiments.")
             ):  # a stranger's config could ask for any size: look before it is made
                 with torch.device("meta"):
-                    factories.build_network(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors)
+                    factories.build_network(own, *sizes, torch.Generator("cpu")).load_state_dict(tensors, assign=True)
             module = factories.build_network(own, *sizes, torch.Generator())
             module.load_state_dict(tensors)
         except (RuntimeError, TypeError) as error:
