@@ -86,6 +86,7 @@ def test_the_reason_and_advice_that_does_better(overrides: list[str], words: lis
             ["data=iris", "loss=cross_entropy", "optimizer=adam", "optimizer.lr=1e3"],
             "equal odds for all classes would be better predictions",
         ),
+        (["data=wine", "loss=cross_entropy", "training.epochs=3"], "try data.standardize=inputs optimizer.lr="),
         ([*IRIS, "optimizer=adam", "optimizer.lr=1e-2", "training.epochs=10"], "too few steps at lr 0.01: the weights"),
         (["data.validation=0.2", "training.patience=5", "training.epochs=2000"], "held-out rows no longer fell"),
         (

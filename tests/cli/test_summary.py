@@ -55,6 +55,13 @@ def test_losses_stand_beside_the_smallest_possible(config: Config, result: Resul
 def test_the_loss_stands_beside_that_without_its_penalty(config: Config, result: Result) -> None:
     lines = summary(config, with_metrics(result, train_loss=3.0, data_loss=2.5))
     assert "loss over all 12 rows: 3 (2.5 without the penalty)" in lines
+    scaled = dataclasses.replace(config, data=dataclasses.replace(config.data, standardize=True))
+    (line,) = (
+        line for line in summary(scaled, with_metrics(result, train_loss=3.0, data_loss=2.5)) if "all 12" in line
+    )
+    assert line.endswith("(2.5 without the penalty, which is on the weights of standardised columns)")
+    lost = summary(config, with_metrics(result, train_loss=None, data_loss=1e27))
+    assert "loss over all 12 rows: not finite" in lost
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def large_numbers(path: Path) -> list[str]:
         ["loss=huber", "optimizer.lr=1e38"],
         ["data=wine", "loss=cross_entropy", "optimizer.lr=1e38"],
         ["model=mlp", "optimizer.lr=1.0"],
+        ["model=mlp", "data=iris", "loss=cross_entropy", "loss.l2=1e-3", "optimizer.lr=1e8", "training.epochs=5"],
     ],
 )
 def test_what_is_advised_holds_when_it_is_followed(overrides: list[str]) -> None:

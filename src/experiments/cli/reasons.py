@@ -71,7 +71,8 @@ def words(config: Config, result: "Result", found: "Reason") -> list[str]:
             return [f"too few steps at {lr}: the weights are still far from the optimum", _nearer(found)]
         case "worse":
             better = "equal odds for all classes" if result.classes else "the targets' means"
-            return [f"{better} would be better predictions: perhaps the rate is too large, or far too small"]
+            said = f"{better} would be better predictions: perhaps the rate is too large, or far too small"
+            return [f"{said}; see `experiments diagnose`" if result.classes else said]
 
 
 def _stopped(config: Config, result: "Result") -> str:

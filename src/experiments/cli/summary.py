@@ -23,7 +23,7 @@ def summary(config: Config, result: "Result") -> list[str]:
         f"{status} after {result.epochs} epochs, {result.steps} steps, lr {_number(result.lr)}",
         f"loss over all {result.rows['train']} rows: {_number(metrics['train_loss'])}",
     ]
-    if metrics.get("data_loss") is not None:
+    if metrics["train_loss"] is not None and metrics.get("data_loss") is not None:
         scaled = ", which is on the weights of standardised columns" * bool(getattr(config.data, "standardize", False))
         lines[-1] += f" ({_number(metrics['data_loss'])} without the penalty{scaled})"
     if held_out is not None:

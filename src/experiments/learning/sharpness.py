@@ -16,10 +16,10 @@ from experiments.learning.penalty import penalized_weights
 MOST_ROWS = 10_000
 """Rows that the loss is looked at on: of more some, evenly spread."""
 STEPS, CERTAIN = 200, 1e-5
-"""Products with the Hessian at most, and the share by which an eigenvalue may be wrong."""
+"""Products with the Hessian at most, and by which share of the largest an eigenvalue may be wrong."""
 
 
-def sharpness(experiment: Experiment) -> tuple[float, int]:
+def sharpness(experiment: Experiment, certain: float = CERTAIN) -> tuple[float, int]:
     """Of the loss as trained, with its l2 and without dropout; and the number of rows that it was measured on."""
     data, model, loss = experiment.data, experiment.model, experiment.loss
     step = -(-len(data.x) // MOST_ROWS)
@@ -37,10 +37,10 @@ def sharpness(experiment: Experiment) -> tuple[float, int]:
         found = torch.autograd.grad(along, parameters, retain_graph=True, materialize_grads=True)
         return _flat(found).to("cpu", torch.float64)
 
-    return largest_eigenvalue(product, len(slope)), len(x)
+    return largest_eigenvalue(product, len(slope), certain), len(x)
 
 
-def largest_eigenvalue(product: Callable[[Tensor], Tensor], size: int) -> float:
+def largest_eigenvalue(product: Callable[[Tensor], Tensor], size: int, certain: float = CERTAIN) -> float:
     """Of a symmetric matrix that is known by its products with vectors (size,), float64.
 
     The power iteration, with every vector on the way kept (C. Lanczos, 1950): the largest eigenvalue of the matrix on
@@ -55,7 +55,7 @@ def largest_eigenvalue(product: Callable[[Tensor], Tensor], size: int) -> float:
             ahead = ahead - kept.t() @ (kept @ ahead)
         values, vectors = torch.linalg.eigh(small[: k + 1, : k + 1])
         found, left = values[-1].item(), ahead.norm()
-        if left * vectors[-1, -1].abs() <= CERTAIN * values.abs().max():
+        if left * vectors[-1, -1].abs() <= certain * values.abs().max():
             break
         small[k, k + 1] = small[k + 1, k] = left
         basis.append(ahead / left)

@@ -18,7 +18,7 @@ def automatic_lr(config: Config, data: Prepared, loss: Any) -> float:
         raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
     raise UserError(
         "optimizer.lr=auto: a stable rate is known for plain gradient descent of a linear model on the mean "
-        "squared error, Huber's loss and cross-entropy; give optimizer.lr a number"
+        "squared error, Huber's loss and cross-entropy; give optimizer.lr a number, see `experiments diagnose`"
     )
 
 

@@ -134,7 +134,7 @@ def _far(config: Config, result: Result, data: Prepared | None, where: Direction
         careful, mean = known_lr(config, data), float(_rates(config, result).mean())
         stable = largest_stable_lr(config.optimizer, result.conditioning["lambda_max"])
         if careful is not None and mean < careful / FAR:
-            return Reason("small_rate", lr=mean, stable_lr=stable, advised=_careful(config, data))
+            return Reason("small_rate", lr=mean, stable_lr=stable, advised=_advised(config, data))
     if _worse_than_nothing(result):
         return Reason("worse")
     if data is None or where is None:
@@ -160,7 +160,7 @@ def _unstable(config: Config, result: Result, data: Prepared | None) -> Reason |
     grows = grows and (not result.classes or _worse_than_nothing(result))  # classes are mostly less steep than that
     if not (rates.max() > stable and (grows or result.status == "diverged")):
         return None
-    return Reason("unstable", stable_lr=stable, advised=None if data is None else _careful(config, data))
+    return Reason("unstable", stable_lr=stable, advised=None if data is None else _advised(config, data))
 
 
 def _of_descent(config: Config, result: Result, data: Prepared, where: Directions) -> Reason | None:
@@ -213,6 +213,16 @@ def _standardizing(config: Config, result: Result, data: Prepared, where: Direct
     how = f"data.standardize={'inputs' if result.classes else 'true'}"
     rate = f" {_careful(config, scaled)}" if isinstance(config.optimizer, SGD) else ""
     return {"standardized": number, "advised": how + rate}
+
+
+def _advised(config: Config, data: Prepared) -> str:
+    """Overrides with a stable rate; of classes on other columns, where those are ten times as alike in size."""
+    if data.table.classes is not None and not data.standardized:
+        scaled = _prepared(config, data.table, True)
+        now, then = (rows.conditioning(has_bias(config)).condition_number for rows in (data, scaled))
+        if FAR * then < now:
+            return f"data.standardize=inputs {_careful(config, scaled)}"
+    return _careful(config, data)
 
 
 def _careful(config: Config, data: Prepared) -> str:

@@ -5,10 +5,11 @@ import math
 import time
 from dataclasses import dataclass
 
-from experiments.config.schema import Config, Custom
+from experiments.config.schema import SGD, Config, Custom, Model
 from experiments.data.prepared import Prepared, rescaled
 from experiments.learning.evaluation import evaluator
-from experiments.learning.losses import ResidualLoss
+from experiments.learning.losses import L1, ResidualLoss
+from experiments.learning.sharpness import sharpness
 from experiments.learning.training import Progress, fit
 from experiments.running.assembly import assemble, has_bias
 from experiments.running.automatic_rate import round_down
@@ -57,12 +58,12 @@ def advice(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> s
 def _holding(config: Config, data: Prepared, failed: float, most: float, deadline: float) -> Tried | None:
     """A rate up to `most` that holds; None where none was found by the deadline.
 
-    One that is known to be stable; else downwards in growing steps until one holds, and from there towards `failed`:
-    of those that hold, the one that ends with the smallest loss.
+    One that is known to be stable; else, of descent from half the edge of stability at the start, downwards in growing
+    steps until one holds, and from there towards `failed`: of those that hold, the one with the smallest loss.
     """
     careful, held, divisor = known_lr(config, data), list[Tried](), 2.0
-    candidate = min(most, careful or math.inf)
     try:
+        candidate = min(most, careful or _below_the_edge(config, data))
         while candidate > SMALLEST and (not held or (careful is None and 4 * held[-1].lr < failed < math.inf)):
             if found := _trained(config, data, round_down(candidate), deadline):
                 held.append(found)
@@ -75,6 +76,15 @@ def _holding(config: Config, data: Prepared, failed: float, most: float, deadlin
     except TimeoutError:
         pass
     return min(held, key=lambda tried: tried.loss, default=None)
+
+
+def _below_the_edge(config: Config, data: Prepared) -> float:
+    """A rate that the loss's curvature at the start allows, of networks; infinite where none is known."""
+    trial = assemble(config, data)
+    if not isinstance(config.optimizer, SGD) or isinstance(config.model, Model) or isinstance(trial.loss, L1):
+        return math.inf
+    steepest, _ = sharpness(trial, certain=0.1)
+    return 1 / steepest if steepest > 0 else math.inf
 
 
 def _trained(config: Config, data: Prepared, lr: float, deadline: float) -> Tried | None:
