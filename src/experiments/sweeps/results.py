@@ -59,7 +59,8 @@ def objective(result: Result, name: str | None) -> float | None:
     """
     if name is None:
         name = default_metric([{"status": result.status, **result.metrics}])
-    if result.status in ("diverged", "failed"):
+    overflown = result.status == "pruned" and result.metrics["train_loss"] is None
+    if result.status in ("diverged", "failed") or overflown:
         return -math.inf if larger_is_better(name) else math.inf
     target = name.partition(".")[2]
     if target and target not in result.targets:

@@ -63,6 +63,13 @@ def test_the_best_third_of_each_rung_goes_on_with_the_bits_of_the_whole_run() ->
             assert (Path("halved") / name / file).read_bytes() == (Path("whole") / name / file).read_bytes()
 
 
+def test_a_run_that_has_overflown_by_its_rung_is_infinitely_bad() -> None:
+    more = ["optimizer.lr=tag(log,interval(1e-6,1e3))", "training.log_every=30", "search.min_epochs=20"]
+    assert main([*SEARCH, *more, "search.pruner=halving", "search.seeds=1", "hydra.sweep.dir=a"]) == 0
+    worst = [trial.value for trial in stored("a") if trial.params["optimizer.lr"] > 1]
+    assert worst and set(worst) == {float("inf")}
+
+
 def test_hyperband_begins_each_generation_one_rung_later() -> None:
     more = ["search.pruner=hyperband", "search.min_epochs=3", "search.trials=16", "search.batch=4", "search.seeds=1"]
     assert main([*SEARCH, *more, "hydra.sweep.dir=a"]) == 0

@@ -37,7 +37,7 @@ def test_sobol_points_are_scipys_and_a_trial_is_worth_the_mean_over_its_seeds(
     assert [int(job["number"]) for job in jobs] == list(range(36))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of twelve points, which are no power of two
-        points = qmc.Sobol(2, seed=5).random(12)  # type: ignore[call-arg]  # as Optuna; rng draws others
+        points = qmc.Sobol(2, rng=5).random(12)
     for trial, (rate, momentum) in zip(trials, points, strict=True):
         assert trial.params["optimizer.lr"] == pytest.approx(10 ** (-7 + 4 * rate))
         assert trial.params["optimizer.momentum"] == pytest.approx(0.9 * momentum)
