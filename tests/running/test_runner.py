@@ -31,7 +31,7 @@ OPTIMUM = 0.9094459849188882  # of the 15 rows, from the tutorial's facts
 KEYS = {
     "status", "config_hash", "seed", "epochs", "best_epoch", "steps", "lr", "executed", "metrics", "parameters",
     "optimum", "conditioning", "features", "targets", "rows", "timing", "environment", "error",
-    "ranges", "units", "task", "classes", "image",
+    "ranges", "units", "task", "classes", "image", "rung",
 }  # fmt: skip
 
 NETS = """

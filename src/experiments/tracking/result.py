@@ -25,7 +25,8 @@ class Result:
 
     `metrics`: train_loss, validation_loss, optimum_loss, gap, gap_relative; r2, rmse, validation_r2, validation_rmse
     (lists, one a target); of classes accuracy, balanced_accuracy, macro_f1, log_loss, roc_auc and the same for
-    validation; data_loss, the loss without its penalty.
+    validation; data_loss, the loss without its penalty; linear_loss, of the best linear model beside a network, which
+    has no optimum and no gap.
     `parameters` and `optimum`: weight (targets x features) and bias (targets), or None.
     `conditioning`: lambda_max, condition_number, max_stable_lr of the loss as trained.
     """
