@@ -8,6 +8,7 @@ the file system for the next.
 """
 
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import plain_network
 import torch
 from sweep import PYTHON, timed
@@ -60,18 +62,27 @@ def one_run() -> None:
     )
 
 
-def marginal_of_the_peer(words: list[str], folder: str) -> float:
-    """Seconds a job of the plain script under Hydra's basic launcher."""
+def measured(command: list[str], folder: str) -> np.ndarray:
+    """Seconds of a process by the clock, and of processors: what a busy machine changes less."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = timed(command, folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return np.array([took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime])
+
+
+def marginal_of_the_peer(words: list[str], folder: str) -> np.ndarray:
+    """The same of a job of the plain script under Hydra's basic launcher."""
     script = [PYTHON, str(HERE / "plain_network.py"), "-m", *words]
-    one, few = (timed([*script, f"seed=range(0,{n})"], folder) for n in (1, FEW))
+    one, few = (measured([*script, f"seed=range(0,{n})"], folder) for n in (1, FEW))
     return (few - one) / (FEW - 1)
 
 
-def sweep(words: list[str], jobs: int, folder: str) -> float:
-    """Seconds of a whole process."""
+def sweep(words: list[str], jobs: int, folder: str, epochs: int = 100) -> np.ndarray:
+    """The same of a whole sweep."""
     rates = "optimizer.lr=" + ",".join(f"{k}e-3" for k in range(1, 11))
-    command = [PYTHON, "-m", "experiments", "-m", *words, "training.epochs=100", rates, f"seed=range(0,{jobs // 10})"]
-    return timed(command, folder)
+    seeds = f"seed=range(0,{jobs // 10})"
+    command = [PYTHON, "-m", "experiments", "-m", *words, f"training.epochs={epochs}", rates, seeds]
+    return measured(command, folder)
 
 
 def main(jobs: int) -> None:
@@ -80,15 +91,17 @@ def main(jobs: int) -> None:
     os.environ |= {"EXPERIMENTS_TRUSTED_MODULES": "plain_network", "PYTHONPATH": str(HERE)}
     with tempfile.TemporaryDirectory() as folder:
         for name, (words, peers, aim) in KINDS.items():
-            peer = statistics.median(marginal_of_the_peer(peers, folder) for _ in range(ROUNDS))
+            peer = np.median([marginal_of_the_peer(peers, folder) for _ in range(ROUNDS)], axis=0)
             took = sweep(words, jobs, folder)
-            print(f"{name:20} {jobs} jobs: {took:6.1f} s; peer {peer * 1e3:4.0f} ms a job: "
-                  f"{peer * jobs / took:.0f} times (aim: {aim}); load {os.getloadavg()[0]:.1f}")  # fmt: skip
-        for words in (ROWS, DIGITS):
-            own, ours = (sweep([*words, model], jobs // 2, folder)
-                         for model in ("model._target_=plain_network.TwoLayers", "model=mlp"))  # fmt: skip
-            print(f"{words[0]}: a module of one's own {own:.1f} s, model=mlp {ours:.1f} s: ratio {own / ours:.2f} "
-                  "(aim: at most 1.3)")  # fmt: skip
+            times = peer * jobs / took
+            print(f"{name:20} {jobs} jobs: {took[0]:.1f} s ({took[1]:.1f} of processors); peer {peer[0]:.3f} s a job "
+                  f"({peer[1]:.3f}): {times[0]:.1f} times (aim: {aim}), of processors {times[1]:.1f}; "
+                  f"load {os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip
+        own, ours = (sweep([*ROWS, model], jobs, folder, epochs=20)
+                     for model in ("model._target_=plain_network.TwoLayers", "model=mlp"))  # fmt: skip
+        ratio = own / ours
+        print(f"a module of one's own {own[0]:.1f} s, model=mlp {ours[0]:.1f} s: ratio {ratio[0]:.2f} (aim: at most "
+              f"1.3), of processors {ratio[1]:.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":
