@@ -17,7 +17,8 @@ from typing import Any
 from sweep import files_only
 
 import experiments
-from experiments.sweeps import execution, launching, outcomes, sweeping
+from experiments.sweeps import execution, launching, sweeping
+from experiments.sweeps.results import outcomes
 from experiments.sweeps.stacked import packs
 
 PARTS = {

@@ -11,7 +11,7 @@ from experiments.__main__ import main
 from experiments.comparison.against import against
 from experiments.comparison.runs_table import collect
 from experiments.errors import UserError
-from experiments.sweeps import results
+from experiments.sweeps.results import jobs_table
 
 RATES = ["1e-05", "2e-05", "5e-05"]
 
@@ -87,12 +87,12 @@ def test_without_seeds_there_is_nothing_to_decide(tmp_path: Path) -> None:
 def test_a_sweep_ends_with_which_setting_is_the_best_and_how_sure_that_is(swept: Path) -> None:
     table = collect([swept]).table.filter(pl.col("model") == "linear")
     rows = table.select("seed", "optimizer.lr", "gap", "status").to_dicts()
-    said = results.surest(rows, ["optimizer.lr", "seed"], "gap")
+    said = jobs_table.surest(rows, ["optimizer.lr", "seed"], "gap")
     gaps = {lr: table.filter(pl.col("optimizer.lr") == float(lr)).sort("seed")["gap"].to_numpy() for lr in RATES}
     test = stats.ttest_rel(gaps["5e-05"], gaps["2e-05"])
     assert said is not None
     assert said.startswith("best: optimizer.lr=5e-05, whose mean gap differs by ")
     assert "from that of optimizer.lr=2e-05 (95 %: " in said and f"5 pairs, p {test.pvalue:.2g})" in said
     alike = [r | {"optimizer.lr": lr} for r in rows if r["optimizer.lr"] == 1e-5 for lr in (1, 2)]
-    assert "the same" in str(results.surest(alike, ["optimizer.lr", "seed"], "gap"))
-    assert results.surest(rows[:5], ["seed"], "gap") is None
+    assert "the same" in str(jobs_table.surest(alike, ["optimizer.lr", "seed"], "gap"))
+    assert jobs_table.surest(rows[:5], ["seed"], "gap") is None

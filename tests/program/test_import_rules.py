@@ -27,10 +27,10 @@ ROOMS = (
     "data", "data.files", "data.streaming", "data.sources",
     "learning",
     "tracking",
-    "running.figures", "running",
+    "running.measures", "running.figures", "running",
     "stored",
     "comparison",
-    "sweeps.compose", "sweeps.stacked", "sweeps", "sweeps.search",
+    "sweeps.compose", "sweeps.stacked", "sweeps.results", "sweeps", "sweeps.search",
     "cli", "cli.commands",
 )  # fmt: skip
 """From the ground up."""
@@ -38,7 +38,7 @@ FOREIGN = {
     "torch": ("learning", "running", "stored", "sweeps", "exact", "data", "tracking"),
     "hydra": ("config", "stored", "sweeps", "cli"),
     "omegaconf": ("config", "stored", "sweeps", "cli"),
-    "matplotlib": ("running.figures", "running", "comparison"),
+    "matplotlib": ("running.measures", "running.figures", "running", "comparison"),
     "optuna": ("sweeps.search",),
     "rich": ("comparison", "sweeps", "cli"),
 }

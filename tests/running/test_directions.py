@@ -14,8 +14,8 @@ from experiments.data.prepared import Preparation, prepare
 from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import MSE
 from experiments.running import runner
-from experiments.running.automatic_rate import largest_stable_lr
 from experiments.running.directions import Directions, directions, log_shrinkage
+from experiments.running.measures.automatic_rate import largest_stable_lr
 from experiments.tracking.result import Result
 from tests.conftest import Configured
 

@@ -7,8 +7,8 @@ from typing import Any
 from experiments.config.schema import GROUPS, Config
 from experiments.config.validation import validate
 from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.single import _job
 from experiments.sweeps.stacked.packs import run_pack
-from experiments.sweeps.stacked.single import _job
 from experiments.sweeps.stacked.table_cache import TableCache
 
 RATES = {"sgd": 1e-5, "adam": 0.05, "adamw": 0.05, "rmsprop": 0.01, "adagrad": 0.3}

@@ -18,9 +18,9 @@ from experiments import sweep
 from experiments.__main__ import main
 from experiments.config.validation import config_hash
 from experiments.errors import Failure
-from experiments.sweeps.outcomes import Outcomes
+from experiments.sweeps.results.outcomes import Outcomes
+from experiments.sweeps.results.stored_sweep import held
 from experiments.sweeps.stacked import packs
-from experiments.sweeps.stored_sweep import held
 
 SHORT = "training.epochs=3"
 

@@ -16,7 +16,6 @@ from experiments.config.explain import explain
 from experiments.config.schema import Config
 from experiments.config.validation import validate
 from experiments.errors import UserError
-from experiments.stored.lookup import with_folders
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -103,11 +102,14 @@ def launch(
             return explain(raised) or raised  # raised below: Hydra prints a line of its own about what a task raises
         if single:
             return result
-        from experiments.sweeps.results import objective
+        from experiments.sweeps.results.jobs_table import objective
 
         return objective(result, config.sweep.objective)
 
-    asked.overrides = with_folders(asked.overrides)
+    if any("training.start=" in word for word in asked.overrides):
+        from experiments.stored.lookup import with_folders
+
+        asked.overrides = with_folders(asked.overrides)
     with hydra_for(asked) as hydra:
         refuse_taken_folder(asked.overrides)
         name, overrides = asked.config_name or "config", asked.overrides

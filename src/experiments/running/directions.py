@@ -14,7 +14,7 @@ from experiments.config.schema import SGD
 from experiments.data.prepared import Prepared
 from experiments.exact.cross_entropy import hessian, slopes
 from experiments.learning.class_losses import CrossEntropy
-from experiments.running.reference import class_shares
+from experiments.running.measures.reference import class_shares
 from experiments.tracking.result import Result
 
 

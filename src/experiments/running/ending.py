@@ -12,7 +12,7 @@ import orjson
 from experiments.config.schema import Config
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Prepared
-from experiments.running.reference import Reference
+from experiments.running.measures.reference import Reference
 from experiments.running.stable_rate import advice
 from experiments.tracking.result import LARGEST_LISTED, Result, described
 

@@ -17,7 +17,7 @@ from experiments.errors import UserError, one_line
 from experiments.learning import class_losses, losses, models, networks, schedules
 from experiments.learning.optimizers import ManualOptimizer, Rule
 from experiments.learning.start_weights import load_start
-from experiments.running.automatic_rate import automatic_lr, careful_lr
+from experiments.running.measures.automatic_rate import automatic_lr, careful_lr
 from experiments.tracking.result import read_result
 
 

@@ -17,7 +17,6 @@ from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.exact.spectrum import Descent
 from experiments.learning.schedules import factor, scheduled_lr
 from experiments.running.assembly import has_bias
-from experiments.running.automatic_rate import largest_stable_lr
 from experiments.running.directions import (
     Directions,
     condition_number,
@@ -26,6 +25,7 @@ from experiments.running.directions import (
     log_shrinkage,
 )
 from experiments.running.factories import build_loss, build_schedule, known_lr, options
+from experiments.running.measures.automatic_rate import largest_stable_lr
 from experiments.tracking.result import Result
 
 ARRIVED = 0.01

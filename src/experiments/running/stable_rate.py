@@ -9,11 +9,11 @@ from experiments.config.schema import SGD, Config, Custom, Model
 from experiments.data.prepared import Prepared, rescaled
 from experiments.learning.evaluation import evaluator
 from experiments.learning.losses import L1, ResidualLoss
-from experiments.learning.sharpness import sharpness
 from experiments.learning.training import Progress, fit
 from experiments.running.assembly import assemble, has_bias
-from experiments.running.automatic_rate import round_down
 from experiments.running.factories import build_loss, known_lr
+from experiments.running.measures.automatic_rate import round_down
+from experiments.running.measures.sharpness import sharpness
 
 SMALLEST = 1e-30
 """No rate below this is tried."""

@@ -18,9 +18,9 @@ from experiments.learning.training import fit
 from experiments.running import assembly, run_state
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.interruption import Interruption
-from experiments.running.metrics import Trained as Assessed
-from experiments.running.metrics import metrics
-from experiments.running.reference import reference_solution
+from experiments.running.measures.metrics import Trained as Assessed
+from experiments.running.measures.metrics import metrics
+from experiments.running.measures.reference import reference_solution
 from experiments.running.run_state import Session
 from experiments.tracking.files import json_bytes, write_atomically
 from experiments.tracking.hparams import hparams

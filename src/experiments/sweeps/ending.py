@@ -8,9 +8,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from experiments.sweeps import results, resuming, summary
+from experiments.sweeps import resuming
 from experiments.sweeps.compose.hydra_part import NOTE_SWEEP
-from experiments.sweeps.outcomes import LATEST, Outcomes
+from experiments.sweeps.results import jobs_table, summary
+from experiments.sweeps.results.outcomes import LATEST, Outcomes
 
 
 class Observed(Outcomes):
@@ -42,9 +43,9 @@ def observing(overrides: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def told_at_the_end() -> Iterator[list[results.Row]]:
+def told_at_the_end() -> Iterator[list[jobs_table.Row]]:
     """Show the summary of the sweep that runs inside, however it ends, and add its table to the list."""
-    rows: list[results.Row] = []
+    rows: list[jobs_table.Row] = []
     before = LATEST.set(None)
     try:
         yield rows

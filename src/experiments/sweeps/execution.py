@@ -15,8 +15,8 @@ from experiments.errors import DataChanged, Failure, UserError, one_line
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.packing import Plan, plan
 from experiments.sweeps.job_folders import Folders, failed_result
-from experiments.sweeps.outcomes import Outcomes
 from experiments.sweeps.progress import Advance
+from experiments.sweeps.results.outcomes import Outcomes
 from experiments.sweeps.resuming import ended
 from experiments.sweeps.workers import WorkerKilled, run_packs
 from experiments.tracking.result import Result, read_result

@@ -10,11 +10,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from experiments.errors import UserError, one_line
-from experiments.sweeps import stored_sweep, summary
 from experiments.sweeps.compose.hydra_part import names_folders
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.job_folders import failed_result
-from experiments.sweeps.outcomes import LATEST, Outcomes
+from experiments.sweeps.results import stored_sweep, summary
+from experiments.sweeps.results.outcomes import LATEST, Outcomes
 from experiments.sweeps.resuming import Found, look
 
 

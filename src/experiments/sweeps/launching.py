@@ -17,8 +17,8 @@ from experiments.sweeps.compose.composer import Composer
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.execution import Execution
 from experiments.sweeps.job_folders import Folders, require_own_names
-from experiments.sweeps.outcomes import LATEST, Outcomes
 from experiments.sweeps.progress import bar
+from experiments.sweeps.results.outcomes import LATEST, Outcomes
 from experiments.sweeps.workers import most_workers
 from experiments.tracking.result import Result
 from experiments.tracking.run_log import RunLog, Warnings

@@ -11,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from experiments.config.explain import explained
 from experiments.errors import Failure
 from experiments.running.interruption import ended_by_sigterm
-from experiments.sweeps import resuming, stored_sweep, summary
+from experiments.sweeps import resuming
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import OWN, jobs_of, key_of
 from experiments.sweeps.launching import Sweep
+from experiments.sweeps.results import stored_sweep, summary
 from experiments.tracking.hparams import flat
 
 

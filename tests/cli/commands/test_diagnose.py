@@ -9,9 +9,9 @@ from experiments.__main__ import main
 from experiments.config import schema as schema
 from experiments.config.composition import compose
 from experiments.learning.evaluation import Evaluation
-from experiments.learning.sharpness import sharpness
 from experiments.running import runner
 from experiments.running.assembly import assemble
+from experiments.running.measures.sharpness import sharpness
 from tests.conftest import Configured
 
 

@@ -10,8 +10,8 @@ import torch
 from experiments.config.schema import Config
 from experiments.running import runner
 from experiments.sweeps.compose.packing import plan
+from experiments.sweeps.single import _job, run_alone
 from experiments.sweeps.stacked.module_program import NotStacked
-from experiments.sweeps.stacked.single import _job, run_alone
 from tests.support.stacks import agree, config, lines, same, stacked
 
 OWN = "tests.support.own_models"

@@ -12,8 +12,8 @@ from torch.func import functional_call
 from experiments.__main__ import main
 from experiments.config.schema import Config
 from experiments.running import assembly, runner
+from experiments.sweeps.single import run_alone
 from experiments.sweeps.stacked.module_program import ModuleProgram
-from experiments.sweeps.stacked.single import run_alone
 from experiments.sweeps.stacked.stacked_models import StackedModels
 from experiments.sweeps.stacked.table_cache import TableCache
 from tests.support.samples import sample

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from experiments.config.schema import GROUPS, Config
 from experiments.running import runner
-from experiments.sweeps.stacked.single import run_alone
+from experiments.sweeps.single import run_alone
 from tests.support.stacks import agree, config, lines, same, stacked
 
 OPTIMIZERS = list(GROUPS["optimizer"])

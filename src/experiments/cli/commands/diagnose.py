@@ -49,7 +49,7 @@ def _of_squares(experiment: "Experiment") -> list[str]:
     from experiments.exact.dependence import notes
     from experiments.learning import models
     from experiments.running.diagnosis import best_lr, diagnosis, epochs_in_words, number
-    from experiments.running.reference import reference_solution
+    from experiments.running.measures.reference import reference_solution
 
     data, lr, training = experiment.data, experiment.lr, experiment.config.training
     loss, model, weights = experiment.reported_loss, experiment.model, models.state(experiment.model)
@@ -90,9 +90,9 @@ def _of_squares(experiment: "Experiment") -> list[str]:
 def _by_bound(experiment: "Experiment") -> list[str]:
     """Of linear models under losses that curve by so much at most: classes and Huber's."""
     from experiments.data.prepared import rescaled
-    from experiments.running.automatic_rate import curvature
     from experiments.running.diagnosis import number
-    from experiments.running.reference import Reference, reference_solution
+    from experiments.running.measures.automatic_rate import curvature
+    from experiments.running.measures.reference import Reference, reference_solution
 
     data, loss, lr = experiment.data, experiment.reported_loss, experiment.lr
     has_bias, bend = experiment.model.bias is not None, curvature(loss, data) or 1.0
@@ -125,10 +125,10 @@ def _by_bound(experiment: "Experiment") -> list[str]:
 
 
 def _by_sharpness(experiment: "Experiment") -> list[str]:
-    from experiments.learning.sharpness import sharpness
     from experiments.running.assembly import has_bias
     from experiments.running.diagnosis import number
-    from experiments.running.reference import reference_solution
+    from experiments.running.measures.reference import reference_solution
+    from experiments.running.measures.sharpness import sharpness
 
     data, lr = experiment.data, experiment.lr
     beside = reference_solution(data, experiment.reported_loss, bias=has_bias(experiment.config), linear=False)

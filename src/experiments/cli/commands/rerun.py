@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     from experiments.cli.report import Display
     from experiments.config import folder_names
     from experiments.running import runner
-    from experiments.sweeps.stacked import single
+    from experiments.sweeps import single
 
     new = Path(OUTPUTS) / "runs" / folder_names.run_name(asked.overrides)
     stacked = before.result is not None and before.result.get("executed") == "stacked"

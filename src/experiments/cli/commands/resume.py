@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 def _resume_sweep(folder: Path) -> int:
     """Run whatever of a stored sweep has not ended; the exit status of that sweep. Raises UserError."""
     from experiments.cli.application import main as application
-    from experiments.sweeps.stored_sweep import stored_arguments
+    from experiments.sweeps.results.stored_sweep import stored_arguments
 
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     return application(["--multirun", *stored_arguments(folder), f"sweep.resume='{quoted}'"])

@@ -6,8 +6,8 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from experiments.config.schema import Search
-from experiments.sweeps import results
 from experiments.sweeps.launching import Sweep
+from experiments.sweeps.results import jobs_table
 from experiments.sweeps.resuming import Found, look
 from experiments.sweeps.search.space import Space
 
@@ -35,7 +35,7 @@ def confirm(
     again.run([job for job in jobs if job.number not in ended])
     values: dict[int, list[float]] = {}
     for job, (trial, _) in zip(jobs, named, strict=True):
-        value = results.objective(again.outcomes.results[job.number], objective)
+        value = jobs_table.objective(again.outcomes.results[job.number], objective)
         values.setdefault(trial.number, []).append(np.nan if value is None else value)
     average = np.mean if settings.average == "mean" else np.median
     return {number: float(average(of_runs)) for number, of_runs in values.items()}

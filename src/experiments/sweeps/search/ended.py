@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.config.schema import Search
 from experiments.stored.lookup import SEARCH
-from experiments.sweeps import results
-from experiments.sweeps.summary import Terminal, table
+from experiments.sweeps.results import jobs_table
+from experiments.sweeps.results.summary import Terminal, table
 from experiments.tracking.files import json_bytes, write_atomically
 
 BEST = 5
@@ -98,7 +98,7 @@ def write(
         }
         for t in study.get_trials(deepcopy=False)
     ]  # fmt: skip
-    results.write_csv(folder / "study.csv", rows)
+    jobs_table.write_csv(folder / "study.csv", rows)
     if best:
         winner: dict[str, Any] = {
             "best": names[best[0].number], "trial": best[0].number, "parameters": best[0].params,

@@ -17,11 +17,12 @@ from experiments.config.schema import Search
 from experiments.config.validation import validate_leaf
 from experiments.errors import Failure, UserError
 from experiments.stored.ranking import default_metric, larger_is_better
-from experiments.sweeps import dry_run, results, resuming, stored_sweep, summary
+from experiments.sweeps import dry_run, resuming
 from experiments.sweeps.compose.halving import Halving, rungs
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import key_of
 from experiments.sweeps.launching import Sweep
+from experiments.sweeps.results import jobs_table, stored_sweep, summary
 from experiments.sweeps.resuming import Found
 from experiments.sweeps.search.confirming import confirm
 from experiments.sweeps.search.curve import Curve
@@ -189,7 +190,7 @@ class _Search:
             setting.pruned = max((run.epochs for run in runs if run.status == "pruned"), default=None)
             if any(run.status == "failed" for run in runs):
                 continue
-            numbers = [[results.objective(run, name) for run in runs] for name in self.objectives]
+            numbers = [[jobs_table.objective(run, name) for run in runs] for name in self.objectives]
             for name, of_runs in zip(self.objectives, numbers, strict=True):
                 if None in of_runs:
                     raise UserError(f"search.objectives={name}: job {setting.number * seeds} has none; see --help")

@@ -13,9 +13,9 @@ from experiments.config.validation import validate
 from experiments.data.order import SORTED_ROWS
 from experiments.data.prepared import Prepared
 from experiments.learning import devices
-from experiments.running.automatic_rate import automatic_lr
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.factories import build_loss
+from experiments.running.measures.automatic_rate import automatic_lr
 from experiments.sweeps.compose.halving import Halving
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.stacked import writing

@@ -14,9 +14,9 @@ from experiments.data.prepared import Prepared
 from experiments.exact.solution import Optimum
 from experiments.learning import models
 from experiments.running.factories import build_loss, build_model
-from experiments.running.metrics import Trained as Assessed
-from experiments.running.metrics import metrics
-from experiments.running.reference import Reference
+from experiments.running.measures.metrics import Trained as Assessed
+from experiments.running.measures.metrics import metrics
+from experiments.running.measures.reference import Reference
 from experiments.sweeps.stacked.gaps import Gaps
 from experiments.sweeps.stacked.linear_program import LinearProgram, original, predicted
 from experiments.sweeps.stacked.module_program import ModuleProgram, NotStacked

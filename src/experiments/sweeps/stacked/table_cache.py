@@ -12,7 +12,7 @@ from experiments.config.validation import validate
 from experiments.data.prepared import Prepared
 from experiments.learning import devices
 from experiments.running import assembly
-from experiments.running.reference import Reference, reference_solution
+from experiments.running.measures.reference import Reference, reference_solution
 from experiments.sweeps.compose.jobs import Job
 
 log = logging.getLogger("experiments")

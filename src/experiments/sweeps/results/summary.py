@@ -12,9 +12,9 @@ from experiments.errors import Failure, one_line
 from experiments.stored.comparable import groups, remarks
 from experiments.stored.folders import pointers
 from experiments.stored.ranking import default_metric
-from experiments.sweeps import results
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.outcomes import Outcomes
+from experiments.sweeps.results import jobs_table
+from experiments.sweeps.results.outcomes import Outcomes
 
 BEST = 10
 MOST_GROUPS = 4
@@ -43,7 +43,7 @@ def require_success(outcomes: Outcomes) -> None:
         raise Failure(f"{failed} of {len(outcomes.results)} jobs failed")
 
 
-def show(outcomes: Outcomes, rows: Sequence[results.Row]) -> None:
+def show(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> None:
     """Print the summary of the jobs that have ended; `rows` are those of their table."""
     if not rows:
         return
@@ -61,7 +61,7 @@ def show(outcomes: Outcomes, rows: Sequence[results.Row]) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _apart(outcomes: Outcomes, rows: Sequence[results.Row]) -> tuple[list[str], list[str]]:
+def _apart(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> tuple[list[str], list[str]]:
     """What tells each job's loss and data from the others', and the notes on that, see `comparable`.
 
     Each distinct config is looked at once: ten thousand seeds are one. A job that failed before it had a config goes
@@ -77,23 +77,23 @@ def _apart(outcomes: Outcomes, rows: Sequence[results.Row]) -> tuple[list[str], 
     return labels, remarks(labels, settings)
 
 
-def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[results.Row]) -> None:
+def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[jobs_table.Row]) -> None:
     """The best of the jobs that compare, and the spread over seeds."""
     metric = outcomes.objective or default_metric(rows)
     of = f" of {label}" if label else ""
-    best = results.best(rows, metric, BEST)
+    best = jobs_table.best(rows, metric, BEST)
     if best:
         accuracy = [name for name in ("accuracy", "validation_accuracy") if best[0].get(name) is not None]
         columns = ["number", *outcomes.varied, "train_loss", metric, *accuracy, "epochs"]
         table(console, f"best {len(best)}{of} by {metric}", list(dict.fromkeys(columns)), best)
     if best and "seed" in outcomes.varied:
-        summary = results.over_seeds(rows, outcomes.varied, metric)
+        summary = jobs_table.over_seeds(rows, outcomes.varied, metric)
         others = [v for v in outcomes.varied if v != "seed"]
         columns = [*others, "seeds", "without", "mean", "std", "min", "max"]
         table(console, f"{metric}{of} over seeds", list(dict.fromkeys(columns)), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
-        if said := results.surest(rows, outcomes.varied, metric):
+        if said := jobs_table.surest(rows, outcomes.varied, metric):
             console.print(one_line(said), markup=False, soft_wrap=True)
 
 
@@ -122,7 +122,7 @@ def _numbers(jobs: Sequence[Job]) -> str:
     return ", ".join(str(job.number) for job in jobs[:LISTED]) + (", ..." if len(jobs) > LISTED else "")
 
 
-def table(console: Console, title: str, columns: Iterable[str], rows: Sequence[results.Row]) -> None:
+def table(console: Console, title: str, columns: Iterable[str], rows: Sequence[jobs_table.Row]) -> None:
     """Print rows as a table, without a value where a row has none."""
     shown = Table(title=escape(title), title_justify="left")
     for column in columns:

@@ -10,8 +10,8 @@ from experiments.config import schema as schema
 from experiments.data.prepared import Prepared
 from experiments.running import runner
 from experiments.running.assembly import load
-from experiments.running.automatic_rate import round_down
 from experiments.running.factories import known_lr
+from experiments.running.measures.automatic_rate import round_down
 from tests.conftest import Configured
 
 CPU = torch.device("cpu")

@@ -9,9 +9,9 @@ import pytest
 from hydra.core.utils import JobStatus
 
 from experiments.errors import Failure, UserError
-from experiments.sweeps import results, summary
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.outcomes import Outcomes
+from experiments.sweeps.results import jobs_table, summary
+from experiments.sweeps.results.outcomes import Outcomes
 from experiments.tracking.result import Result, failure
 
 Capture = pytest.CaptureFixture[str]
@@ -56,13 +56,13 @@ def scored(r2: list[float], rmse: list[float], status: str = "completed") -> Res
 
 def test_metrics_of_each_target_are_objectives() -> None:
     result = scored([0.5, 0.9], [2.0, 4.0])
-    told = {name: results.objective(result, name) for name in ("r2", "r2.apples", "validation_rmse.oranges")}
+    told = {name: jobs_table.objective(result, name) for name in ("r2", "r2.apples", "validation_rmse.oranges")}
     assert told == {"r2": pytest.approx(0.7), "r2.apples": 0.5, "validation_rmse.oranges": 4.0}
     lost = scored([0.5, 0.9], [2.0, 4.0], "diverged")
-    assert results.objective(lost, "r2") == -math.inf and results.objective(lost, "validation_rmse") == math.inf
-    assert results.objective(result, "rmse") is None  # it has none
+    assert jobs_table.objective(lost, "r2") == -math.inf and jobs_table.objective(lost, "validation_rmse") == math.inf
+    assert jobs_table.objective(result, "rmse") is None  # it has none
     with pytest.raises(UserError, match=r"sweep.objective=r2.apple: there is no target apple; did you mean apples\?"):
-        results.objective(result, "r2.apple")
+        jobs_table.objective(result, "r2.apple")
 
 
 def summary_of(tmp_path: Path, jobs: dict[str, Result], objective: str | None, capsys: Capture) -> str:
@@ -119,12 +119,12 @@ def test_metrics_of_labels_are_objectives_of_runs_that_predict_labels() -> None:
     numbers = scored([0.5, 0.9], [2.0, 4.0])
     metrics = {**FAILED.metrics, "train_loss": 0.5, "data_loss": 0.4, "accuracy": 0.9, "validation_log_loss": 0.3}
     classes = replace(FAILED, status="completed", error=None, metrics=metrics, targets=["kind"], classes=["a", "b"])
-    told = {name: results.objective(classes, name) for name in ("accuracy", "validation_log_loss", "data_loss")}
+    told = {name: jobs_table.objective(classes, name) for name in ("accuracy", "validation_log_loss", "data_loss")}
     assert told == {"accuracy": 0.9, "validation_log_loss": 0.3, "data_loss": 0.4}
-    assert results.objective(numbers, "data_loss") == numbers.metrics["train_loss"]
-    assert results.objective(replace(classes, status="diverged"), "accuracy") == -math.inf
-    assert results.row(classes)["accuracy"] == 0.9 and results.row(classes)["data_loss"] == 0.4
-    assert "accuracy" not in results.row(numbers)
+    assert jobs_table.objective(numbers, "data_loss") == numbers.metrics["train_loss"]
+    assert jobs_table.objective(replace(classes, status="diverged"), "accuracy") == -math.inf
+    assert jobs_table.row(classes)["accuracy"] == 0.9 and jobs_table.row(classes)["data_loss"] == 0.4
+    assert "accuracy" not in jobs_table.row(numbers)
     for result, name in ((numbers, "validation_accuracy"), (classes, "r2"), (classes, "rmse.kind")):
         with pytest.raises(UserError, match=f"sweep.objective={name}: is of runs that predict "):
-            results.objective(result, name)
+            jobs_table.objective(result, name)

@@ -8,10 +8,10 @@ import torch
 from torch.func import functional_call
 
 from experiments.config import schema as schema
-from experiments.learning import sharpness as module
 from experiments.learning.experiment import Experiment
-from experiments.learning.sharpness import largest_eigenvalue, sharpness
 from experiments.running.assembly import assemble
+from experiments.running.measures import sharpness as module
+from experiments.running.measures.sharpness import largest_eigenvalue, sharpness
 from tests.conftest import Configured
 
 

@@ -9,9 +9,9 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from experiments.config.folder_names import job_name, shared
 from experiments.errors import Failure
-from experiments.sweeps import results
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import key_of
+from experiments.sweeps.results import jobs_table
 from experiments.tracking.result import Result
 
 SECONDS_BETWEEN_TABLES = 5.0
@@ -21,13 +21,13 @@ class Outcomes:
     """The jobs of the sweep in `folder` that have ended, through as many launches as a sweeper makes."""
 
     def __init__(self, folder: Path, objective: str | None = None) -> None:
-        """`objective`: the metric handed to a sweeper, see `results.objective`."""
+        """`objective`: the metric handed to a sweeper, see `jobs_table.objective`."""
         self.folder, self.objective = folder, objective
         self.ranked = True
         """Whether the jobs are ranked at the end; a search ranks its settings itself."""
         self.jobs: dict[int, Job] = {}
         self.results: dict[int, Result] = {}
-        self._rows: dict[int, results.Row] = {}
+        self._rows: dict[int, jobs_table.Row] = {}
         self._values: dict[str, set[str]] = {}
         self.swept: dict[str, tuple[int, int]] = {}
         self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES
@@ -51,10 +51,10 @@ class Outcomes:
     def enter(self, job: Job, result: Result) -> None:
         """Note that a job has ended."""
         self.jobs[job.number], self.results[job.number] = job, result
-        self._rows[job.number] = results.row(result)
+        self._rows[job.number] = jobs_table.row(result)
 
-    def table(self) -> list[results.Row]:
-        """A row a job, by their numbers: number, folder, what varied, and what `results.row` says."""
+    def table(self) -> list[jobs_table.Row]:
+        """A row a job, by their numbers: number, folder, what varied, and what `jobs_table.row` says."""
         varied, rows = self.varied, []
         for number in sorted(self.jobs):
             job = self.jobs[number]
@@ -68,7 +68,7 @@ class Outcomes:
         began = time.monotonic()
         if not self.jobs or (not last and began < self._table_due):
             return
-        results.write_csv(self.folder / "results.csv", self.table(), durable=last)
+        jobs_table.write_csv(self.folder / "results.csv", self.table(), durable=last)
         now = time.monotonic()
         self._table_due = now + max(SECONDS_BETWEEN_TABLES, 50 * (now - began))
 
@@ -79,7 +79,7 @@ class Outcomes:
         if result.status == "failed":
             done.return_value, done.status = Failure(str((result.error or {})["message"])), JobStatus.FAILED
         else:
-            done.return_value = results.objective(result, self.objective)
+            done.return_value = jobs_table.objective(result, self.objective)
             done.status = JobStatus.COMPLETED
         return done
 

@@ -19,8 +19,8 @@ from experiments.exact.solution import Optimum
 from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import SQUARED
 from experiments.learning.penalty import penalized
-from experiments.running.class_metrics import class_metrics
-from experiments.running.reference import Reference
+from experiments.running.measures.class_metrics import class_metrics
+from experiments.running.measures.reference import Reference
 
 Predictions = Callable[[Tensor], Tensor]
 """Rows (n, features) to predictions (R, targets, n), both float64 and in the table's units."""

@@ -6,7 +6,7 @@ import torch
 from sklearn import metrics as peer
 
 from experiments.learning.class_losses import CrossEntropy, probabilities
-from experiments.running.class_metrics import class_metrics, roc_auc
+from experiments.running.measures.class_metrics import class_metrics, roc_auc
 
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")

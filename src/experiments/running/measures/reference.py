@@ -16,7 +16,7 @@ from experiments.exact.solution import Conditioning, NoOptimum, Optimum, Penalty
 from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import L1, SQUARED, Huber, ResidualLoss
 from experiments.learning.penalty import penalized
-from experiments.running.automatic_rate import curvature
+from experiments.running.measures.automatic_rate import curvature
 
 log = logging.getLogger("experiments")
 LARGEST_SOLVED = 10_000

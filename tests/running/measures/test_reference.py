@@ -16,7 +16,7 @@ from experiments.errors import UserError
 from experiments.running import runner
 from experiments.running.assembly import load
 from experiments.running.factories import build_loss
-from experiments.running.reference import Reference, reference_solution
+from experiments.running.measures.reference import Reference, reference_solution
 from tests.support.samples import sample, standardized
 from tests.support.stacks import agree, config, lines, stacked
 
