@@ -59,7 +59,7 @@ class StackedSweeper(Sweeper):
 
 
 class SearchSweeper(StackedSweeper):
-    """The best of the swept values, as an Optuna study finds it: generations of settings, each a stack."""
+    """The best of the swept values, as an Optuna study finds it: generations of settings, each a pack."""
 
     def sweep(self, arguments: list[str]) -> Any:
         try:

@@ -332,7 +332,7 @@ def test_a_second_sweep_does_not_enter_a_folder(capsys: pytest.CaptureFixture[st
 def test_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "seed=range(0,50)", "loss=mse,l1", "sweep.dry_run=true"]) == 0
     said = capsys.readouterr().out
-    assert "stack of 50" in said and "100 jobs, 0 refused" in said and "nothing written" in said
+    assert "pack of 50" in said and "100 jobs, 0 refused" in said and "nothing written" in said
     assert not Path("outputs").exists()
 
 

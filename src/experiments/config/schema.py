@@ -328,7 +328,7 @@ SAMPLERS = ("sobol", "random", "cmaes", "tpe", "nsga2")
 @dataclass(frozen=True)
 class Search:
     trials: int = key(100, "settings that a search tries", low=1)
-    batch: int = key(256, "settings that are asked for at once, and train as a stack", low=1)
+    batch: int = key(256, "settings that are asked for at once, and train as a pack", low=1)
     sampler: str = key("sobol", "what proposes the settings", choices=SAMPLERS)
     seeds: int = key(1, "runs of each setting, their seeds counted from `seed` on", low=1)
     average: str = key("mean", "what stands for a setting's runs", choices=("mean", "median"))
@@ -336,7 +336,7 @@ class Search:
                                 choices=("minimize", "maximize"))  # fmt: skip
     objectives: list[str] | None = key(None, "metrics to search by, several for a Pareto set (null: sweep.objective)",
                                        choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
-    pruner: str | None = key(None, "what ends the worse runs of a stack early: at rungs the best 1/eta settings go on",
+    pruner: str | None = key(None, "what ends the worse runs of a pack early: at rungs the best 1/eta settings go on",
                              choices=("halving", "hyperband"))  # fmt: skip
     eta: int = key(3, "one of so many settings goes on, for so many times the epochs", low=2)
     min_epochs: int | None = key(None, "epochs up to the first rung (null: training.epochs / eta^3)", low=1)

@@ -1,6 +1,6 @@
 """The rule of the batch order: which row comes when, from the run's generator alone.
 
-The serial loop and the stack both call it. A small table's order is the stable argsort of uniform draws, since
+The serial loop and the pack both call it. A small table's order is the stable argsort of uniform draws, since
 many runs can then be drawn and sorted at once and still each get the bits that it would get alone: `torch.rand`
 in pieces is one big `torch.rand`. (`randperm` has no such form; it serves tables too large to stack, and blocks.)
 """

@@ -2,7 +2,7 @@
 
 The target (n, 1) holds the number of a row's class. Two classes have one output, the logit of the second (logistic
 regression); k > 2 classes have k logits (softmax). What follows is written for (..., k, ...) with the classes at
-dimension 1, so that one run's (n, k) and a stack's (runs, k, n) share it. With q the target distribution (smoothed)
+dimension 1, so that one run's (n, k) and a pack's (runs, k, n) share it. With q the target distribution (smoothed)
 and w the weight of each class the loss of a row is
 
     -sum_c w_c q_c log p_c,     p = softmax(logits), or (1 - s, s) with s = sigmoid(logit)

@@ -64,7 +64,7 @@ class Dropout(nn.Module):
     """Sets each number to zero with probability `p` while training, and divides the others by 1 - p.
 
     The draws are a hash of the run's seed, the step and the place (G. Steele, D. Lea and C. Flood, 2014: SplitMix64),
-    not a generator's: so each run of a stack has its own, the same as alone.
+    not a generator's: so each run of a pack has its own, the same as alone.
     """
 
     def __init__(self, p: float) -> None:

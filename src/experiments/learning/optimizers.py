@@ -4,11 +4,11 @@ A rule is a frozen dataclass with torch.optim's names and defaults, without the 
 equal to torch.optim's in the tests. No optimizer of torch.optim is built here: that imports torch._dynamo
 (1-2 s).
 
-The same rules train one run and a stack of R runs. Alone, a parameter is (targets, features) or (targets,),
-and every hyper-parameter is a number. In a stack the parameter has a leading run axis, (R, targets,
+The same rules train one run and a pack of R runs. Alone, a parameter is (targets, features) or (targets,),
+and every hyper-parameter is a number. In a pack the parameter has a leading run axis, (R, targets,
 features), and lr and any hyper-parameter may be a tensor (R, 1, 1) with one value per run: best in float64
 whatever the parameter's dtype, since coefficients such as 1 - beta are worked out before they are rounded
-to that dtype, as with Python's floats. Booleans belong to the whole stack. Nothing mixes runs, so one that
+to that dtype, as with Python's floats. Booleans belong to the whole pack. Nothing mixes runs, so one that
 diverges leaves the others alone.
 """
 

@@ -3,7 +3,7 @@
 The learning rate of `epoch` (0-based) is `lr * schedule(epoch)`. A schedule has no state, so resuming at
 any epoch needs nothing but the epoch. The formulas are those of torch.optim.lr_scheduler.
 
-Runs trained as one stack each have the numbers of their own schedule: a tensor's powers and cosines are not
+Runs trained as one pack each have the numbers of their own schedule: a tensor's powers and cosines are not
 rounded like Python's, nor alike everywhere in the tensor. Values out of range raise UserError.
 """
 

@@ -1,4 +1,4 @@
-"""What a trained model comes to: its Result, of a run alone and of a job in a stack alike."""
+"""What a trained model comes to: its Result, of a run alone and of a job in a pack alike."""
 
 import dataclasses
 import logging

@@ -29,7 +29,7 @@ def show(jobs: Sequence[Job], folder: str, workers: int) -> None:
     if len(jobs) > LISTED:
         console.print(f"... and {len(jobs) - LISTED} more")
     for pack in planned.packs:
-        console.print(f"stack of {len(pack)}: jobs {pack[0].number} to {pack[-1].number}")
+        console.print(f"pack of {len(pack)}: jobs {pack[0].number} to {pack[-1].number}")
     alone: dict[str, list[str]] = {}
     for job, reason in planned.serial:
         alone.setdefault(reason, []).append(str(job.number))

@@ -1,4 +1,4 @@
-"""The jobs of one launch: stacks side by side, the others one after another, each entered as it ends."""
+"""The jobs of one launch: packs side by side, the others one after another, each entered as it ends."""
 
 import gc
 import logging
@@ -99,7 +99,7 @@ class Execution:
                 self._fail(job, str(error))
         elif isinstance(error, WorkerKilled):
             return self._after_a_kill(pack, left, error)
-        else:  # what a stack can't do, its jobs may do one by one, and fail one by one
+        else:  # what a pack can't do, its jobs may do one by one, and fail one by one
             log.error("a pack of %d jobs failed, they run one by one: %s", len(left), one_line(error), exc_info=error)
             self._alone += [(job, "its pack failed") for job in left]
         return []
@@ -162,6 +162,6 @@ class Execution:
 def _explain(planned: Plan) -> None:
     """Log how many jobs train stacked, and why others do not."""
     if planned.packs:
-        log.info("jobs that train stacked: %d, stacks: %d", sum(map(len, planned.packs)), len(planned.packs))
+        log.info("jobs that train stacked: %d, packs: %d", sum(map(len, planned.packs)), len(planned.packs))
     for reason, count in Counter(reason for _, reason in planned.serial).items():
         log.info("%d jobs run one by one: %s", count, reason)

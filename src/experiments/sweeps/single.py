@@ -1,4 +1,4 @@
-"""A stacked job once more, as a stack of one: the same bits, since a job's bits do not depend on its pack."""
+"""A stacked job once more, as a pack of one: the same bits, since a job's bits do not depend on its pack."""
 
 import os
 from pathlib import Path
@@ -17,12 +17,12 @@ from experiments.tracking.result import Result
 
 
 def stackable(config: Config) -> bool:
-    """Whether a config trains in a stack."""
+    """Whether a config trains in a pack."""
     return unstackable(_job(config)) is None
 
 
 def run_alone(config: Config, folder: Path) -> Result:
-    """Train a config as a stack of one into `folder`, which must not exist. Raises UserError, OSError."""
+    """Train a config as a pack of one into `folder`, which must not exist. Raises UserError, OSError."""
     job = _job(config)
 
     def begin(job: Job, place: str) -> None:

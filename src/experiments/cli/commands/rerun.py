@@ -64,7 +64,7 @@ def verdict(before: Run, after: Run, *, changed: bool) -> list[str]:
         pairs = [p for p in differences.environments(before, after) if p.differs]
         said += [f"  {line(pair)}" for pair in pairs] or ["  versions, commit, device and data: the same"]
         if not changed and after.result is not None and before.result.get("executed") != after.result.get("executed"):
-            said.append("  one of the two was trained in a stack: equal up to rounding, not to the bit")
+            said.append("  one of the two was trained in a pack: equal up to rounding, not to the bit")
     if changed:
         said += [f"  {line(pair)}" for pair in differences.configs(before, after) if pair.differs]
     return said

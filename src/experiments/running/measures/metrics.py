@@ -1,6 +1,6 @@
 """What trained models are worth: the final numbers in float64, in the table's units, beside the exact optimum.
 
-One model or a stack of R models: the predictions of a block of rows come as (R, targets, n), and every number is
+One model or a pack of R models: the predictions of a block of rows come as (R, targets, n), and every number is
 worked out for each of the R by itself, so that it does not depend on the models beside it.
 """
 

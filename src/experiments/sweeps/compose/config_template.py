@@ -115,7 +115,7 @@ class ConfigTemplate:
 
 
 class FixedConfig:
-    """In place of a template: the config of one job, a stored run's, which trains as a stack of one."""
+    """In place of a template: the config of one job, a stored run's, which trains as a pack of one."""
 
     paths: tuple[str, ...] = ()
     special: str | None = None

@@ -1,4 +1,4 @@
-"""Successive halving inside a stack: at each rung the best settings go on in the same tensors, the others end.
+"""Successive halving inside a pack: at each rung the best settings go on in the same tensors, the others end.
 
 Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization (2016).
 """

@@ -38,7 +38,7 @@ from experiments.sweeps.sweeping import fixed_settings, resumable, take_folder, 
 def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None) -> None:
     """Run a whole search; `outcomes.LATEST` has its jobs. Raises UserError, Failure, KeyboardInterrupt."""
     if session is None:
-        raise UserError("hydra/sweeper=search: trains stacks; leave out hydra/launcher, or use hydra/sweeper=optuna")
+        raise UserError("hydra/sweeper=search: trains packs; leave out hydra/launcher, or use hydra/sweeper=optuna")
     settings = _settings(config)
     try:
         searched = read(arguments, context)

@@ -1,4 +1,4 @@
-"""How far the runs of a stack are from the optimum of their tables: `evaluation.evaluator`'s gap for many at once."""
+"""How far the runs of a pack are from the optimum of their tables: `evaluation.evaluator`'s gap for many at once."""
 
 from collections.abc import Sequence
 

@@ -25,7 +25,7 @@ NUMBERS = 2**23
 PROBED = 7
 """Runs that a model is tried with before it is stacked."""
 ALIKE = 1e-3
-"""How near a stack's gradients must be to those of a module by itself, relative to the largest."""
+"""How near a pack's gradients must be to those of a module by itself, relative to the largest."""
 
 
 class NotStacked(Exception):
@@ -130,7 +130,7 @@ class ModuleProgram:
         return self._a_row * rows
 
     def check(self) -> None:
-        """Raise NotStacked unless a step in a stack is what each run takes by itself, to the same bits in any stack."""
+        """Raise NotStacked unless a step in a pack is what each run takes by itself, to the same bits in any pack."""
         tables, kept = self.tables, self.buffers
         size = tables.batch_size
         begin = self.begin[:1].to(tables.x) * torch.linspace(0.5, 1.5, PROBED).to(tables.x)[:, None, None]

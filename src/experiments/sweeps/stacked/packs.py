@@ -1,4 +1,4 @@
-"""One pack from jobs to finished folders: begun, trained as a stack, finished."""
+"""One pack from jobs to finished folders: begun, trained as one tensor program, finished."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -143,14 +143,14 @@ class Pack:
         return finished
 
     def _result(self, run: int) -> Result:
-        job, stack, count = self.jobs[run], self._trained, len(self.jobs)
-        epochs = int(stack.epochs[run])
+        job, came, count = self.jobs[run], self._trained, len(self.jobs)
+        epochs = int(came.epochs[run])
         trained = Trained(
-            stack.status[run], epochs, int(stack.best_epoch[run]), epochs * self._models.tables.steps, self._rates[run],
+            came.status[run], epochs, int(came.best_epoch[run]), epochs * self._models.tables.steps, self._rates[run],
             self._metrics[run], self._parameters[run], self._training_seconds / count, self._seconds / count,
         )  # fmt: skip
         result = result_of(trained, self._common[self._chosen[run]], job.digest, job.value("seed"))
-        return replace(result, rung=int(stack.rung[run])) if result.status == "pruned" else result
+        return replace(result, rung=int(came.rung[run])) if result.status == "pruned" else result
 
 
 def packs(jobs: Sequence[Job], cache: TableCache, halving: Halving | None = None) -> list[Pack]:
@@ -209,7 +209,7 @@ def _rate(job: Job, case: Case, loss: Any) -> float:
 
 
 class one_thread:
-    """One thread for small stacks: with two, a busy neighbour on the machine makes 75 ms of training take seconds."""
+    """One thread for small packs: with two, a busy neighbour on the machine makes 75 ms of training take seconds."""
 
     def __enter__(self) -> None:
         self._threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""What a stack trains: the face that linear models and networks have in common."""
+"""What a pack trains: the face that linear models and networks have in common."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -196,7 +196,7 @@ class _Runs:
         return dict(zip(found, values.numpy(), strict=True))
 
     def _judge(self, epoch: int, due: np.ndarray, train: np.ndarray, monitored: np.ndarray) -> None:
-        """`training.judge` for the runs that were looked at; those that end are taken out of the stack."""
+        """`training.judge` for the runs that were looked at; those that end are taken out of the pack."""
         runs, settings = self.alive, self.settings
         finite = np.isfinite(train) & np.isfinite(monitored)
         better = due & finite & (monitored < self.best_loss[runs])
@@ -228,7 +228,7 @@ class _Runs:
         self._end(out, epoch)
 
     def _end(self, ends: np.ndarray, epoch: int) -> None:
-        """Take runs out of the stack, with the weights that they are to keep."""
+        """Take runs out of the pack, with the weights that they are to keep."""
         runs, settings = self.alive, self.settings
         self.ended[runs[ends]] = epoch
         kept = ((settings.patience[runs] > 0) | settings.keep_best[runs]) & np.isfinite(self.best_loss[runs])
