@@ -102,6 +102,3 @@ def _dropout(p: float) -> list[nn.Module]:
 
 
 BASES = (MLP, CNN)
-
-
-OURS = (MLP, CNN)

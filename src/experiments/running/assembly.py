@@ -55,7 +55,7 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
 def threads(experiment: Experiment) -> int:
     """How many threads a run trains with, see `devices.threads`; a model of the user's own may hold any work."""
     asked, data, model = experiment.config.device.threads, experiment.data, experiment.model
-    if isinstance(model, networks.OURS):
+    if isinstance(model, networks.BASES):
         a_row = model.products
     elif models.is_linear(model):
         a_row = len(data.table.features) * data.outputs

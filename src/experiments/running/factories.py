@@ -31,7 +31,7 @@ def build_network(
     target = locate("model._target_", node._target_, models.BASES)
     sizes = {"in_features": features, "out_features": outputs, "image": image}
     chosen = accepted(target, sizes, anything=True) | own_options("model", target, node)
-    if issubclass(target, networks.OURS):
+    if issubclass(target, networks.BASES):
         chosen.pop("init", None)  # the weights that build_model gives it
     # the constructor draws from torch's global generator: give it a seed of the run's, then put it back
     with torch.random.fork_rng(devices=[]):

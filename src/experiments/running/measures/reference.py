@@ -54,7 +54,7 @@ def reference_solution(data: Prepared, loss: Any, *, bias: bool, linear: bool) -
     if features > LARGEST_SOLVED:
         log.info("no exact optimum: %d features are more than %d", features, LARGEST_SOLVED)
         return Reference()
-    found, conditioning = _solved(data, loss, bias)
+    found, conditioning = _solved(data, loss, bias, linear)
     if isinstance(found, NoOptimum):
         why = found.reason if found.reason.startswith("no finite") else f"no exact optimum: {found.reason}"
         return Reference(None, found.falls_to, conditioning if linear else None, (why,) * linear)
@@ -68,7 +68,7 @@ def reference_solution(data: Prepared, loss: Any, *, bias: bool, linear: bool) -
     return Reference(found, None, conditioning if linear else None, remarks * linear)
 
 
-def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum, Conditioning | None]:
+def _solved(data: Prepared, loss: Any, bias: bool, linear: bool) -> tuple[Optimum | NoOptimum, Conditioning | None]:
     """The optimum in the table's units, and the conditioning where the loss has one."""
     penalty = Penalty(getattr(loss, "l2", 0.0), getattr(loss, "l1", 0.0))
     if isinstance(loss, SQUARED):
@@ -79,7 +79,7 @@ def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum,
         squares = data.squares_as_trained(bias)
         return in_units(penalized_optimum(squares, penalty), data, loss), with_l2(data.conditioning(bias), penalty.l2)
     if isinstance(loss, CrossEntropy):
-        return _of_classes(data, loss, penalty, bias)
+        return _of_classes(data, loss, bias, linear)
     if data.streamed:
         return STREAMED, None
     if isinstance(loss, L1 | Huber) and not penalized(loss):
@@ -94,8 +94,8 @@ def _solved(data: Prepared, loss: Any, bias: bool) -> tuple[Optimum | NoOptimum,
 
 
 def _of_classes(
-    data: Prepared, loss: CrossEntropy, penalty: Penalty, bias: bool
-) -> tuple[Optimum | NoOptimum, Conditioning]:
+    data: Prepared, loss: CrossEntropy, bias: bool, linear: bool
+) -> tuple[Optimum | NoOptimum, Conditioning | None]:
     """Of rows as trained but for float32's rounding; of many rows, and of streams, only a bound of the curvature."""
     from experiments.exact.logistic import logistic_optimum, too_large
     from experiments.exact.logistic_curvature import logistic_conditioning
@@ -106,9 +106,11 @@ def _of_classes(
         top = data.conditioning(bias).lambda_max * (curvature(loss, data) or math.nan) + 2 * loss.l2
         return unknown, Conditioning(np.zeros(0), top, math.nan, 2 / top if top else math.inf, 0)
     x, q = data.scaling.inputs(table.x.to(torch.float64)).numpy(), class_shares(table, loss)
-    found = logistic_optimum(x, q, penalty, bias)
+    found = logistic_optimum(x, q, Penalty(loss.l2, loss.l1), bias)
+    if not linear:  # the curvature would be that of another model
+        return in_units(found, data, loss), None
     known = found if isinstance(found, Optimum) else None
-    return in_units(found, data, loss), logistic_conditioning(x, q, known, penalty.l2, bias)
+    return in_units(found, data, loss), logistic_conditioning(x, q, known, loss.l2, bias)
 
 
 def class_shares(table: Dataset, loss: CrossEntropy) -> np.ndarray:
