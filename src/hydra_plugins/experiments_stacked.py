@@ -1,4 +1,4 @@
-"""Hydra's way in: the launcher that trains jobs as stacks, and the sweeper that goes with it.
+"""Hydra's way in: the launcher that trains jobs as packs, and the sweeper that goes with it.
 
 Thin on purpose: Hydra imports this for every command; the work is imported when something is launched.
 """
@@ -39,7 +39,13 @@ class StackedLauncher(Launcher):
 
 
 class StackedSweeper(Sweeper):
-    """Every combination of the swept values, as Hydra's basic sweeper has it, without composing each job first."""
+    """Every combination of the swept values, as Hydra's basic sweeper has it, without composing each job first.
+
+    `params`: swept values by key, as a preset sets them; what stands on the command line comes after, and counts.
+    """
+
+    def __init__(self, params: dict[str, Any] | None = None) -> None:
+        self.params = [f"{key}={value}" for key, value in (params or {}).items()]
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
@@ -55,7 +61,7 @@ class StackedSweeper(Sweeper):
         assert self.hydra_context is not None
         assert self.config is not None
         session = getattr(self.launcher, "session", None)
-        return sweep(arguments, self.hydra_context, self.config, session, self.launcher)
+        return sweep([*self.params, *arguments], self.hydra_context, self.config, session, self.launcher)
 
 
 class SearchSweeper(StackedSweeper):
@@ -71,10 +77,12 @@ class SearchSweeper(StackedSweeper):
             raise UserError(missing) from None
         assert self.hydra_context is not None
         assert self.config is not None
-        return search(arguments, self.hydra_context, self.config, getattr(self.launcher, "session", None))
+        return search(
+            [*self.params, *arguments], self.hydra_context, self.config, getattr(self.launcher, "session", None)
+        )
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=StackedLauncherConf, provider="experiments")
 for name, sweeper in (("stacked", StackedSweeper), ("search", SearchSweeper)):
-    target = {"_target_": f"hydra_plugins.experiments_stacked.{sweeper.__name__}"}
-    ConfigStore.instance().store(group="hydra/sweeper", name=name, node=target, provider="experiments")
+    node = {"_target_": f"hydra_plugins.experiments_stacked.{sweeper.__name__}", "params": None}
+    ConfigStore.instance().store(group="hydra/sweeper", name=name, node=node, provider="experiments")

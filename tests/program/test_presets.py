@@ -4,8 +4,12 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from experiments import run, sweep
+from experiments.comparison.runs_table import collect
+from experiments.comparison.swept import sweep_of
 from experiments.config import schema as schema
 from experiments.config.composition import compose
 from experiments.config.schema import Config
@@ -102,3 +106,20 @@ def test_standardized_is_at_the_optimum_within_fifty_epochs(tmp_path: Path) -> N
     assert result.conditioning is not None
     assert result.conditioning["condition_number"] == pytest.approx(7, rel=0.01)
     np.testing.assert_allclose(result.predict([75, 63, 44]), NEW_REGION[15], atol=1e-2)
+
+
+def test_the_map_of_rates_has_the_predicted_edge_within_a_step_of_its_grid() -> None:
+    table = sweep("experiment=lr_map").sort("lr")
+    (folder,) = Path("outputs/sweeps").iterdir()
+    runs = collect([folder])
+    swept = sweep_of(runs.table, runs.varied)
+    assert swept is not None and swept.limit is not None
+    start = run("training.epochs=0", "training.batch_size=null", "tracking.figures=false").metrics["train_loss"]
+    falls = [r["lr"] for r in table.iter_rows(named=True) if r["status"] == "completed" and r["train_loss"] < start]
+    rates = table["lr"].to_list()
+    edge = rates.index(max(falls))
+    assert rates[edge] <= swept.limit * 10 ** (1 / 8) and swept.limit <= rates[edge + 1] * 10 ** (1 / 8)
+    assert rates[:edge] == falls[:-1]  # no rate below it diverges
+    assert len(sweep("experiment=lr_map", "optimizer.lr=1e-5,1e-4")) == 2  # the command line counts
+    lines = sweep_of(runs.table.with_columns(pl.lit(0.9).alias("optimizer.momentum")), runs.varied)
+    assert lines is not None and lines.limit is None  # momentum has another limit

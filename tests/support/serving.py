@@ -63,7 +63,10 @@ def board(folder: Path, runs: int) -> Iterator[Served]:
     """`experiments board FOLDER`, once all its runs are read; ended as Ctrl-C ends it."""
     port = free()
     command = [sys.executable, "-m", "experiments", "board", str(folder), "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )  # fmt: skip
     try:
         served, end = Served(port), time.monotonic() + PATIENCE
         while not served.ready(runs):

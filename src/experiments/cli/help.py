@@ -23,7 +23,7 @@ An override is key=value or group=choice, as `optimizer=adam optimizer.lr=0.1`.
 Hydra's flags work: --cfg job, --config-dir DIR, --multirun, --info, --shell-completion, --hydra-help.
 """
 MORE = "experiments --help all has every key; experiments --help optimizer those of one group or section."
-PRESETS = "from_scratch, builtins, standardized"
+PRESETS = "from_scratch, builtins, standardized, lr_map"
 USUAL = (
     "optimizer.lr", "training.epochs", "training.batch_size", "training.patience", "data.path", "data.inputs",
     "data.targets", "data.validation", "data.standardize", "seed",

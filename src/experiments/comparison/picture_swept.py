@@ -79,6 +79,8 @@ def _lines(_: Any, axes: Any, swept: Swept) -> None:
         lost = at[(part["without"] > 0).to_numpy()]
         across = axes.get_xaxis_transform()  # x in data, y as a share of the height
         axes.plot(lost, np.full(len(lost), 0.98 - 0.025 * k), "x", color=drawn.get_color(), transform=across)
+    if swept.limit is not None:
+        axes.axvline(swept.limit, color="black", linestyle=":", label=f"largest stable rate {swept.limit:.4g}")
     if wide(swept.table[key]):
         logarithmic(axes.set_xscale, axes.xaxis)
     if len(lowest) and lowest.min() > 0:

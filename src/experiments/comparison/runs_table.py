@@ -119,6 +119,8 @@ def _result(run: Run) -> dict[str, Any]:
     outcome, result = run.outcome, run.result or {}
     row: dict[str, Any] = {"status": outcome["status"], "epochs": outcome.get("epochs")}
     row |= {name: finite(outcome.get(name)) for name in ("lr", *METRICS, *of_classes(outcome))}
+    about = result.get("conditioning")
+    row["max_stable_lr"] = finite(about.get("max_stable_lr")) if isinstance(about, dict) else None
     row |= {"seconds": finite(result.get("timing", {}).get("total_seconds")), "data_hash": run.data_hash}
     if len(result.get("targets", ())) <= MOST_TARGETS:
         row |= {name: finite(value) for name, value in outcome.items() if name.startswith(PREFIXES)}

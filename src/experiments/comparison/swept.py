@@ -1,6 +1,7 @@
 """The final metric against what a sweep varied: over one key a line, over two a heat map, over seeds their spread."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -29,6 +30,8 @@ class Swept:
     axes: list[str]
     averaged: list[str]
     table: pl.DataFrame
+    limit: float | None = None
+    """Over rates of full-batch descent: the largest stable one, where the runs agree on it."""
 
     @property
     def title(self) -> str:
@@ -67,7 +70,22 @@ def sweep_of(table: pl.DataFrame, varied: list[str]) -> Swept | None:
     rows = table.with_columns(label.alias("line"))
     found = rows.group_by([*axes, "line"] if axes else "run").agg(*counts, *measures)
     averaged = [k for k in [*numbers, *words, *(k for k in SEEDS if k in varied)] if k not in used]
-    return Swept(measure, axes, averaged if axes else [], found.sort(["line", *axes] if axes else "run"))
+    limit = _limit(table) if axes == ["optimizer.lr"] else None
+    return Swept(measure, axes, averaged if axes else [], found.sort(["line", *axes] if axes else "run"), limit)
+
+
+PLAIN: dict[str, tuple[Any, ...]] = {
+    "optimizer": ("sgd", "manual_sgd"), "optimizer.momentum": (0,), "optimizer.weight_decay": (0,),
+    "training.batch_size": (None,), "schedule": ("constant",),
+}  # fmt: skip
+"""What runs must have in common for `max_stable_lr` to be the limit of their rates."""
+
+
+def _limit(table: pl.DataFrame) -> float | None:
+    if any(not set(table[key]) <= set(values) for key, values in PLAIN.items() if key in table.columns):
+        return None
+    limits = table["max_stable_lr"].drop_nulls().unique() if "max_stable_lr" in table.columns else []
+    return float(limits[0]) if len(limits) == 1 else None
 
 
 def independent(table: pl.DataFrame, varied: list[str]) -> tuple[list[str], list[str]]:

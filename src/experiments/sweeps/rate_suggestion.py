@@ -25,10 +25,13 @@ def suggest_rates(diverged: Iterable[Job]) -> None:
     for number, jobs in enumerate(settings.values()):
         lr = jobs[0].value("optimizer.lr")
         which = f"{len(jobs)} jobs diverged with lr={lr} (first: job {jobs[0].number})"
+        level = logging.INFO if number else logging.WARNING  # the terminal hears of the first, sweep.log of all
+        if number == 0 and len(settings) > 1:
+            which = f"{len(settings)} settings diverged; {which}"
         if number >= MOST_SETTINGS or lr == "auto":
-            log.warning("%s", which)
+            log.log(level, "%s", which)
             continue
         config = validate(jobs[0].plain())
         device = devices.choose(config.device.name, config.device.dtype)
         data = assembly.load(config, device, devices.precision(config.device.dtype, device))
-        log.warning("%s; %s", which, advice(config, data, lr, SECONDS))
+        log.log(level, "%s; %s", which, advice(config, data, lr, SECONDS))
