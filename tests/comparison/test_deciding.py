@@ -37,7 +37,7 @@ def test_means_over_shared_seeds_are_students_t(n: int) -> None:
 @pytest.mark.parametrize(("statistic", "trim"), [("mean", 0.0), ("iqm", 0.25)])
 def test_other_seeds_are_welchs_or_yuens_t(statistic: str, trim: float) -> None:
     ours, theirs = rng.normal(1, 2, 12), rng.normal(0, 1, 9)
-    expected: Any = stats.ttest_ind(ours, theirs, equal_var=False, trim=trim)  # type: ignore[arg-type]  # a share
+    expected: Any = stats.ttest_ind(ours, theirs, equal_var=False, trim=trim)  # type: ignore[arg-type]  # trim is a share
     found = decide(seeds(ours), seeds(theirs, 100), statistic)
     low, high = expected.confidence_interval(0.95)
     assert not found.paired

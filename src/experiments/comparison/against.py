@@ -68,7 +68,7 @@ def _pairs(
 ) -> dict[Setting, Setting]:
     """Each setting with its baseline. Raises UserError."""
     name, sign, wanted = baseline.partition("=")
-    if sign and not Path(baseline).exists() and name.isidentifier() | ("." in name):
+    if sign and not Path(baseline).exists() and (name.isidentifier() or "." in name):
         at = keys.index(column(name, keys))
         key = keys[at]
         values = list(dict.fromkeys(cell(setting[at]) for setting in settings))

@@ -12,7 +12,7 @@ import numpy as np
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.explain import explain
+from experiments.config.explain import explained
 from experiments.config.schema import Search
 from experiments.config.validation import validate_leaf
 from experiments.errors import Failure, UserError
@@ -40,10 +40,8 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
     if session is None:
         raise UserError("hydra/sweeper=search: trains packs; leave out hydra/launcher, or use hydra/sweeper=optuna")
     settings = _settings(config)
-    try:
+    with explained():
         searched = read(arguments, context)
-    except Exception as error:
-        raise explain(error) or error from error
     session.outcomes.ranked = False
     resumed = take_folder(session, config)
     under_way = _Search(settings, config, searched, session)
