@@ -50,7 +50,7 @@ class Execution:
             if job.error is not None:
                 self._fail(job, job.error)
         sound = [job for job in jobs if job.error is None]
-        planned = plan(sound, halving.seeds if halving else 1)
+        planned = plan(sound, halving)
         _explain(planned)
         self._alone = list(planned.serial)
         workers = 1 if len(planned.packs) == 1 else workers

@@ -6,37 +6,15 @@ import math
 import statistics
 from pathlib import Path
 
-import optuna
 import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments import load_run, search
 from experiments.__main__ import main
-from experiments.sweeps.search.ended import importance
 from tests.sweeps.search.test_searching import MOMENTUM, RATE, stored
 
 SHORT = "training.epochs=3"
-
-
-def test_importance_is_optunas_where_divergence_is_a_bad_value_and_finds_the_key_that_matters() -> None:
-    sampler = optuna.samplers.RandomSampler(seed=0)
-    study, plain = optuna.create_study(sampler=sampler), optuna.create_study()
-    for _ in range(100):
-        trial = study.ask()
-        x, y = trial.suggest_float("x", -1, 1), trial.suggest_float("y", -1, 1)
-        value = x + y / 1000
-        told = study.tell(trial, value if x < 0.5 else math.inf)
-        plain.add_trial(
-            optuna.create_trial(params=told.params, distributions=told.distributions, value=min(told.values[0], 9.0))
-        )
-    found = importance(study)
-    assert list(found) == ["x", "y"] and found["x"] > 0.9
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    assert found == pytest.approx(optuna.importance.get_param_importances(plain, evaluator=evaluator), abs=1e-4)
-    few = optuna.create_study()
-    few.add_trials(study.trials[:10])
-    assert importance(few) == {}
 
 
 def test_the_end_of_a_search(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,13 @@
 """Whole searches, in this process: what is proposed, what is told, the table, what is refused."""
 
 import csv
+import math
 import statistics
-import warnings
 from pathlib import Path
 
 import optuna
 import pytest
 from optuna.storages.journal import JournalFileBackend
-from scipy.stats import qmc
 
 from experiments.__main__ import main
 
@@ -27,27 +26,26 @@ def stored(place: str) -> list[optuna.trial.FrozenTrial]:
     return optuna.load_study(study_name=None, storage=storage).trials
 
 
-def test_sobol_points_are_scipys_and_a_trial_is_worth_the_mean_over_its_seeds(
+def test_sobol_points_fill_the_square_and_a_trial_is_worth_the_mean_over_its_seeds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    asked = [RATE, MOMENTUM, "search.trials=12", "search.batch=8", "search.seeds=3", "seed=5", "hydra.sweep.dir=a"]
+    asked = [RATE, MOMENTUM, "search.trials=16", "search.batch=12", "search.seeds=3", "seed=5", "hydra.sweep.dir=a"]
     assert main([*SEARCH, *asked]) == 0
     trials, jobs = stored("a"), rows("a")
-    assert [trial.number for trial in trials] == list(range(12))
-    assert [int(job["number"]) for job in jobs] == list(range(36))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of twelve points, which are no power of two
-        points = qmc.Sobol(2, rng=5).random(12)
-    for trial, (rate, momentum) in zip(trials, points, strict=True):
-        assert trial.params["optimizer.lr"] == pytest.approx(10 ** (-7 + 4 * rate))
-        assert trial.params["optimizer.momentum"] == pytest.approx(0.9 * momentum)
+    assert [trial.number for trial in trials] == list(range(16))
+    assert [int(job["number"]) for job in jobs] == list(range(48))
+    across = [(math.log10(t.params["optimizer.lr"]) + 7) / 4 for t in trials]
+    up = [t.params["optimizer.momentum"] / 0.9 for t in trials]
+    for columns in (1, 2, 4, 8, 16):  # Sobol, 1967: each of sixteen equal boxes has one of sixteen points
+        assert len({(int(columns * u), int(16 // columns * v)) for u, v in zip(across, up, strict=True)}) == 16
+    for trial in trials:
         runs = jobs[3 * trial.number : 3 * trial.number + 3]
         assert {float(run["optimizer.lr"]) for run in runs} == {trial.params["optimizer.lr"]}
         assert [run["seed"] for run in runs] == ["5", "6", "7"]
         assert trial.value == pytest.approx(statistics.mean(float(run["gap"]) for run in runs), rel=1e-12)
     best = min(trials, key=lambda trial: trial.value or 0.0)
     said = capsys.readouterr().out
-    assert "best 5 of 12 settings by gap, mean of 3 seeds" in said
+    assert "best 5 of 16 settings by gap, mean of 3 seeds" in said
     shown = said.partition("━╇━")[2].partition("│")[2].split("│")
     assert int(shown[0]) == best.number and float(shown[1]) == pytest.approx(best.params["optimizer.lr"], rel=1e-5)
 

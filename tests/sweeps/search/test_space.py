@@ -1,5 +1,6 @@
 """Distributions from Hydra's own syntax."""
 
+from functools import partial
 from typing import Any
 
 import optuna
@@ -11,6 +12,7 @@ from experiments.config import command_line
 from experiments.config.composition import hydra_for
 from experiments.errors import UserError
 from experiments.sweeps.search import space
+from experiments.sweeps.search.samplers import suggested
 
 
 def read(*arguments: str) -> space.Space:
@@ -71,7 +73,7 @@ def test_a_key_is_asked_for_only_where_the_choice_has_it() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     seen = set()
     for _ in range(20):
-        setting = found.ask(study.ask())
+        setting = found.ask(partial(suggested, study.ask()))
         overrides = found.overrides(setting)
         seen.add(setting["optimizer"])
         assert f"optimizer={setting['optimizer']}" in overrides and "training.epochs=3" in overrides

@@ -58,9 +58,14 @@ class ConfigTemplate:
     def typed(self, values: tuple[Any, ...]) -> tuple[Config, tuple[Any, ...]]:
         """The literals as the schema takes them, and a config that is right for these jobs but for other literals.
 
-        Only keys whose validity depends on one another are as in the job itself. Raises UserError.
+        Only of keys whose validity depends on one another it has the job's own, of numbers whether they are zero.
+        Raises UserError.
         """
-        coupled = tuple((p, v) for p, v in zip(self.paths, values, strict=True) if p in COUPLED or v == "auto")
+        coupled = tuple(
+            (p, bool(v) if isinstance(v, int | float) else v)
+            for p, v in zip(self.paths, values, strict=True)
+            if p in COUPLED or v == "auto"
+        )
         if (config := self._valid.get(coupled)) is None:
             config = self._valid[coupled] = validate(self.patched(values))
         self._first = self._first or values

@@ -8,6 +8,7 @@ from typing import Any
 from experiments.config.schema import UNHASHED, Custom, Model
 from experiments.config.validation import given_start
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
+from experiments.sweeps.compose.halving import Halving
 from experiments.sweeps.compose.jobs import Job
 
 MOST_JOBS = 512
@@ -32,8 +33,8 @@ class Plan:
     serial: tuple[tuple[Job, str], ...]
 
 
-def plan(jobs: Iterable[Job], together: int = 1) -> Plan:
-    """Group composed jobs by their program; every pack within MOST_JOBS, and of whole groups of `together` jobs."""
+def plan(jobs: Iterable[Job], halving: Halving | None = None) -> Plan:
+    """Group composed jobs by their program; every pack within MOST_JOBS, but those that are compared by `halving`."""
     programs: dict[str, list[Job]] = {}
     serial: list[tuple[Job, str]] = []
     seen: dict[tuple, tuple[str, str | None]] = {}
@@ -44,14 +45,14 @@ def plan(jobs: Iterable[Job], together: int = 1) -> Plan:
             programs.setdefault(program, []).append(job)
         else:
             serial.append((job, reason))
-    packs = [tuple(chunk) for jobs in programs.values() for chunk in _chunks(jobs, together)]
-    return Plan(tuple(packs), tuple(serial))
+    packs = [pack for of_one in programs.values() for pack in ([of_one] if halving else chunks(of_one, MOST_JOBS))]
+    return Plan(tuple(map(tuple, packs)), tuple(serial))
 
 
-def _chunks(jobs: Sequence[Job], together: int) -> Iterable[Sequence[Job]]:
-    """Equal ones: the folders of one are written while the next trains."""
+def chunks(jobs: Sequence[Any], most: int, together: int = 1) -> Iterable[Sequence[Any]]:
+    """Equal ones of whole groups of `together` jobs: the folders of one are written while the next trains."""
     groups = len(jobs) // together
-    count = -(-groups // max(1, MOST_JOBS // together))
+    count = -(-groups // max(1, most // together))
     for k in range(count):
         yield jobs[groups * k // count * together : groups * (k + 1) // count * together]
 

@@ -3,12 +3,12 @@
 import importlib
 from typing import Any
 
-import numpy as np
+import torch
 from optuna import samplers
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
-from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import Trial
+from torch.quasirandom import SobolEngine
 
 from experiments.config.schema import Search
 from experiments.errors import UserError
@@ -17,31 +17,32 @@ POPULATION = 64
 """Settings at most from which CMA-ES learns at a time; a generation may have more."""
 
 
-class Sobol(samplers.RandomSampler):
-    """Scrambled Sobol points, one for each trial by its number, of a space that is known from the start.
+class Sobol:
+    """Scrambled Sobol points, one for each trial by its number.
 
-    Optuna's own sampler waits for the first trial to end, and makes its sequence anew for each trial.
+    They depend on no value, so that Optuna's study, which costs more than the training, is neither asked nor told.
     """
 
     def __init__(self, space: dict[str, BaseDistribution], seed: int) -> None:
-        from scipy.stats import qmc
+        self._place = {key: at for at, key in enumerate(space)}
+        self._engine = SobolEngine(len(space), scramble=True, seed=seed)
+        self._points: list[list[float]] = []
 
-        super().__init__(seed)
-        self._space = space
-        self._engine = qmc.Sobol(len(space), rng=seed)
-        self._points = np.empty((0, len(space)))
+    def suggest(self, number: int, key: str, known: BaseDistribution) -> Any:
+        """The value of a key in trial `number`."""
+        while number >= len(self._points):
+            self._points += self._engine.draw(1024, dtype=torch.float64).tolist()
+        return _value(self._points[number][self._place[key]], known)
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._space
 
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        while trial.number >= len(self._points):  # as many again: the points of a Sobol sequence come in powers of two
-            more = self._engine.random(max(64, len(self._points)))
-            self._points = np.concatenate([self._points, more])
-        at = self._points[trial.number].tolist()
-        return {name: _value(u, known) for (name, known), u in zip(search_space.items(), at, strict=True)}
+def suggested(trial: Trial, key: str, known: BaseDistribution) -> Any:
+    """The value of a key that Optuna's sampler proposes."""
+    if isinstance(known, FloatDistribution):
+        return trial.suggest_float(key, known.low, known.high, step=known.step, log=known.log)
+    if isinstance(known, IntDistribution):
+        return trial.suggest_int(key, known.low, known.high, step=known.step, log=known.log)
+    assert isinstance(known, CategoricalDistribution)
+    return trial.suggest_categorical(key, known.choices)
 
 
 def _value(u: float, known: BaseDistribution) -> Any:
@@ -59,7 +60,7 @@ def _value(u: float, known: BaseDistribution) -> Any:
     return low + known.step * int(u * (round((high - low) / known.step) + 1))
 
 
-def sampler_of(settings: Search, seed: int, space: dict[str, BaseDistribution], objectives: int) -> BaseSampler:
+def sampler_of(settings: Search, seed: int, space: dict[str, BaseDistribution], objectives: int) -> BaseSampler | Sobol:
     """The sampler that `search.sampler` names. Raises UserError where it lacks a package, or takes one objective."""
     name, seed = settings.sampler, seed % 2**32
     if name == "cmaes":
@@ -74,7 +75,6 @@ def sampler_of(settings: Search, seed: int, space: dict[str, BaseDistribution], 
         return samplers.NSGAIISampler(seed=seed, population_size=max(2, settings.batch))
     if name == "random":
         return samplers.RandomSampler(seed=seed)
-    _require("scipy", name)
     return Sobol(space, seed)
 
 

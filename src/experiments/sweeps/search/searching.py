@@ -133,18 +133,18 @@ class _Search:
         finally:
             self.curve.close()
             session.outcomes.write_table()
-            show(self.study.asked, self.objectives, self.settings, self.confirmed)
+            show(self.study.trials, self.directions, self.objectives, self.settings, self.confirmed)
 
     def _confirm(self) -> None:
         """Run the best settings once more, and write what the search came to."""
-        study, session, settings = self.study.asked, self.session, self.settings
-        best = ranked(study)[:BEST] if len(self.objectives) == 1 else []
+        trials, session, settings = self.study.trials, self.session, self.settings
+        best = ranked(trials, self.directions)[:BEST] if len(self.objectives) == 1 else []
         best = [trial for trial in best if math.isfinite(trial.values[0])]
         self.confirmed = confirm(session, self.study.space, settings, self.seed, best, self.objectives[0])
         first = {
             number // settings.seeds: job.name for number, job in sorted(session.outcomes.jobs.items(), reverse=True)
         }
-        write(session.folder, study, self.objectives, self.confirmed, first)
+        write(session.folder, trials, self.directions, self.objectives, self.confirmed, first)
 
     def _halving(self, generation: Sequence[Setting]) -> Halving | None:
         """How the runs of a generation are compared while they train, if they are."""

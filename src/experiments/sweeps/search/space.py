@@ -1,7 +1,7 @@
 """What is searched: distributions from Hydra's own syntax, and the overrides of a setting."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,7 +14,6 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import Trial
 
 from experiments.config.schema import GROUPS, all_keys, keys
 from experiments.errors import UserError, nearest
@@ -29,12 +28,12 @@ class Space:
     distributions: dict[str, BaseDistribution]
     """By the keys that are searched, groups first: which others there are depends on their choices."""
 
-    def ask(self, trial: Trial) -> dict[str, Any]:
-        """A setting, from whatever samples for the trial."""
+    def ask(self, suggest: Callable[[str, BaseDistribution], Any]) -> dict[str, Any]:
+        """A setting, of the values that are suggested for its keys."""
         setting: dict[str, Any] = {}
         for key, known in self.distributions.items():
             if _has(key, setting):
-                setting[key] = _suggested(trial, key, known)
+                setting[key] = suggest(key, known)
         return setting
 
     def overrides(self, setting: Mapping[str, Any]) -> list[str]:
@@ -72,15 +71,6 @@ def _has(key: str, setting: Mapping[str, Any]) -> bool:
     group, _, name = key_of(key).partition(".")
     schema = GROUPS.get(group, {}).get(str(setting.get(group)))
     return not name or schema is None or name in keys(schema)
-
-
-def _suggested(trial: Trial, key: str, known: BaseDistribution) -> Any:
-    if isinstance(known, FloatDistribution):
-        return trial.suggest_float(key, known.low, known.high, step=known.step, log=known.log)
-    if isinstance(known, IntDistribution):
-        return trial.suggest_int(key, known.low, known.high, step=known.step, log=known.log)
-    assert isinstance(known, CategoricalDistribution)
-    return trial.suggest_categorical(key, known.choices)
 
 
 def _distribution(override: Override, name: str, context: HydraContext) -> BaseDistribution:

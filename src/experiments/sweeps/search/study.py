@@ -1,4 +1,4 @@
-"""A study that is asked and told by generations: Optuna's own in memory, and its copy in the storage.
+"""A study that is asked and told by generations: Optuna's own in memory for samplers that learn, and the storage.
 
 The sampler's seed and what it was told decide what it proposes. So a study that is gone on with asks for everything
 again and is told what the storage has: the proposals are the same, and so is what comes after them.
@@ -7,12 +7,15 @@ again and is told what the storage has: the proposals are the same, and so is wh
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.errors import UserError
+from experiments.sweeps.search.samplers import Sobol, suggested
 from experiments.sweeps.search.space import Space
 from experiments.sweeps.search.storage import Direction, Kept
 from experiments.sweeps.search.unwritten import KEY
@@ -22,52 +25,70 @@ from experiments.sweeps.search.unwritten import KEY
 class Setting:
     """What a trial tries, and what it came to: a value for each objective, None where none can be had."""
 
-    trial: optuna.Trial
+    number: int
     parameters: dict[str, Any]
+    trial: optuna.Trial | None = None
+    """Optuna's own, which it is told of."""
     values: list[float] | None = None
     pruned: int | None = None
     """After how many epochs, where a rung ended it."""
     unwritten: dict[str, Any] = field(default_factory=dict)
     """Of its jobs, see `unwritten.kept`."""
 
-    @property
-    def number(self) -> int:
-        return self.trial.number
-
 
 class Study:
     """Asks for generations in their order, each of which is told before the next is asked for."""
 
-    def __init__(self, space: Space, sampler: optuna.samplers.BaseSampler, directions: Sequence[Direction]) -> None:
+    def __init__(
+        self, space: Space, sampler: optuna.samplers.BaseSampler | Sobol, directions: Sequence[Direction]
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.space = space
-        self.asked = optuna.create_study(sampler=sampler, directions=list(directions))
+        self.space, self._asked, self._points = space, None, None
+        if isinstance(sampler, Sobol):
+            self._points = sampler
+        else:
+            self._asked = optuna.create_study(sampler=sampler, directions=list(directions))
+        self._next = 0
         self.kept: Kept | None = None
+        self.trials: list[FrozenTrial] = []
+        """What was told."""
 
     def ask(self, count: int) -> list[Setting]:
-        """The settings of the next trials. Raises UserError where the storage has others in their place."""
+        """The settings of the next trials."""
         found = []
-        for _ in range(count):
-            trial = self.asked.ask()
-            found.append(Setting(trial, self.space.ask(trial)))
+        for number in range(self._next, self._next + count):
+            if self._asked is not None:
+                trial = self._asked.ask()
+                found.append(Setting(number, self.space.ask(partial(suggested, trial)), trial))
+            elif self._points is not None:
+                found.append(Setting(number, self.space.ask(partial(self._points.suggest, number))))
+        self._next += count
         return found
 
     def tell(self, settings: Sequence[Setting]) -> None:
         """Tell what a generation came to, and store it. Raises UserError, Failure, OSError."""
         told = [self._told(setting) for setting in settings]
+        self.trials += told
         if self.kept is not None:
             self.kept.add(told)
 
     def _told(self, setting: Setting) -> FrozenTrial:
-        trial, values = setting.trial, setting.values
-        if setting.unwritten:
-            trial.set_user_attr(KEY, setting.unwritten)
+        number, values, pruned, state = setting.number, setting.values, setting.pruned, TrialState.COMPLETE
         if values is None or any(math.isnan(v) for v in values):
-            return self.asked.tell(trial, state=TrialState.FAIL)
-        if setting.pruned is None:
-            return self.asked.tell(trial, values)
-        trial.report(values[0], setting.pruned)
-        return self.asked.tell(trial, state=TrialState.PRUNED)
+            state, values, pruned = TrialState.FAIL, None, None
+        elif pruned is not None:
+            state = TrialState.PRUNED
+        steps = {} if values is None or pruned is None else {pruned: values[0]}
+        if self._asked is not None and setting.trial is not None:
+            for epoch, value in steps.items():
+                setting.trial.report(value, epoch)
+            self._asked.tell(setting.trial, values if state == TrialState.COMPLETE else None, state)
+        return FrozenTrial(
+            number=number, trial_id=number, state=state, value=None, values=values, params=setting.parameters,
+            distributions={key: self.space.distributions[key] for key in setting.parameters}, intermediate_values=steps,
+            user_attrs={KEY: setting.unwritten} if setting.unwritten else {}, system_attrs={},
+            datetime_start=(now := datetime.now()), datetime_complete=now,
+        )  # fmt: skip
 
     def restore(self, setting: Setting) -> bool:
         """Whether the storage knows what a setting came to, which it then has. Raises UserError for another one."""

@@ -18,6 +18,7 @@ from experiments.running.factories import build_loss
 from experiments.running.measures.automatic_rate import automatic_lr
 from experiments.sweeps.compose.halving import Halving
 from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.packing import MOST_JOBS, chunks
 from experiments.sweeps.stacked import writing
 from experiments.sweeps.stacked.module_program import ModuleProgram, NotStacked
 from experiments.sweeps.stacked.settings import gather
@@ -31,6 +32,8 @@ from experiments.tracking.result import Result
 PACK_BYTES = 256 * 2**20
 """Bound of the memory that the tables, batches and losses of one pack take."""
 
+HALVED_STEP = 2**22
+"""Products of a step at most where its jobs are halved: few of them go on, whose steps then cost what one costs."""
 EVALUATIONS_AT_ONCE = 20_000
 """Losses that are laid out for the files at a time."""
 
@@ -168,10 +171,12 @@ def packs(jobs: Sequence[Job], cache: TableCache, halving: Halving | None = None
     several = len({id(case.data) for case in known.values()}) > 1
     evaluations = max(job.value("training.epochs") // job.value("training.log_every") + 1 for job in jobs)
     size = evaluations * 8 * 8 + data.rows * 8 * 4 * ((data.x.shape[1] + 1) * several + data.table.outputs)
-    size += _numbers_of_a_model(jobs, data) * 4 * 8
-    together = halving.seeds if halving else 1
-    fits = max(1, PACK_BYTES // size // together) * together
-    return [Pack(jobs[at : at + fits], cases[at : at + fits], halving) for at in range(0, len(jobs), fits)]
+    numbers = _numbers_of_a_model(jobs, data)
+    most = PACK_BYTES // (size + numbers * 4 * 8)
+    if halving:
+        most = min(most, max(MOST_JOBS, HALVED_STEP // (numbers * (jobs[0].value("training.batch_size") or data.rows))))
+    places = chunks(range(len(jobs)), most, halving.seeds if halving else 1)
+    return [Pack([jobs[i] for i in part], [cases[i] for i in part], halving) for part in places]
 
 
 def _numbers_of_a_model(jobs: Sequence[Job], data: Prepared) -> int:
