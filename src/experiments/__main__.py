@@ -9,6 +9,9 @@ from experiments.cli import COMMANDS
 from experiments.cli.faults import DONE, explain
 from experiments.errors import UserError, nearest
 
+_ERASE = "\x1b[2K"
+"""What a terminal empties the line by, see ECMA-48."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Answer one command line; the exit status. Under HYDRA_FULL_ERROR=1 errors are raised."""
@@ -22,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
         if os.environ.get("HYDRA_FULL_ERROR") == "1" and isinstance(error, Exception):
             raise
         status, text = explain(error)
-    print(f"error: {text}", file=sys.stderr)
+    print(f"{_ERASE * sys.stderr.isatty()}error: {text}", file=sys.stderr)
     return status
 
 
@@ -58,9 +61,18 @@ def _answer(arguments: list[str]) -> int:
         coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         print((in_colour if coloured else str)(text(arguments)))
         return DONE
+    _show_a_sign_of_life(arguments)
     from experiments.cli.application import main as application
 
     return application(arguments)
+
+
+def _show_a_sign_of_life(arguments: list[str]) -> None:
+    """A line on the terminal while Hydra is imported; the progress bar that comes, or an error, takes its place."""
+    barred = ("-m", "--multirun")  # other flags, and a dry run, print something else than a bar
+    if not sys.stderr.isatty() or any((w.startswith("-") and w not in barred) or "dry_run" in w for w in arguments):
+        return
+    print("composing the config ...", end="\r", file=sys.stderr, flush=True)
 
 
 def entry() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from experiments.__main__ import main
 from experiments.cli.report import Display
 from experiments.learning.evaluation import Evaluation
 from tests.conftest import Configured
@@ -25,3 +26,22 @@ def test_display_shows_progress_on_a_terminal(
         display.begin(configured(epochs=7))
         display.watch(Evaluation(1, 3, 1e-5, 12.5, None))
     assert "training" in (out := capsys.readouterr().out) and "1/7" in out and "loss 12.5" in out
+    assert "0:00:00" in out  # the time that goes by shows that a long epoch is alive
+
+
+def test_a_terminal_has_a_sign_of_life_which_an_error_takes_the_place_of(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["optimizer.lr=no"]) == 2
+    sign, erased, error = capsys.readouterr().err.partition("\r\x1b[2K")
+    assert sign == "composing the config ..." and erased and error.startswith("error: optimizer.lr=no")
+
+
+@pytest.mark.parametrize("words", [["--cfg", "job"], ["-m", "seed=1,2", "sweep.dry_run=true"]])
+def test_what_shows_no_bar_has_no_line_to_be_taken_away(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(words) == 0
+    assert "composing" not in capsys.readouterr().err

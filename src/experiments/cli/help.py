@@ -18,6 +18,8 @@ experiments diff RUN RUN                   what differs between two runs
 experiments rerun RUN [OVERRIDES]          the stored config again
 experiments resume FOLDER                  an unfinished run or sweep
 experiments board [FOLDER]                 TensorBoard on this machine, with settings that suit many runs
+experiments list                           what is kept, how old, how large; --where SQL, --older-than 7d
+experiments remove RUN|SWEEP ...           for good, after asking; --where and --older-than choose too
 
 An override is key=value or group=choice, as `optimizer=adam optimizer.lr=0.1`.
 Hydra's flags work: --cfg job, --config-dir DIR, --multirun, --info, --shell-completion, --hydra-help.

@@ -69,9 +69,16 @@ class Display:
 
 def bar() -> "Progress":
     """The progress bar of a run; rich is imported only where somebody sees it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[loss]}"),
-        TimeRemainingColumn(), transient=True,
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), transient=True,
     )  # fmt: skip

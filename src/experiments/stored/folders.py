@@ -15,6 +15,8 @@ DEEPEST = 8
 NOTHING = ": no runs in it"
 """How the note about a folder without runs ends."""
 SKIPPED = {".hydra", "figures", "checkpoint", ".git", ".venv", "__pycache__"}
+REMOVED = ".removed_"
+"""How the name of a folder begins that is being removed."""
 JOB = re.compile(r"(\d+)(_|$)")
 """The name of a sweep's job; that of a single run begins with a date."""
 
@@ -88,7 +90,7 @@ def _descend(folder: str, levels: int, sweep: str | None, found: Found) -> None:
         found.notes.append(f"{one_line(folder)}: an event file of something else; left out")
     if levels:
         for name in sorted(inside, key=_by_number):
-            if name not in SKIPPED and (name != "study" or "sweep.yaml" not in names):
+            if name not in SKIPPED and not name.startswith(REMOVED) and (name != "study" or "sweep.yaml" not in names):
                 _descend(os.path.join(folder, name), levels - 1, sweep, found)
 
 

@@ -1,0 +1,111 @@
+"""What an outputs folder keeps: its single runs and its sweeps, each with its size and age; and their removal."""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from experiments.comparison.choosing import where
+from experiments.comparison.runs_table import collect
+from experiments.errors import UserError, one_line
+from experiments.stored.folders import REMOVED, everything
+from experiments.stored.run_files import read_json
+from experiments.tracking.lock import RUN, SWEEP, at_work, hold
+
+UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A single run or a whole sweep. `written`: when its newest file was, in seconds since 1970; `size` in bytes."""
+
+    folder: str
+    jobs: int | None
+    """Of a sweep: its jobs' folders."""
+    status: str
+    written: float
+    size: int
+
+    @property
+    def running(self) -> bool:
+        return self.status.startswith("running")
+
+
+def below(root: str) -> list[Kept]:
+    """All that is kept below a folder, or in it, the one that was last written first."""
+    found = everything(root)
+    jobs: dict[str, list[str]] = {sweep: [] for sweep in found.sweeps}
+    for run, sweep in found.runs.items():
+        if sweep is not None:
+            jobs[sweep].append(run)
+    alone = [_kept(run, None) for run, sweep in found.runs.items() if sweep is None]
+    return sorted([*alone, *(_kept(sweep, runs) for sweep, runs in jobs.items())], key=lambda kept: -kept.written)
+
+
+def _kept(folder: str, jobs: Sequence[str] | None) -> Kept:
+    written, size = 0.0, 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            about = os.lstat(os.path.join(place, name))
+            written, size = max(written, about.st_mtime), size + about.st_size
+    if who := at_work(Path(folder), RUN if jobs is None else SWEEP):
+        status = f"running ({who})"
+    elif jobs is None:
+        status = _status(folder)
+    else:
+        ended = sum(os.path.exists(f"{job}/result.json") for job in jobs)
+        status = "all ended" if ended == len(jobs) else f"{ended} ended"
+    return Kept(folder, None if jobs is None else len(jobs), status, written, size)
+
+
+def _status(run: str) -> str:
+    try:
+        return one_line(read_json(run, "result.json").get("status"))
+    except FileNotFoundError:
+        return "unfinished"
+    except (OSError, ValueError):
+        return "unreadable"
+
+
+def chosen(kept: Sequence[Kept], condition: str | None, older_than: str | None) -> list[Kept]:
+    """Those that an SQL condition holds for and that are older than `7d`, where these are given. Raises UserError."""
+    found = list(kept) if older_than is None else _older(kept, older_than)
+    return found if condition is None else _matching(found, condition)
+
+
+def _older(kept: Sequence[Kept], than: str) -> list[Kept]:
+    """Those that nothing was written into for so long: `90m`, `12h`, `7d`, `2w`."""
+    match = AGE.fullmatch(than)
+    if match is None:
+        raise UserError(f"--older-than {one_line(than)}: must be a number with m, h, d or w behind it, as 7d")
+    limit = time.time() - float(match[1]) * UNITS[match[2]]
+    return [one for one in kept if one.written < limit]
+
+
+def _matching(kept: Sequence[Kept], condition: str) -> list[Kept]:
+    """The runs for which an SQL condition holds, and the sweeps for all of whose jobs it holds."""
+    if not kept:
+        return []
+    table = collect([one.folder for one in kept]).table
+    holds = set(where(table, condition)["folder"])
+    fails = [folder for folder in table["folder"] if folder not in holds]
+    return [one for one in kept if not any(f"{folder}/".startswith(f"{one.folder}/") for folder in fails)]
+
+
+def remove(kept: Kept) -> None:
+    """Remove a run's or a sweep's folder: at one stroke out of sight, then file by file.
+
+    Raises UserError when somebody is at work in it, OSError as it comes; what is left is removed the next time.
+    """
+    folder = Path(kept.folder)
+    lock = hold(folder, RUN if kept.jobs is None else SWEEP)
+    try:
+        folder.rename(folder.with_name(REMOVED + folder.name))
+    finally:
+        lock.release()
+    for left in folder.parent.glob(f"{REMOVED}*"):
+        shutil.rmtree(left)
