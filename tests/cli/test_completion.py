@@ -25,7 +25,7 @@ def stored() -> None:
     ("typed", "offered"),
     [
         ("dia", ["diagnose"]),
-        ("re", ["rerun", "resume"]),
+        ("re", ["rerun", "resume", "remove"]),
         ("diagnose optimizer=ada", ["optimizer=adagrad", "optimizer=adam", "optimizer=adamw"]),
         ("-m training.ep", ["training.epochs="]),
         ("predict ", [OLD, SWEEP, NEW, "best", "last"]),
