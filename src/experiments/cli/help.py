@@ -89,7 +89,12 @@ def _groups(folder: str) -> list[str]:
 
 
 def _line(name: str, rules: Mapping[str, Any]) -> str:
-    return f"  {name:<36}{rules['help']}{_range(rules)}"
+    return f"  {name:<36}{in_words(rules)}"
+
+
+def in_words(rules: Mapping[str, Any]) -> str:
+    """What a key is for, and the values that it takes."""
+    return rules["help"] + _range(rules)
 
 
 def _range(rules: Mapping[str, Any]) -> str:

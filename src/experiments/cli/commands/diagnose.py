@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from experiments.cli.commands.arguments import Parser
 from experiments.config.composition import compose
 from experiments.errors import UserError, harmless
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:  # both import torch, which a refused request should not wait 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the diagnosis; exit status 0 whether or not the rate is stable."""
+    if "--help" in arguments:
+        parser = Parser("diagnose", description="Conditioning and learning-rate verdict for a run; nothing is trained.")
+        parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="as for a run")
+        parser.read(["--help"])
     config = compose(arguments)
     from experiments.running import assembly
 
