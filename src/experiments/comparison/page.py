@@ -22,6 +22,8 @@ from bokeh.resources import INLINE
 
 from experiments.comparison.choosing import columns
 from experiments.comparison.curves import PlotData
+from experiments.comparison.keys.page import panels
+from experiments.comparison.keys.settings import settings_of
 from experiments.comparison.page_curves import curves
 from experiments.comparison.page_table import data_table, ranks, table_source
 from experiments.comparison.picture import draw
@@ -62,7 +64,8 @@ def page(plots: list[PlotData]) -> bytes:
     left = column(row(field, clear, said, **WIDE), made, Div(text=HINT), **WIDE)
     right = column(*(plot for plot, _ in drawn), **WIDE)
     document = Document()
-    document.add_root(column(row(left, right, **WIDE), *_picture(plots), **WIDE))
+    keyed = [panels(settings) for plot in plots if (settings := settings_of(plot)) is not None]
+    document.add_root(column(row(left, right, **WIDE), *_picture(plots), *keyed, **WIDE))
     document.js_on_event("document_ready", CustomJS(args={**shared, "hash": True}, code=code))
     return file_html(document, INLINE, title=f"{count} runs").encode()
 

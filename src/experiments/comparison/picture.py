@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from experiments.comparison.curves import PlotData
+from experiments.comparison.keys.picture import draw_keys
+from experiments.comparison.keys.settings import settings_of
 from experiments.comparison.picture_swept import draw_swept, linear, logarithmic, plain
 
 NAMED = 8
@@ -13,7 +15,7 @@ NAMED = 8
 
 
 def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
-    """The PNG's bytes, a row of panels for each group of runs that compare; with or without the loss curves."""
+    """The PNG's bytes, a row of panels for each group of runs that compare; with or without loss curves and keys."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -21,10 +23,14 @@ def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
         [_curves] * curves + [_swept] * (plot.swept is not None) + [_best] * (plot.best is not None) for plot in plots
     ]
     across = max(map(len, rows), default=0)
-    figure = Figure(figsize=(6.4 * max(1, across), 5 * max(1, len(rows))), dpi=110, layout="constrained")
+    keyed = [settings for plot in plots if (settings := settings_of(plot)) is not None] if curves else []
+    heights = [5] * max(1, len(rows)) + [8 if settings.importance else 5 for settings in keyed]
+    figure = Figure(figsize=(6.4 * max(1, across), sum(heights)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    parts: Any = figure.subfigures(len(rows), 1, squeeze=False)
-    for part, panels, plot in zip(parts[:, 0], rows, plots, strict=True):
+    parts: Any = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
+    for part, settings in zip(parts[len(heights) - len(keyed) :, 0], keyed, strict=True):
+        draw_keys(part, settings)
+    for part, panels, plot in zip(parts[:, 0], rows, plots, strict=False):
         if len(plots) > 1:
             part.suptitle(plain(plot.group), fontweight="bold")
         if panels:
