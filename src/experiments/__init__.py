@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from experiments.cli.notebook import search as search
     from experiments.cli.notebook import sweep as sweep
     from experiments.comparison.runs_table import compare as compare
+    from experiments.stored.exports.estimators import GradientDescentClassifier as GradientDescentClassifier
+    from experiments.stored.exports.estimators import GradientDescentRegressor as GradientDescentRegressor
     from experiments.stored.lookup import load_run as load_run
 
 __version__ = "0.1.0"
-__all__ = ["compare", "load_run", "run", "search", "sweep"]
+__all__ = ["GradientDescentClassifier", "GradientDescentRegressor", "compare", "load_run", "run", "search", "sweep"]
 _HOMES = {
     "run": "experiments.cli.notebook",
     "sweep": "experiments.cli.notebook",
     "search": "experiments.cli.notebook",
     "load_run": "experiments.stored.lookup",
     "compare": "experiments.comparison.runs_table",
+    "GradientDescentRegressor": "experiments.stored.exports.estimators",
+    "GradientDescentClassifier": "experiments.stored.exports.estimators",
 }
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.cli.summary import aligned, beside_the_optimum, equations, summary
+from experiments.cli.summary import beside_the_optimum, equations, summary
 from experiments.config import schema as schema
 from experiments.config.schema import Config
 from experiments.running import runner
+from experiments.stored.equations import aligned
 from experiments.tracking.result import Result, read_result
 from tests.conftest import Configured
 

@@ -11,22 +11,23 @@ from experiments.errors import UserError
 if TYPE_CHECKING:
     import polars as pl
 
-    from experiments.stored.stored_run import Run
-    from experiments.tracking.result import Result
+    from experiments.stored.answers import LoadedRun, RunResult
 
 Names = Sequence[str] | None
 """Of columns."""
 
 
-def run(*overrides: str, data: Any = None, features: Names = None, targets: str | Names = None) -> "Result":
-    """Train one experiment, as `experiments OVERRIDES` does, and return its Result.
+def run(*overrides: str, data: Any = None, features: Names = None, targets: str | Names = None) -> "RunResult":
+    """Train one experiment, as `experiments OVERRIDES` does, and return its Result, which knows its exports.
 
     `data`: a table of your own, see `handed_over.overrides`, which also says what `features` and `targets` are.
     Raises UserError for a request that can't be met, and whatever made a run fail.
     """
     for word in overrides:
         command_line.override(word)
-    return launch(command_line.read(_with_table(overrides, data, features, targets)))
+    from experiments.stored.answers import RunResult
+
+    return RunResult(**vars(launch(command_line.read(_with_table(overrides, data, features, targets)))))
 
 
 def sweep(*overrides: str, data: Any = None, features: Names = None, targets: str | Names = None) -> "pl.DataFrame":
@@ -45,7 +46,7 @@ class Searched(NamedTuple):
     """What a search came to: `table`, a row a trial as in study.csv, and `best`, the run of the winning setting."""
 
     table: "pl.DataFrame"
-    best: "Run"
+    best: "LoadedRun"
     folder: Path
 
 

@@ -1,18 +1,15 @@
 """The lines at the end of a run: losses beside the optimum, the fit, why, equations, an example, where to look."""
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.reasons import why
 from experiments.config.schema import Config
+from experiments.stored.equations import MOST_NAMED, outputs, spelled
 from experiments.stored.folders import pointers
 
 if TYPE_CHECKING:  # imports torch, which a refused request should not wait for
     from experiments.tracking.result import Result
-
-MOST_NAMED = 12
-"""Features, and targets, of the largest model that is spelled out."""
 
 
 def summary(config: Config, result: "Result") -> list[str]:
@@ -120,36 +117,11 @@ def _fit(rmse: float | None, r2: float | None, unit: str) -> str:
 
 
 def equations(result: "Result") -> list[str]:
-    """`yield_apple = 0.3000 * temp + ...`, a line a target, equal terms below each other; none for wide tables.
-
-    Of two classes the logarithm of the second's odds, of more the logit of each.
-    """
+    """`yield_apple = 0.3000 * temp + ...`, a line a target; none for wide tables. See `stored.equations`."""
     if result.parameters is None or max(len(result.features), len(result.parameters["bias"])) > MOST_NAMED:
         return []
-    names = result.targets if result.table is None else result.table.quantities
-    if result.classes:
-        odds = len(result.classes) == 2
-        names = [f"{'log odds' if odds else 'logit'} of {label}" for label in result.classes[odds:]]
-    lines = [f"{name:{max(map(len, names))}} = " for name in names]
-    weights = [[*row, bias] for row, bias in zip(result.parameters["weight"], result.parameters["bias"], strict=True)]
-    labels = [*(f" * {name}" for name in result.features), ""]
-    for number, (label, column) in enumerate(zip(labels, zip(*weights, strict=True), strict=True)):
-        if not label and not any(column):
-            break  # no intercept
-        texts = aligned(column if number == 0 else [abs(v) for v in column])
-        for row, (value, text) in enumerate(zip(column, texts, strict=True)):
-            sign = "" if number == 0 else " - " if value < 0 else " + "
-            lines[row] += sign + text + label
-    return lines
-
-
-def aligned(values: Sequence[float]) -> list[str]:
-    """Numbers of one width and as many decimals as show four digits of the smallest that is not zero."""
-    sizes = [abs(v) for v in values if v]
-    decimals = max(3 - math.floor(math.log10(min(sizes))), 0) if sizes else 4
-    plain = decimals <= 7 and max(sizes, default=0) < 1e8
-    texts = [f"{v:.{decimals}f}" if plain else f"{v:.3e}" for v in values]
-    return [text.rjust(max(map(len, texts))) for text in texts]
+    names = outputs(result.targets if result.table is None else result.table.quantities, result.classes)
+    return spelled(names, result.features, result.parameters["weight"], result.parameters["bias"])
 
 
 def example(result: "Result") -> list[str]:

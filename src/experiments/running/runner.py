@@ -37,7 +37,7 @@ def run(
     raised after a result.json of status failed. So does DataChanged, after a checkpoint where one can be made.
     """
     began = time.perf_counter()
-    with _restored_threads(), np.errstate(all="ignore"):  # what is not finite is said, or written as null
+    with restored_threads(), np.errstate(all="ignore"):  # what is not finite is said, or written as null
         experiment = assembly.assemble(config)
         torch.set_num_threads(assembly.threads(experiment))
         about = environment.describe(
@@ -59,7 +59,8 @@ def run(
 
 
 @contextmanager
-def _restored_threads() -> Iterator[None]:
+def restored_threads() -> Iterator[None]:
+    """Whatever number of threads is set inside, torch has its own again afterwards."""
     threads = torch.get_num_threads()
     try:
         yield

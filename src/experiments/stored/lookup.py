@@ -7,6 +7,7 @@ from pathlib import Path
 from experiments.config.folder_names import STAMP
 from experiments.errors import UserError, nearest, one_line
 from experiments.stored import stored_run
+from experiments.stored.answers import LoadedRun
 from experiments.stored.comparable import groups
 from experiments.stored.folders import JOB, OUTPUTS, Found, everything, written
 from experiments.stored.ranking import FINISHED, default_metric, larger_is_better, value_of
@@ -41,11 +42,11 @@ def _with_folders(word: str) -> str:
     return key + "=" + ",".join("'" + folder.replace("'", "\\'") + "'" for folder in folders)
 
 
-def load_run(run: str | Path) -> Run:
+def load_run(run: str | Path) -> LoadedRun:
     """The stored run that a word means, see `resolve`. Raises UserError."""
     folder = resolve(str(run))
     try:
-        return stored_run.read(str(folder))
+        return LoadedRun(**vars(stored_run.read(str(folder))))
     except ValueError as error:
         raise UserError(f"{one_line(folder.name)}: {one_line(error)}") from None
 

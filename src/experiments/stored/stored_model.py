@@ -48,7 +48,6 @@ class Model:
         except (OSError, ValueError, SafetensorError, KeyError) as error:
             raise UserError(f"{name}: model.safetensors can't be read: {one_line(error)}") from None
         self._config, self._folder = config, folder
-        self._module: nn.Module | None = None
         self.weight: Array | None = None
         self.bias: Array | None = None
         if self.is_linear:
@@ -107,30 +106,26 @@ class Model:
         """Predictions (n, targets), or logits (n, outputs) of classes, for inputs (n, features)."""
         if self.weight is not None and self.bias is not None:
             return x @ self.weight.T + self.bias
-        return self._through_module(x)
+        import torch
 
-    @property
+        with torch.no_grad():
+            return self.in_units(torch.from_numpy(x)).numpy()
+
+    @cached_property
     def module(self) -> "nn.Module":
         """The model as a torch module with its weights.
 
         A linear one takes and gives the table's units, in float64. A model of the user's own is as it was trained: its
         module must be trusted by the environment, as for training. Raises UserError.
         """
-        if self._module is None:
-            self._module = self._build()
-        return self._module
-
-    def _build(self) -> "nn.Module":
         import torch
 
         from experiments.config.schema import Custom
-        from experiments.learning import models
         from experiments.running import factories
+        from experiments.stored.exports.in_units import linear
 
         if self.weight is not None and self.bias is not None:
-            linear = torch.nn.Linear(len(self.features), self.outputs, dtype=torch.float64)
-            models.load_state(linear, {"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)})
-            return linear
+            return linear(torch.from_numpy(self.weight), torch.from_numpy(self.bias))
         node = self._config.get("model")
         if not isinstance(node, dict):
             raise UserError("config.json names no model")
@@ -150,14 +145,10 @@ class Model:
             raise UserError(f"model.safetensors does not fit model._target_: {one_line(error)}") from None
         return module.eval()
 
-    def _through_module(self, x: Array) -> Array:
-        import torch
+    @cached_property
+    def in_units(self) -> "nn.Module":
+        """The model as a module between the table's units, in float64 outside. Raises UserError."""
+        from experiments.stored.exports.in_units import InUnits
 
         scaling = {k.removeprefix("scaling."): v for k, v in self._tensors.items() if k.startswith("scaling.")}
-        if scaling:
-            x = (x - scaling["x_shift"]) / scaling["x_scale"]
-        module = self.module
-        dtype = next(module.parameters(), torch.zeros(())).dtype
-        with torch.no_grad():
-            y = module(torch.from_numpy(x).to(dtype)).to(torch.float64).numpy()
-        return y * scaling["y_scale"] + scaling["y_shift"] if scaling else y
+        return InUnits(self.module, {} if self.is_linear else scaling)

@@ -1,0 +1,67 @@
+"""What Python asks of a run, of one just trained and of one loaded alike: its model elsewhere, a card, figures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.errors import UserError
+from experiments.stored import stored_run
+from experiments.stored.stored_run import Run
+from experiments.tracking.result import Result
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from experiments.stored.exports.estimators import GradientDescentClassifier, GradientDescentRegressor
+
+
+class Answers:
+    """Reads the run's folder, which `_run` is."""
+
+    @property
+    def _run(self) -> Run:
+        raise NotImplementedError
+
+    def to_torch(self) -> "nn.Module":
+        """The model as a torch module in the table's units that needs nothing of ours, see `torch_module.to_torch`."""
+        from experiments.stored.exports.torch_module import to_torch
+
+        return to_torch(self._run.model)
+
+    def to_sklearn(self) -> "GradientDescentRegressor | GradientDescentClassifier":
+        """The model as a fitted estimator of scikit-learn's kind, whose `fit` trains again as the run did."""
+        from experiments.stored.exports.estimators import to_sklearn
+
+        return to_sklearn(self._run.model, self._run.config)
+
+    def to_onnx(self, path: str | Path) -> None:
+        """Write the model as an ONNX file in the table's units, see `onnx_file.write_onnx`."""
+        from experiments.stored.exports.onnx_file import write_onnx
+
+        write_onnx(self._run.model, path)
+
+    def card(self) -> str:
+        """A model card in Markdown: what it predicts, from which table, how well, and where it ends."""
+        from experiments.stored.exports.card import card
+
+        return card(self._run)
+
+
+@dataclass(frozen=True, repr=False)
+class LoadedRun(Answers, Run):
+    """A stored run, see `Run`, with what Python asks of it."""
+
+    @property
+    def _run(self) -> Run:
+        return self
+
+
+@dataclass(frozen=True, repr=False)
+class RunResult(Answers, Result):
+    """The result of a run, see `Result`, with what Python asks of it."""
+
+    @property
+    def _run(self) -> Run:
+        if self.folder is None:
+            raise UserError("this result names no folder of a run")
+        return stored_run.read(self.folder)
