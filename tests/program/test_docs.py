@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import write_reference
 from experiments.__main__ import main
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -73,3 +74,7 @@ def test_links_lead_somewhere(page: str) -> None:
     place = DOCS.parent / page
     for target in re.findall(r"\]\(([^)#]+)\)", place.read_text(encoding="utf-8")):
         assert (place.parent / target).exists(), target
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    assert write_reference.PAGE.read_text(encoding="utf-8") == write_reference.page()
