@@ -96,7 +96,7 @@ def parser_of(command: str) -> Parser:
 
 
 def commands() -> Iterator[str]:
-    """A table of arguments for each command."""
+    """The arguments of each command."""
     for command in COMMANDS:
         parser = parser_of(command)
         yield f"### experiments {command}\n\n{parser.description}\n"
@@ -105,7 +105,7 @@ def commands() -> Iterator[str]:
             words = ", ".join(action.option_strings)
             name = f"{words} {value}".strip()
             choices = f" [{', '.join(map(str, action.choices))}]" if action.choices else ""
-            yield f"- `{name or action.dest}` {action.help or ''}{choices}"
+            yield f"- `{name or action.dest}` {action.help or ''}{choices}".rstrip()
         yield ""
 
 
@@ -123,7 +123,7 @@ def default_of(key: dataclasses.Field) -> Any:
 
 
 def config_keys() -> Iterator[str]:
-    """A table of keys for each group and section."""
+    """The keys of each group and section."""
     yield f"- `seed` = 0: {in_words(keys(Config)['seed'].metadata)}\n"
     for place in (*GROUPS, *SECTIONS):
         choices = GROUPS.get(place, {})

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -123,3 +124,8 @@ def test_the_map_of_rates_has_the_predicted_edge_within_a_step_of_its_grid() -> 
     assert len(sweep("experiment=lr_map", "optimizer.lr=1e-5,1e-4")) == 2  # the command line counts
     lines = sweep_of(runs.table.with_columns(pl.lit(0.9).alias("optimizer.momentum")), runs.varied)
     assert lines is not None and lines.limit is None  # momentum has another limit
+
+
+def test_what_a_preset_makes_a_sweep_gives_python_its_rows() -> None:
+    rows: Any = run("hydra.mode=MULTIRUN", "seed=0,1", "training.epochs=1")
+    assert [row["number"] for row in rows] == [0, 1] and {row["status"] for row in rows} == {"completed"}

@@ -26,8 +26,10 @@ def run(*overrides: str, data: Any = None, features: Names = None, targets: str 
     for word in overrides:
         command_line.override(word)
     from experiments.stored.answers import RunResult
+    from experiments.tracking.result import Result
 
-    return RunResult(**vars(launch(command_line.read(_with_table(overrides, data, features, targets)))))
+    came = launch(command_line.read(_with_table(overrides, data, features, targets)))
+    return RunResult(**vars(came)) if isinstance(came, Result) else came  # a preset's hydra.mode may make it a sweep
 
 
 def sweep(*overrides: str, data: Any = None, features: Names = None, targets: str | Names = None) -> "pl.DataFrame":

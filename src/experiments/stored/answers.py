@@ -20,7 +20,7 @@ class Answers:
 
     @property
     def _run(self) -> Run:
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of run has its own
 
     def to_torch(self) -> "nn.Module":
         """The model as a torch module in the table's units that needs nothing of ours, see `torch_module.to_torch`."""

@@ -48,10 +48,10 @@ def at_work(folder: Path, name: str = RUN) -> str | None:
     if not (place / "lock").is_file() or place.is_symlink():
         return None
     try:
-        FileLock(place / "lock", timeout=0).acquire().lock.release()
+        with FileLock(place / "lock", timeout=0):
+            return None
     except Timeout:
         return _holder(place)
-    return None
 
 
 def let_go(folder: Path, lock: FileLock, name: str) -> None:

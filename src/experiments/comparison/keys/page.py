@@ -20,7 +20,7 @@ def panels(settings: Settings) -> Any:
     """Parallel coordinates, below them importance and a slice for each key of a search."""
     sides = [*settings.keys, settings.value]
     columns: dict[str, Any] = {f"{k}": _told(side) for k, side in enumerate(sides)}
-    points = ColumnDataSource(columns | {"_colour": ranks(len(settings.value.values))[: len(settings.value.values)]})
+    points = ColumnDataSource(columns | {"_colour": ranks(len(settings.value.values))})
     tips = [(side.name, "@{" + str(k) + "}") for k, side in enumerate(sides)]
     parallel = _parallel(settings, sides, points, tips)
     if not settings.importance:
@@ -39,9 +39,8 @@ def _told(side: Axis) -> list[Any]:
 
 def _parallel(settings: Settings, sides: list[Axis], points: ColumnDataSource, tips: list[Any]) -> Any:
     lines = settings.lines
-    best = f", the best {len(lines)} drawn" if len(lines) < len(settings.value.values) else ""
     plot = figure(
-        height=360, sizing_mode="stretch_width", tools=TOOLS, title=f"{settings.title}{best}, darkest the best",
+        height=360, sizing_mode="stretch_width", tools=TOOLS, title=settings.heading,
         x_range=Range1d(-0.1, len(sides) - 0.7), y_range=Range1d(-0.05, 1.05),
     )  # fmt: skip
     told = {name: list(values)[: len(lines)][::-1] for name, values in points.data.items()}

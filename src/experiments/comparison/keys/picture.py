@@ -36,8 +36,7 @@ def _parallel(axes: Any, settings: Settings) -> None:
             axes.text(at + 0.02, height, plain(text), fontsize=7, va="center")
     axes.set_xticks(range(len(sides)), [plain(side.name) for side in sides])
     axes.set(yticks=[], xlim=(-0.1, len(sides) - 0.8), ylim=(-0.05, 1.05))
-    best = f", the best {len(lines)} drawn" if len(lines) < len(settings.value.values) else ""
-    axes.set_title(f"{settings.title}{best}, darkest the best")
+    axes.set_title(settings.heading)
 
 
 def _importance(axes: Any, importance: dict[str, float]) -> None:

@@ -70,6 +70,12 @@ class Settings:
         """The heights (k, keys + 1) of the best settings on the axes side by side, the value's last."""
         return np.stack([axis.shares for axis in (*self.keys, self.value)], axis=1)[:MOST_LINES]
 
+    @property
+    def heading(self) -> str:
+        """What stands above the lines: of how many settings they are, and how many of these are drawn."""
+        best = f", the best {len(self.lines)} drawn" if len(self.lines) < len(self.value.values) else ""
+        return f"{self.title}{best}, darkest the best"
+
 
 def settings_of(plot: PlotData) -> Settings | None:
     """The search that all of the runs are of, else the runs, where SEVERAL keys differ."""

@@ -33,7 +33,7 @@ except ImportError:
     raise UserError("the estimators need scikit-learn 1.6; pip install 'experiments[sklearn]'") from None
 
 Array = np.ndarray
-composed = lru_cache(64)(lambda words: compose(words))
+composed = lru_cache(64)(compose)
 
 
 class _GradientDescent(BaseEstimator):
