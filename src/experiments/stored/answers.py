@@ -10,8 +10,10 @@ from experiments.stored.stored_run import Run
 from experiments.tracking.result import Result
 
 if TYPE_CHECKING:
+    import polars
     from torch import nn
 
+    from experiments.data.dataset import Dataset
     from experiments.stored.exports.estimators import GradientDescentClassifier, GradientDescentRegressor
 
 
@@ -21,6 +23,20 @@ class Answers:
     @property
     def _run(self) -> Run:
         raise NotImplementedError  # each kind of run has its own
+
+    @property
+    def _rows(self) -> "Dataset | None":
+        """The training rows, where they are in memory."""
+        return None
+
+    def standard_errors(self) -> "polars.DataFrame":
+        """Of a linear model's weights, with 95 % intervals, a row a weight; see `weight_errors.weight_errors`.
+
+        They are those of the optimum of least squares, whatever gradient descent came to.
+        """
+        from experiments.stored.exports.weight_errors import weight_errors
+
+        return weight_errors(self._run, self._rows)
 
     def to_torch(self) -> "nn.Module":
         """The model as a torch module in the table's units that needs nothing of ours, see `torch_module.to_torch`."""
@@ -65,3 +81,8 @@ class RunResult(Answers, Result):
         if self.folder is None:
             raise UserError("this result names no folder of a run")
         return stored_run.read(self.folder)
+
+    @property
+    def _rows(self) -> "Dataset | None":
+        whole = self.table is not None and len(self.table.x) == self.rows["train"]  # of a stream it is a sample
+        return self.table if whole else None

@@ -6,6 +6,7 @@ from typing import Any
 from experiments.errors import harmless, one_line
 from experiments.stored.cells import cell
 from experiments.stored.equations import MOST_NAMED, outputs, spelled
+from experiments.stored.exports.weight_errors import at_a_glance
 from experiments.stored.stored_config import plain
 from experiments.stored.stored_run import Run
 from experiments.tracking.hparams import flat
@@ -13,6 +14,11 @@ from experiments.tracking.hparams import flat
 MOST_LISTED = 50
 """Inputs that are listed with their ranges."""
 TRAINED = ("model", "loss", "optimizer", "schedule", "training.batch_size", "data.standardize", "loss.l2", "loss.l1")
+
+ABOUT_ERRORS = (
+    "Standard errors and intervals are those of the optimum of least squares on the training rows, which the trained "
+    "weights approach. The robust ones allow for residuals that spread differently from row to row."
+)
 
 
 def card(run: Run) -> str:
@@ -28,11 +34,35 @@ def card(run: Run) -> str:
     if model.weight is not None and model.bias is not None and max(model.weight.shape) <= MOST_NAMED:
         names = outputs(model.targets, model.classes)
         lines += ["```", *map(_code, spelled(names, model.features, model.weight, model.bias)), "```", ""]
+    lines += _weights(run)
     lines += ["## Table", "", *_table(run, config), "", "## Training", "", *_training(run, config), ""]
     lines += ["## Metrics", "", *_metrics(run), "", "## Limits", "", *(f"- {line}" for line in _limits(run, config))]
     versions = (result["environment"].get("versions") or {}).items()
     lines += ["", f"Made with {', '.join(f'{_text(k)} {_text(v)}' for k, v in versions)}."]
     return "\n".join(lines) + "\n"
+
+
+def _weights(run: Run) -> list[str]:
+    """Each weight beside the optimum's, with the optimum's standard errors and intervals, or why there are none."""
+    found = at_a_glance(run)
+    if found is None:
+        return []
+    if isinstance(found, str):
+        return ["## Weights", "", f"{_text(found[0].upper() + found[1:])}.", ""]
+    rows = [
+        (r["target"], r["feature"], r["trained"], r["optimum"], r["se"], _interval(r, ""), _interval(r, "robust_"))
+        for r in found.head(MOST_LISTED).iter_rows(named=True)
+    ]
+    headings = ("target", "input", "trained", "optimum", "standard error", "95 % interval", "robust (HC3)")
+    lines = ["## Weights", "", *_as_table(headings, rows), ""]
+    if left := found.height - len(rows):
+        lines += [f"And {left} weights more.", ""]
+    return [*lines, ABOUT_ERRORS, ""]
+
+
+def _interval(row: Mapping[str, Any], kind: str) -> str:
+    low, high = row[f"{kind}low"], row[f"{kind}high"]
+    return "" if low is None else f"{low:.6g} to {high:.6g}"
 
 
 def _table(run: Run, config: Mapping[str, Any]) -> list[str]:
