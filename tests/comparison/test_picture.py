@@ -38,6 +38,12 @@ def test_a_line_passes_through_the_means() -> None:
     assert axes.lines[0].get_xydata().tolist() == [[0.1, 2.0], [0.2, 7.0]]
 
 
+def test_a_mean_that_exploded_leaves_the_picture_at_the_top() -> None:
+    axes = axes_of(lr=[0.1, 0.2, 0.3, 0.4, 0.5], gap=[4.0, 3.0, 2.0, 1.0, 1e30])
+    assert axes.get_ylim() == pytest.approx((0.5, 20))
+    assert axes_of(lr=[0.1, 0.2, 0.3], gap=[4.0, 3.0, 9.0]).get_ylim()[1] < 20
+
+
 def test_a_heat_map_has_the_means_in_its_cells() -> None:
     axes = axes_of(lr=[0.1, 0.2, 0.3] * 2, size=[1] * 3 + [2] * 3, gap=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert axes.images[0].get_array().tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]

@@ -1,31 +1,72 @@
-"""The pages of docs/ that tell a story do what they show: their commands are run, their output is compared."""
+"""README.md and the pages of docs/ do what they show: their commands are run, their output is compared."""
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from docs import write_reference
 from experiments.__main__ import main
+from experiments.cli import COMMANDS
+from experiments.config.schema import GROUPS, SECTIONS, all_keys
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGES = {"tutorial": 7, "next_lessons": 7, "your_own_table": 11}
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+TEXTS = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in DOCS.glob("*.md"))]
+PAGES = {"README.md": 15, "docs/tutorial.md": 7, "docs/next_lessons.md": 7, "docs/your_own_table.md": 11}
 """With the number of their commands."""
+CROPS = "temp,rainfall,humidity,apples\n73,67,43,56\n91,88,64,81\n87,134,58,119\n102,43,37,22\n69,96,70,103\n"
+GIVEN = {"README.md": {"yields.csv": CROPS}}
+"""Files that a reader of the page would have."""
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```", re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?")
+FILES = ("json", "safetensors", "yaml", "onnx", "log", "csv", "parquet")
+"""Endings of files that are called as a group is."""
+OWN = ("falling", "sign", "mine")
+"""Choices that the pages name as the reader's own."""
 
 
-def blocks(page: Path, kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
+def commands(page: str) -> Iterator[tuple[str, list[str] | None]]:
+    """The page's commands in their order, with the lines shown below each; None where none are.
+
+    Code that stands before a command has been run and its files have been written.
+    """
+    for kind, name, code in BLOCK.findall(text_of(page)):
+        if kind == "python" and not name:
+            exec(compile(code, page, "exec"), {})
+        elif kind == "python" and not name.startswith("src/"):
+            Path(name).write_text(code, encoding="utf-8")
+            sys.modules.pop(Path(name).stem, None)
+        elif kind == "console":
+            for part in code.split("$ ")[1:]:
+                line, *shown = part.rstrip("\n").split("\n")
+                yield line, shown
+        elif kind == "bash":
+            yield from ((line, None) for line in code.splitlines())
+
+
+def said(line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a command prints, standard error last."""
+    words = shlex.split(line, comments=True)
+    while "=" in words[0]:
+        monkeypatch.setenv(*words.pop(0).split("=", 1))
+    if words == ["make", "run"]:
+        assert re.search(r"^run:.*\n\t@\$\(BIN\)/experiments\n", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        words = ["experiments"]
     if words[0] == "head":
         return Path(words[2]).read_text().splitlines()[: -int(words[1])]
     assert words[0] == "experiments"
-    assert main(words[1:]) == 0
+    assert main(words[1:]) == 0, line
     return "".join(capsys.readouterr()).splitlines()
 
 
@@ -38,42 +79,97 @@ def alike(found: str, shown: str) -> bool:
     return all(a == pytest.approx(b, rel=0.01, abs=0.01) for a, b in values)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_what_its_commands_print(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    page = DOCS / f"{name}.md"
-    for file, code in re.findall(r"```python (\S+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        Path(file).write_text(code, encoding="utf-8")
-        monkeypatch.delitem(sys.modules, Path(file).stem, raising=False)
-    for code in blocks(page, "python"):
-        exec(compile(code, str(page), "exec"), {})
-    commands = 0
-    for block in blocks(page, "console"):
-        for part in block.split("$ ")[1:]:
-            line, *shown = part.rstrip("\n").split("\n")
-            words = shlex.split(line)
-            while "=" in words[0]:
-                monkeypatch.setenv(*words.pop(0).split("=", 1))
-            found = said(words, capsys)
-            at = 0
-            for expected in shown:
-                if expected == "...":
-                    continue
-                at = next((i + 1 for i in range(at, len(found)) if alike(found[i], expected)), 0)
-                assert at, (line, expected, found)
-            if "..." not in shown:
-                assert len(shown) == len(found), (line, found)
-            commands += 1
-    assert commands == PAGES[name]
+    for name, content in GIVEN.get(page, {}).items():
+        Path(name).write_text(content)
+    count = 0
+    for line, shown in commands(page):
+        found = said(line, capsys, monkeypatch)
+        at = 0
+        for expected in shown or ():
+            if expected == "...":
+                continue
+            at = next((i + 1 for i in range(at, len(found)) if alike(found[i], expected)), 0)
+            assert at, (line, expected, found)
+        if shown is not None and "..." not in shown:
+            assert len(shown) == len(found), (line, found)
+        count += 1
+    assert count == PAGES[page]
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in DOCS.glob("*.md"))])
-def test_links_lead_somewhere(page: str) -> None:
-    place = DOCS.parent / page
-    for target in re.findall(r"\]\(([^)#]+)\)", place.read_text(encoding="utf-8")):
-        assert (place.parent / target).exists(), target
+def words_of(page: str) -> Iterator[list[str]]:
+    """Everything between backticks, line by line in words; what the shell quotes is one word."""
+    text = text_of(page)
+    lines = [line for kind, _, code in BLOCK.findall(text) if kind != "python" for line in code.splitlines()]
+    lines += re.findall(r"`([^`]+)`", BLOCK.sub("", text))
+    for line in lines:
+        try:
+            yield shlex.split(line.removeprefix("$ "), comments=True)
+        except ValueError:  # prose that a run printed
+            continue
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_a_page_names_what_there_is(page: str) -> None:
+    """Links lead somewhere; files, commands, flags, keys and choices exist."""
+    for target in re.findall(r"\]\(([^)#]+)\)", text_of(page)):
+        assert ((ROOT / page).parent / target).exists(), target
+    places = "|".join((*GROUPS, *SECTIONS))
+    for words in words_of(page):
+        if "experiments" in words and (after := words[words.index("experiments") + 1 :]) and after[0].isalpha():
+            assert after[0] in COMMANDS, words
+            known = {flag for action in write_reference.parser_of(after[0])._actions for flag in action.option_strings}
+            assert {word for word in after if word.startswith("--")} <= known, words
+        for word in words:
+            if re.fullmatch(r"(benchmarks|conf|docs|src|tests)/[\w/.]+", word):
+                assert (ROOT / word).exists() or any(own in word for own in OWN) or f" {word}\n" in text_of(page), word
+            if key := re.fullmatch(rf"\+?({places})\.([a-z_0-9]+)(=.*)?", word):
+                assert key[2] in {"_target_", *all_keys(key[1])} or word[0] == "+" or key[2] in FILES, word
+            if choice := re.fullmatch(rf"({'|'.join(GROUPS)})=([a-z_0-9,|]+)", word):
+                assert set(re.split("[,|]", choice[2])) <= {*GROUPS[choice[1]], *OWN}, word
+    for module in re.findall(r"python -m (benchmarks\.[a-z_]+)", text_of(page)):
+        assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
+
+
+def test_the_readme_says_how_a_command_is_added(tmp_path: Path) -> None:
+    """In a copy of the package: the module that it shows, and its name in the table."""
+    (path, code), *others = re.findall(
+        r"^```python (src/\S+)\n(.*?)^```", text_of("README.md"), re.DOTALL | re.MULTILINE
+    )
+    assert not others and main(["training.epochs=3", "tracking.figures=false"]) == 0
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / path).write_text(code, encoding="utf-8")
+    table = tmp_path / "src/experiments/cli/__init__.py"
+    table.write_text(table.read_text().replace("COMMANDS = (", f'COMMANDS = ("{Path(path).stem}", '))
+    python = [sys.executable, "-m", "experiments", Path(path).stem]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+    done = subprocess.run([*python, "last"], env=environment, capture_output=True, text=True, check=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["1", "2", "3"] and all(float(row[1]) > 0 for row in rows)
+    done = subprocess.run([*python, "nowhere"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("error: nowhere")
+
+
+def test_the_ratios_of_the_readme_are_those_that_were_measured() -> None:
+    measured = {float(n) for n in re.findall(r"\d+(?:\.\d+)?", text_of("docs/speed.md") + text_of("docs/search.md"))}
+    rows = [line.split("|")[1:-1] for line in text_of("README.md").splitlines() if line.startswith("| ")]
+    ratios = [float(n) for row in rows[1:] for n in re.findall(r"\d+(?:\.\d+)?", row[2])]
+    assert len(ratios) > 8
+    for ratio in ratios:
+        assert any(ratio == m or ratio == round(m) or (m and ratio == round(1 / m, 2)) for m in measured), ratio
+
+
+def test_pictures_are_small_shown_and_drawn_by_a_script() -> None:
+    pages = "".join(map(text_of, TEXTS))
+    scripts = (DOCS / "draw_pictures.py").read_text() + (ROOT / "benchmarks/scaling.py").read_text()
+    for picture in sorted((DOCS / "pictures").iterdir()):
+        assert picture.read_bytes()[:4] == b"\x89PNG" and picture.stat().st_size < 150_000
+        assert f"pictures/{picture.name}" in pages
+        assert picture.stem in scripts
 
 
 def test_the_reference_is_what_the_code_says() -> None:

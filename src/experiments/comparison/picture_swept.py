@@ -11,6 +11,8 @@ from experiments.stored.cells import cell
 MARKERS = "os^Dv<>P"
 ANNOTATED = 100
 """Cells of a heat map that carry their number."""
+EXPLODED = 1e4
+"""Times the usual mean: what lies above leaves a line's picture at the top, where it would press all else together."""
 
 
 def draw_swept(figure: Any, axes: Any, swept: Swept) -> None:
@@ -84,6 +86,10 @@ def _lines(_: Any, axes: Any, swept: Swept) -> None:
     if wide(swept.table[key]):
         logarithmic(axes.set_xscale, axes.xaxis)
     if len(lowest) and lowest.min() > 0:
+        means = swept.table["mean"].drop_nulls().to_numpy()
+        within = means[means <= EXPLODED * np.median(means)]
+        if len(within) < len(means):
+            axes.set_ylim(lowest.min() / 2, 5 * within.max())
         logarithmic(axes.set_yscale, axes.yaxis)
     if not numeric:
         axes.set_xticks(range(len(words)), [plain(w) for w in words])

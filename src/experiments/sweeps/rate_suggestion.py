@@ -24,7 +24,7 @@ def suggest_rates(diverged: Iterable[Job]) -> None:
         settings.setdefault(json.dumps({k: v for k, v in plain.items() if k != "seed"}), []).append(job)
     for number, jobs in enumerate(settings.values()):
         lr = jobs[0].value("optimizer.lr")
-        which = f"{len(jobs)} jobs diverged with lr={lr} (first: job {jobs[0].number})"
+        which = f"{len(jobs)} job{'s' * (len(jobs) > 1)} diverged with lr={lr} (first: job {jobs[0].number})"
         level = logging.INFO if number else logging.WARNING  # the terminal hears of the first, sweep.log of all
         if number == 0 and len(settings) > 1:
             which = f"{len(settings)} settings diverged; {which}"
