@@ -66,6 +66,7 @@ TAGS = {
     "accuracy/train": "of classes",
     "accuracy/validation": "of classes, over the rows held out",
     "weights/<target>/<feature>": "single runs of at most 64 weights",
+    "loss": "figure: the losses over the epochs",
     "plane/<target>": "figure: the plane that was learned, with the rows",
     "prediction": "figure: predicted against true values",
     "loss_surface": "figure: the way of the weights over the loss",

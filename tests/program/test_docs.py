@@ -170,7 +170,3 @@ def test_pictures_are_small_shown_and_drawn_by_a_script() -> None:
         assert picture.read_bytes()[:4] == b"\x89PNG" and picture.stat().st_size < 150_000
         assert f"pictures/{picture.name}" in pages
         assert picture.stem in scripts
-
-
-def test_the_reference_is_what_the_code_says() -> None:
-    assert write_reference.PAGE.read_text(encoding="utf-8") == write_reference.page()
