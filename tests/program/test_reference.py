@@ -14,11 +14,12 @@ from experiments.tracking.result import STORED
 
 RUNS = (
     "data.validation=0.2 loss.l2=0.1 tracking.figures=true",
-    "data=digits loss=cross_entropy data.validation=0.2 tracking.figures=true",
-    "data=breast_cancer loss=cross_entropy data.validation=0.2 data.standardize=inputs tracking.figures=false",
+    "data=table data.path=pixels.csv data.targets=[digit] data.image=[2,2] loss=cross_entropy data.validation=0.5",
+    "data=table data.path=pixels.csv data.targets=[held] loss=cross_entropy data.validation=0.5 tracking.figures=false",
     "model=mlp tracking.figures=false",
 )
-"""Numbers with all there is beside them, classes as pictures, two classes, a network."""
+"""Numbers with all there is beside them, classes of pictures, two classes, a network."""
+PIXELS = "a,b,c,d,digit,held\n" + "".join(f"{k % 3},{k % 2},{k},1,{k % 3},{int(k > 9)}\n" for k in range(16))
 SEARCH = "-m hydra/sweeper=search optimizer.lr=interval(1e-6,1e-5) search.trials=2 search.confirm=0"
 
 
@@ -42,6 +43,7 @@ def test_it_is_what_the_code_says() -> None:
 def test_it_has_every_tag_and_number_that_runs_leave_and_no_other() -> None:
     tags: set[str] = set()
     numbers: set[str] = set()
+    Path("pixels.csv").write_text(PIXELS)
     for words in RUNS:
         assert main([*words.split(), "training.epochs=2"]) == 0
         folder = Path(resolve("last"))
