@@ -18,6 +18,8 @@ from omegaconf import DictConfig
 @dataclass
 class StackedLauncherConf:
     _target_: str = "hydra_plugins.experiments_stacked.StackedLauncher"
+    engine: str = "local"
+    """Who trains the packs: forked processes of this machine (local), or joblib."""
     workers: int | None = None
     """Packs that train at once; by default one a processor."""
 
@@ -25,14 +27,15 @@ class StackedLauncherConf:
 class StackedLauncher(Launcher):
     """Trains jobs of one program as one tensor program, and the others one by one."""
 
-    def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers
+    def __init__(self, **settings: Any) -> None:
+        self.settings = StackedLauncherConf(**settings)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from experiments.sweeps.engines.choosing import engine_of
         from experiments.sweeps.launching import Sweep
 
         # one for all launches, so that what was composed is not composed again
-        self.session = Sweep(hydra_context, task_function, config, self.workers)
+        self.session = Sweep(hydra_context, task_function, config, engine_of(self.settings))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         return self.session.launch(job_overrides, initial_job_idx)

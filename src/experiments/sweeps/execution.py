@@ -14,11 +14,12 @@ from experiments.config.locate import own_code
 from experiments.errors import DataChanged, Failure, UserError, one_line
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.packing import Plan, plan
+from experiments.sweeps.engine import Engine
 from experiments.sweeps.job_folders import Folders, failed_result
 from experiments.sweeps.progress import Advance
 from experiments.sweeps.results.outcomes import Outcomes
 from experiments.sweeps.resuming import ended
-from experiments.sweeps.workers import WorkerKilled, run_packs
+from experiments.sweeps.workers import WorkerKilled
 from experiments.tracking.result import Result, read_result
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Execution:
         self._alone: list[tuple[Job, str]] = []
         self._tables: TableCache | None = None
 
-    def run(self, jobs: Sequence[Job], workers: int, *, suggest: bool = True, halving: "Halving | None" = None) -> None:
+    def run(
+        self, jobs: Sequence[Job], engine: Engine, *, suggest: bool = True, halving: "Halving | None" = None
+    ) -> None:
         """Run all jobs, and `suggest` rates to those that diverged.
 
         Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
@@ -53,9 +56,8 @@ class Execution:
         planned = plan(sound, halving)
         _explain(planned)
         self._alone = list(planned.serial)
-        workers = 1 if len(planned.packs) == 1 else workers
         packs = self._packs(planned.packs, halving)
-        run_packs(packs, lambda job: str(self.folders.of(job)), self.folders.begin, self._done, self._crashed, workers)
+        engine.run(packs, self.folders, self._done, self._crashed, len(planned.packs))
         _explain(Plan((), tuple(self._alone[len(planned.serial) :])))
         for job, _ in self._alone:
             self._serial(job)

@@ -15,11 +15,11 @@ from experiments.config.validation import validate_leaf
 from experiments.errors import UserError
 from experiments.sweeps.compose.composer import Composer
 from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.engine import Engine, Local
 from experiments.sweeps.execution import Execution
 from experiments.sweeps.job_folders import Folders, require_own_names
 from experiments.sweeps.progress import bar
 from experiments.sweeps.results.outcomes import LATEST, Outcomes
-from experiments.sweeps.workers import most_workers
 from experiments.tracking.result import Result
 from experiments.tracking.run_log import RunLog, Warnings
 
@@ -31,13 +31,13 @@ class Sweep:
     """The jobs of one sweep folder."""
 
     def __init__(
-        self, context: HydraContext, task: TaskFunction, config: DictConfig, workers: int | None = None
+        self, context: HydraContext, task: TaskFunction, config: DictConfig, engine: Engine | None = None
     ) -> None:
-        """`workers`: packs that train at once, by default one a processor. Raises UserError."""
+        """`engine` trains the packs, by default here, one a processor. Raises UserError."""
         register_resolvers()
         for name in ("resume", "dry_run", "fail_fast", "objective"):
             validate_leaf({}, f"sweep.{name}", config.sweep[name])
-        self.workers = most_workers(workers)
+        self.engine = engine or Local()
         self.composer = Composer(context.config_loader, config)
         self.folders = Folders(Path(str(config.hydra.sweep.dir)).absolute())
         self.outcomes = Outcomes(self.folder, config.sweep.objective)
@@ -76,7 +76,7 @@ class Sweep:
     def beside(self, name: str) -> "Sweep":
         """A sweep of its own, with a table of its own, in a folder of this one's."""
         execution = self._execution
-        other = Sweep(execution.context, execution.task, execution.config, self.workers)
+        other = Sweep(execution.context, execution.task, execution.config, self.engine)
         other.composer, other.folder = self.composer, self.folder / name
         LATEST.set(self.outcomes)
         return other
@@ -93,7 +93,7 @@ class Sweep:
         warnings, quiet = contextlib.closing(Warnings()), np.errstate(all="ignore")  # as in `runner.run`
         with warnings as told, sweep_log, bar(len(jobs)) as self._execution.advance, quiet:
             try:
-                self._execution.run(jobs, self.workers, suggest=not searching, halving=halving)
+                self._execution.run(jobs, self.engine, suggest=not searching, halving=halving)
             except BaseException:
                 with contextlib.suppress(OSError):  # of the disk that stopped the sweep, say: the first error is told
                     self._execution.notice(jobs)

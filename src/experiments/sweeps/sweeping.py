@@ -38,7 +38,7 @@ def sweep(
     if config.sweep.dry_run:
         from experiments.sweeps.dry_run import show
 
-        show(jobs, str(session.folder), session.workers)
+        show(jobs, str(session.folder), session.engine.workers)
         return
     fixed = fixed_settings(jobs, batches, swept, session)
     if resumed:
@@ -99,6 +99,8 @@ def resumable(session: Sweep, progress: Callable[[], str]) -> Iterator[None]:
     except Failure:
         progress()
         raise
+    finally:
+        session.engine.close()
 
 
 def _unfinished(session: Sweep, progress: Callable[[], str], word: str) -> str:

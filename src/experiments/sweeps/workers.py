@@ -137,7 +137,7 @@ def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: i
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _end_with(parent)
+        end_with(parent)
         pack.begin(folder, begin)
         pack.train()
         for part in pack.parts():
@@ -153,7 +153,7 @@ def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: i
         os._exit(0)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, however that ends."""
     ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it has ended already

@@ -50,6 +50,11 @@ class ConfigTemplate:
         self._valid: dict[tuple, Config] = {}
         self._leaves: dict[tuple, Any] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker elsewhere needs: the texts and the plain config, not what was checked on the way to them."""
+        made = {"config_yaml": self.config_yaml, "config_json": self.config_json, "normal": self.normal}
+        return {**self.__dict__, **made, "_raw": None, "_valid": {}, "_leaves": {}, "cache": {}}
+
     @property
     def special(self) -> str | None:
         """Why Hydra itself has to run these jobs, if it has to."""

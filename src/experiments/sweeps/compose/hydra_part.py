@@ -25,6 +25,10 @@ class HydraPart:
         self.special = _special(self._node)
         """Why Hydra itself has to run these jobs, if it has to."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker elsewhere needs: the texts, not the config that they were made of."""
+        return {"special": self.special, "yaml": self.yaml, "_dirname": self._dirname, "_node": None, "_whole": None}
+
     @cached_property
     def yaml(self) -> TextTemplate:
         """.hydra/hydra.yaml: marks for the overrides, the overrides in one word, number twice, and folder."""

@@ -205,7 +205,7 @@ def _direction(metric: str) -> Direction:
 
 def _plan(under_way: _Search, session: Sweep) -> None:
     """`sweep.dry_run`: the first generation, and how many there are."""
-    dry_run.show(under_way.jobs, str(session.folder), session.workers)
+    dry_run.show(under_way.jobs, str(session.folder), session.engine.workers)
     settings = under_way.settings
     count = math.ceil(settings.trials / settings.batch)
     print(f"search: {settings.trials} trials of {settings.seeds} runs each in {count} generations; above, the first")

@@ -12,6 +12,7 @@ import torch
 from experiments.config.validation import validate
 from experiments.data.order import SORTED_ROWS
 from experiments.data.prepared import Prepared
+from experiments.errors import DataChanged
 from experiments.learning import devices
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.factories import build_loss
@@ -24,7 +25,7 @@ from experiments.sweeps.stacked.module_program import ModuleProgram, NotStacked
 from experiments.sweeps.stacked.settings import gather
 from experiments.sweeps.stacked.stacked_models import StackedModels
 from experiments.sweeps.stacked.stacked_training import train
-from experiments.sweeps.stacked.table_cache import Case, TableCache
+from experiments.sweeps.stacked.table_cache import Case, Elsewhere, TableCache
 from experiments.tracking import environment
 from experiments.tracking.files import json_bytes, write_atomically
 from experiments.tracking.result import Result
@@ -62,6 +63,25 @@ class Pack:
         part = Pack(jobs, [case_of[job.number] for job in jobs], self.halving)
         part.killed = self.killed
         return part
+
+    def without_tables(self) -> "Pack":
+        """The same pack to be sent or kept for long: with what tells its tables, not with these."""
+        return self._with({id(case): Elsewhere(case.digest) for case in self._cases})
+
+    def with_tables(self, cache: TableCache) -> "Pack":
+        """The pack as it was before `without_tables`. Raises DataChanged where a table is another, and UserError."""
+        found: dict[int, Any] = {}
+        for job, case in zip(self.jobs, self._of_jobs, strict=True):
+            if id(case) not in found:
+                found[id(case)] = here = cache.case(job)
+                if here.digest != case.digest:
+                    raise DataChanged(f"the table has other values there (hash {here.digest}, not {case.digest})")
+        return self._with(found)
+
+    def _with(self, cases: dict[int, Any]) -> "Pack":
+        other = Pack(self.jobs, [cases[id(case)] for case in self._of_jobs], self.halving)
+        other.killed = self.killed
+        return other
 
     @property
     def on_cpu(self) -> bool:

@@ -29,6 +29,13 @@ class Case:
     digest: str
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """In place of a case: its table is in another process, or will be read again."""
+
+    digest: str
+
+
 class TableCache:
     """The tables used last."""
 

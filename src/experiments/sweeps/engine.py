@@ -1,0 +1,45 @@
+"""Who trains the packs of a sweep: this machine's forks; sweeps/engines has those that reach further."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from experiments.sweeps.workers import most_workers, run_packs
+
+if TYPE_CHECKING:
+    from experiments.sweeps.job_folders import Folders
+    from experiments.sweeps.stacked.packs import Done, Pack
+    from experiments.sweeps.workers import Crashed
+
+
+class Engine(Protocol):
+    """Trains and writes packs; the bits do not depend on which engine does."""
+
+    workers: int
+    """Packs that train at once."""
+
+    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
+        """Train about `count` packs, write them, and call `done` for each job that has ended.
+
+        An error of a pack goes to `crashed`, which says what to train in its place. Raises OSError, KeyboardInterrupt,
+        and Failure for what the next pack would meet too; nothing that was begun goes on then.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what was kept for the next call of `run`."""
+        ...
+
+
+class Local:
+    """Forked processes of this one."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        """`workers`: by default one a processor. Raises UserError."""
+        self.workers = most_workers(workers)
+
+    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
+        workers = 1 if count == 1 else self.workers
+        run_packs(packs, lambda job: str(folders.of(job)), folders.begin, done, crashed, workers)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

@@ -1,0 +1,42 @@
+"""`hydra.launcher.engine=...`: the engine that was asked for, with its settings."""
+
+import dataclasses
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from experiments.errors import UserError, nearest
+from experiments.sweeps.engine import Engine, Local
+from experiments.sweeps.workers import most_workers
+
+if TYPE_CHECKING:
+    from hydra_plugins.experiments_stacked import StackedLauncherConf
+
+READS = {"local": {"workers"}, "joblib": {"workers"}}
+"""The settings of each engine."""
+
+
+def engine_of(settings: "StackedLauncherConf") -> Engine:
+    """Raises UserError: for an engine that is unknown or not installed, and for settings that are another's."""
+    name = settings.engine
+    if name not in READS:
+        raise UserError(f"hydra.launcher.engine={name}: is none of {', '.join(READS)}{nearest(name, READS)}")
+    for field in dataclasses.fields(settings):
+        value, key = getattr(settings, field.name), f"hydra.launcher.{field.name}"
+        if value != field.default and field.name not in {"engine", *READS[name]}:
+            theirs = " or ".join(other for other, reads in READS.items() if field.name in reads)
+            raise UserError(f"{key}={value}: engine={name} has no use for it, it is for engine={theirs}")
+    try:
+        return _made(settings)
+    except ModuleNotFoundError as error:
+        extra = f"pip install 'experiments[{name}]'"
+        raise UserError(f"hydra.launcher.engine={name}: needs {error.name}; {extra}") from None
+
+
+def _made(settings: Any) -> Engine:
+    workers = most_workers(settings.workers)
+    if settings.engine == "joblib":
+        from experiments.sweeps.engines.on_joblib import Joblib
+
+        return Joblib(workers if sys.platform == "linux" else settings.workers or os.cpu_count() or 1)
+    return Local(workers)

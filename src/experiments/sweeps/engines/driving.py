@@ -1,0 +1,180 @@
+"""The part that is the same for all workers: packs into parcels, reports into results, losses into tries."""
+
+import itertools
+import logging
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from experiments.errors import UserError
+from experiments.sweeps.engines.parcel import Origin, Parcel, Report
+from experiments.sweeps.job_folders import Folders
+from experiments.sweeps.workers import WorkerKilled
+
+if TYPE_CHECKING:
+    from experiments.sweeps.stacked.packs import Done, Pack
+    from experiments.sweeps.workers import Crashed
+
+log = logging.getLogger("experiments")
+LOSSES = 4
+"""Workers lost in a row, for each slot, until what they were at is not tried again."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """No further report will come of a parcel; `begun`: a worker was at it."""
+
+    reason: str
+    begun: bool = True
+
+
+ENDED = Lost("it ended without its results")
+"""The last report of a parcel has come; a loss only where jobs are left."""
+
+
+class Workers(Protocol):
+    """Where parcels go."""
+
+    slots: int
+    """Parcels that are under way at once."""
+    parts: int
+    """Parcels made of what is left, for each slot: the more, the more evenly workers end."""
+    seconds: float
+    """What a parcel takes at most, by what packs have taken so far."""
+    shared: bool
+    processes: int
+    """Of each worker."""
+
+    def send(self, parcel: Parcel) -> None:
+        """Have a worker do it, sooner or later."""
+        ...
+
+    def receive(self) -> Iterable[tuple[int, Report | Lost]]:
+        """What has come after a wait of a moment, by the number of the parcel."""
+        ...
+
+    def cancel(self) -> None:
+        """End what was sent and has not ended."""
+        ...
+
+
+def drive(workers: Workers, packs: Iterator["Pack"], folders: Folders, done: "Done", crashed: "Crashed") -> None:
+    """`Engine.run` with parcels. Raises as it does."""
+    under_way = _Drive(workers, deque(pack.without_tables() for pack in packs), folders, done, crashed)
+    try:
+        under_way.run()
+    except BaseException:
+        workers.cancel()
+        raise
+
+
+class _Sent:
+    """A parcel under way."""
+
+    def __init__(self, parcel: Parcel) -> None:
+        self.parcel = parcel
+        self.jobs = {job.number: job for pack in parcel.packs for job in pack.jobs}
+        """Those that have not ended."""
+
+    def left(self) -> list["Pack"]:
+        """What its packs have left; of jobs that are compared all."""
+        found = []
+        for pack in self.parcel.packs:
+            jobs = [job for job in pack.jobs if job.number in self.jobs]
+            found += [pack.of(pack.jobs if pack.halving else jobs)] if jobs else []
+        return found
+
+    def forget(self, pack: "Pack") -> None:
+        for job in pack.jobs:
+            self.jobs.pop(job.number, None)
+
+
+class _Drive:
+    def __init__(
+        self, workers: Workers, waiting: "deque[Pack]", folders: Folders, done: "Done", crashed: "Crashed"
+    ) -> None:
+        self.workers, self.waiting, self.folders, self.done, self.crashed = workers, waiting, folders, done, crashed
+        self.sent: dict[int, _Sent] = {}
+        self.numbers, self.origin = itertools.count(), Origin()
+        self.seconds, self.packs, self.losses = 0.0, 0, 0
+        """What packs took that have ended, how many, and workers lost since the last one."""
+
+    def run(self) -> None:
+        while self.waiting or self.sent:
+            while self.waiting and len(self.sent) < self.workers.slots:
+                self._send()
+            for number, message in self.workers.receive():
+                if isinstance(message, Report):
+                    self._take(self.sent[number], message)
+                else:
+                    self._lose(self.sent.pop(number), message)
+
+    def _send(self) -> None:
+        workers = self.workers
+        size = -(-len(self.waiting) // (workers.parts * workers.slots))
+        if workers.seconds < math.inf:
+            size = min(size, int(workers.seconds * self.packs / self.seconds) if self.packs else 1)
+        packs = [self.waiting.popleft() for _ in range(max(1, size))]
+        begun = {job.number for pack in packs for job in pack.jobs} & self.folders.begun if workers.shared else set()
+        parcel = Parcel(
+            next(self.numbers), packs, self.folders.root, begun, self.origin, workers.shared, workers.processes
+        )
+        self.folders.begun -= begun  # what stands there from now on is the worker's
+        self.sent[parcel.number] = _Sent(parcel)
+        workers.send(parcel)
+
+    def _take(self, its: _Sent, report: Report) -> None:
+        if report.files:
+            self._write(its, report)
+        for number, result in report.results:
+            self.done(its.jobs.pop(number), result)
+        if report.stopped is not None:
+            raise report.stopped
+        for at, error in report.failed:
+            pack = its.parcel.packs[at]
+            its.forget(pack)
+            self.waiting.extendleft(self.crashed(pack, error))
+        if report.results:
+            self.packs, self.seconds = self.packs + report.packs, self.seconds + report.seconds
+            self.losses = 0
+
+    def _lose(self, its: _Sent, lost: Lost) -> None:
+        """Send again what a lost worker had left; the pack that it was at may be why, and goes back to the sweep."""
+        left = its.left()
+        if not left:
+            return
+        if its.parcel.shared:
+            self.folders.begun |= its.jobs.keys()
+        if not lost.begun:
+            self.waiting.extendleft(reversed(left))
+            return
+        self.losses += 1
+        if self.losses > LOSSES * self.workers.slots:
+            for pack in left:
+                self.crashed(
+                    pack, UserError(f"{self.losses} workers were lost one after another, the last: {lost.reason}")
+                )
+            return
+        at, *others = left
+        self.waiting.extendleft(reversed([*self.crashed(at, WorkerKilled(lost.reason)), *others]))
+
+    def _write(self, its: _Sent, report: Report) -> None:
+        """Write what a worker sent back: of jobs that have ended, and what belongs to no job."""
+        from experiments.sweeps.stacked.writing import write_whole
+
+        told = {number for number, _ in report.results}
+        of_name = {job.name: job for job in its.jobs.values()}
+        begun = set()
+        for path in sorted(report.files, key=lambda path: path.endswith("result.json")):
+            name = path.rpartition("/")[0]
+            place = self.folders.root / path
+            if (job := of_name.get(name)) is None:
+                place.parent.mkdir(parents=True, exist_ok=True)
+            elif job.number not in told:
+                continue
+            elif name not in begun:
+                begun.add(name)
+                self.folders.begin(job, str(place.parent))
+            write_whole(str(place), report.files[path])
