@@ -12,14 +12,15 @@ from experiments.config.schema import OF_CLASSES
 from experiments.stored.lookup import resolve
 from experiments.tracking.result import STORED
 
+CLASSES = "data=table data.path=pixels.csv loss=cross_entropy data.validation=0.5"
 RUNS = (
     "data.validation=0.2 loss.l2=0.1 tracking.figures=true",
-    "data=table data.path=pixels.csv data.targets=[digit] data.image=[2,2] loss=cross_entropy data.validation=0.5",
-    "data=table data.path=pixels.csv data.targets=[held] loss=cross_entropy data.validation=0.5 tracking.figures=false",
+    f"{CLASSES} data.targets=[digit] data.inputs=[a,b,c,d] data.image=[2,2]",
+    f"{CLASSES} data.targets=[odd] tracking.figures=false",
     "model=mlp tracking.figures=false",
 )
 """Numbers with all there is beside them, classes of pictures, two classes, a network."""
-PIXELS = "a,b,c,d,digit,held\n" + "".join(f"{k % 3},{k % 2},{k},1,{k % 3},{int(k > 9)}\n" for k in range(16))
+PIXELS = "a,b,c,d,digit,odd\n" + "".join(f"{k % 3},{k % 2},{k},1,{k % 3},{k // 3 % 2}\n" for k in range(16))
 SEARCH = "-m hydra/sweeper=search optimizer.lr=interval(1e-6,1e-5) search.trials=2 search.confirm=0"
 
 
