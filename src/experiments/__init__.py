@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from experiments.cli.notebook import run as run
     from experiments.cli.notebook import search as search
     from experiments.cli.notebook import sweep as sweep
-    from experiments.comparison.runs_table import compare as compare
+    from experiments.comparison.shown import compare as compare
     from experiments.stored.exports.estimators import GradientDescentClassifier as GradientDescentClassifier
     from experiments.stored.exports.estimators import GradientDescentRegressor as GradientDescentRegressor
     from experiments.stored.lookup import load_run as load_run
@@ -24,7 +24,7 @@ _HOMES = {
     "sweep": "experiments.cli.notebook",
     "search": "experiments.cli.notebook",
     "load_run": "experiments.stored.lookup",
-    "compare": "experiments.comparison.runs_table",
+    "compare": "experiments.comparison.shown",
     "GradientDescentRegressor": "experiments.stored.exports.estimators",
     "GradientDescentClassifier": "experiments.stored.exports.estimators",
 }

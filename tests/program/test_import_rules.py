@@ -38,7 +38,7 @@ FOREIGN = {
     "torch": ("learning", "running", "stored", "sweeps", "exact", "data", "tracking"),
     "hydra": ("config", "stored", "sweeps", "cli"),
     "omegaconf": ("config", "stored", "sweeps", "cli"),
-    "matplotlib": ("running.measures", "running.figures", "running", "comparison"),
+    "matplotlib": ("running.measures", "running.figures", "running", "stored.exports", "comparison"),
     "optuna": ("sweeps.search",),
     "rich": ("comparison", "sweeps", "cli"),
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.cli.application import launch, run_search
+from experiments.cli.report import InNotebook
 from experiments.config import command_line
 from experiments.errors import UserError
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from experiments.stored.answers import LoadedRun, RunResult
 
+MOST_TRIALS = 10
+"""Of a search that a notebook shows below its winner."""
 Names = Sequence[str] | None
 """Of columns."""
 
@@ -28,7 +31,9 @@ def run(*overrides: str, data: Any = None, features: Names = None, targets: str 
     from experiments.stored.answers import RunResult
     from experiments.tracking.result import Result
 
-    came = launch(command_line.read(_with_table(overrides, data, features, targets)))
+    with InNotebook() as shown:
+        asked = command_line.read(_with_table(overrides, data, features, targets))
+        came = launch(asked, shown.watch, shown.begin)
     return RunResult(**vars(came)) if isinstance(came, Result) else came  # a preset's hydra.mode may make it a sweep
 
 
@@ -50,6 +55,10 @@ class Searched(NamedTuple):
     table: "pl.DataFrame"
     best: "LoadedRun"
     folder: Path
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the winner, then the first trials."""
+        return self.best._repr_html_() + self.table.head(MOST_TRIALS)._repr_html_()
 
 
 def search(

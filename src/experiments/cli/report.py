@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from experiments.cli.summary import summary
 from experiments.config.schema import Config
 from experiments.errors import harmless
+from experiments.sweeps import in_notebook
 from experiments.tracking.run_log import Warnings
 
 if TYPE_CHECKING:
@@ -19,6 +20,33 @@ if TYPE_CHECKING:
     from experiments.tracking.result import Result
 
 SECONDS_BETWEEN_UPDATES = 0.05
+
+
+class InNotebook:
+    """The progress of a run in a notebook, nothing elsewhere. A context manager."""
+
+    def __init__(self) -> None:
+        self._line: in_notebook.Line | None = None
+
+    def begin(self, config: Config) -> None:
+        """A run starts."""
+        if in_notebook.front_end():
+            self._line = in_notebook.Line("epochs", config.training.epochs)
+
+    def watch(self, evaluation: "Evaluation | None") -> None:
+        """An epoch has ended."""
+        if self._line is not None:
+            if evaluation is None:
+                self._line.shown(self._line.done + 1)
+            else:
+                self._line.shown(evaluation.epoch, f"loss {evaluation.train_loss:.6g}")
+
+    def __enter__(self) -> "InNotebook":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._line is not None:
+            self._line.end()
 
 
 class Display:

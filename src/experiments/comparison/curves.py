@@ -48,18 +48,18 @@ class PlotData:
         return sum(bool(len(losses)) and losses.max() > self.limits[1] for _, losses in self.curves)
 
 
-def gather(runs: Runs, table: pl.DataFrame) -> tuple[list[PlotData], list[str]]:
-    """Read the curves of the chosen runs and predict with the best, for each group; and what is not drawn."""
+def gather(runs: Runs, table: pl.DataFrame, predicted: bool = True) -> tuple[list[PlotData], list[str]]:
+    """Read the curves of the chosen runs, and if so predict with the best, for each group; and what is not drawn."""
     notes: list[str] = []
     parts = table.partition_by("group", maintain_order=True)
     if len(parts) > MOST_GROUPS:
         left = sum(part.height for part in parts[MOST_GROUPS:])
         notes.append(f"only {MOST_GROUPS} of {len(parts)} groups are drawn, and not the other {left} runs (--where)")
     longest = max(FEWEST, MOST_POINTS // max(1, table.height))
-    return [_gathered(part, runs.varied, longest, notes) for part in parts[:MOST_GROUPS]], notes
+    return [_gathered(part, runs.varied, longest, notes, predicted) for part in parts[:MOST_GROUPS]], notes
 
 
-def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[str]) -> PlotData:
+def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[str], predicted: bool) -> PlotData:
     curves = []
     for folder in table["folder"]:
         try:
@@ -71,7 +71,7 @@ def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[
     same = bool(optima) and max(optima) - min(optima) <= 1e-6 * abs(max(optima))
     optimum = optima[0] if same else None
     best = None
-    if table["status"][0] in FINISHED:
+    if predicted and table["status"][0] in FINISHED:
         try:
             best = best_of(table["folder"][0], table["data_hash"][0])
         except (UserError, ValueError, OSError) as error:

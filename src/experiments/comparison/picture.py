@@ -1,7 +1,7 @@
 """The comparison as one PNG: loss curves, the gap against what was swept, the best run's predictions."""
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,12 +10,22 @@ from experiments.comparison.keys.picture import draw_keys
 from experiments.comparison.keys.settings import settings_of
 from experiments.comparison.picture_swept import draw_swept, linear, logarithmic, plain
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 NAMED = 8
 """Runs that the legend names; more are told apart by colour alone."""
 
 
 def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
-    """The PNG's bytes, a row of panels for each group of runs that compare; with or without loss curves and keys."""
+    """The PNG's bytes; with or without loss curves and keys."""
+    file = io.BytesIO()
+    figure(plots, curves=curves, keys=curves).savefig(file, format="png")
+    return file.getvalue()
+
+
+def figure(plots: list[PlotData], *, curves: bool = True, keys: bool = True) -> "Figure":
+    """A row of panels for each group of runs that compare, and below them what the keys that were swept do."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -23,11 +33,11 @@ def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
         [_curves] * curves + [_swept] * (plot.swept is not None) + [_best] * (plot.best is not None) for plot in plots
     ]
     across = max(map(len, rows), default=0)
-    keyed = [settings for plot in plots if (settings := settings_of(plot)) is not None] if curves else []
+    keyed = [settings for plot in plots if (settings := settings_of(plot)) is not None] if keys else []
     heights = [5] * max(1, len(rows)) + [8 if settings.importance else 5 for settings in keyed]
-    figure = Figure(figsize=(6.4 * max(1, across), sum(heights)), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    parts: Any = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
+    drawn = Figure(figsize=(6.4 * max(1, across), sum(heights)), dpi=110, layout="constrained")
+    FigureCanvasAgg(drawn)
+    parts: Any = drawn.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
     for part, settings in zip(parts[len(heights) - len(keyed) :, 0], keyed, strict=True):
         draw_keys(part, settings)
     for part, panels, plot in zip(parts[:, 0], rows, plots, strict=False):
@@ -39,9 +49,7 @@ def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
                 panel(part, axes, plot)
             for axes in places[len(panels) :]:
                 axes.remove()
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
+    return drawn
 
 
 def _curves(_: Any, axes: Any, plot_data: PlotData) -> None:

@@ -1,7 +1,7 @@
-"""Many runs as one table: a row per run, the config keys, the final metrics. `compare(folders)` for notebooks."""
+"""Many runs as one table: a row per run, the config keys, the final metrics."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from experiments.errors import UserError, one_line
 from experiments.stored import stored_run
 from experiments.stored.cells import cell
 from experiments.stored.comparable import differs, groups, remarks
-from experiments.stored.folders import NOTHING, OUTPUTS, find
+from experiments.stored.folders import NOTHING, find
 from experiments.stored.ranking import default_metric, of_classes
 from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
@@ -38,24 +38,6 @@ class Runs:
     table: pl.DataFrame
     varied: list[str]
     notes: list[str] = field(default_factory=list)
-
-
-def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = OUTPUTS) -> pl.DataFrame:
-    """The runs below a folder or several as a DataFrame: run, the keys that differ, status, metrics, seconds, folder.
-
-    Runs whose losses do not compare differ in `group`, a column that is there where they do. What can't be read is
-    left out with a warning. Raises UserError for a missing folder, or one without runs.
-    """
-    import warnings
-
-    roots = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
-    runs = collect([Path(root) for root in roots])
-    for note in runs.notes:
-        warnings.warn(note, stacklevel=2)
-    metrics = (*METRICS, *per_target(runs.table), *of_classes(runs.table.to_dict()))
-    kept = ("group", *runs.varied, "status", "epochs", "lr", *metrics, "seconds", "folder")
-    apart = runs.table["group"].n_unique() > 1
-    return runs.table.select("run", *dict.fromkeys(name for name in kept if apart or name != "group"))
 
 
 def per_target(table: pl.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from experiments.data.dataset import Dataset
     from experiments.stored.exports.estimators import GradientDescentClassifier, GradientDescentRegressor
+    from experiments.stored.exports.html import Figures
 
 
 class Answers:
@@ -55,6 +56,22 @@ class Answers:
         from experiments.stored.exports.onnx_file import write_onnx
 
         write_onnx(self._run.model, path)
+
+    def plot(self) -> "Figures":
+        """The run's figures as matplotlib's, by their tags, drawn anew; see `plots.pictures`. A notebook shows them."""
+        from experiments.stored.exports.html import Figures
+        from experiments.stored.exports.plots import plots
+
+        return Figures(plots(self._run))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from experiments.stored.exports.html import framed, of_run, text
+
+        try:
+            return of_run(self._run, self._rows)
+        except (UserError, ValueError, OSError):  # a folder that is gone or damaged: what is known without it
+            return framed(f"<code>{text(repr(self))}</code>")
 
     def card(self) -> str:
         """A model card in Markdown: what it predicts, from which table, how well, and where it ends."""

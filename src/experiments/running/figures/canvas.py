@@ -32,17 +32,25 @@ def blank(width: float = 7.2, height: float = 5.6) -> "Figure":
     return figure
 
 
-def png(figure: "Figure") -> bytes:
+class Picture(bytes):
+    """A PNG that knows the figure it was made of."""
+
+    figure: "Figure"
+
+
+def png(figure: "Figure") -> Picture:
     """The figure's bytes, the same for the same figure and version of matplotlib."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A name in a script that the font lacks shows as boxes: no reason to disturb the run.
         warnings.filterwarnings("ignore", message="Glyph .* missing from (current )?font")
         figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    made = Picture(buffer.getvalue())
+    made.figure = figure
+    return made
 
 
-def diverged(title: str, what: str) -> bytes:
+def diverged(title: str, what: str) -> Picture:
     """A figure that says why there is no picture."""
     text = f"The {what} are not finite: the run diverged. Try a smaller learning rate."
     figure = blank(7.2, 2.4)

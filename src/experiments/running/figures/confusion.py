@@ -33,7 +33,7 @@ class Classified:
         return np.bincount(self.true * classes + self.found, minlength=classes**2).reshape(classes, classes)
 
 
-def confusion(parts: Mapping[str, Classified], labels: Sequence[str]) -> bytes:
+def confusion(parts: Mapping[str, Classified], labels: Sequence[str]) -> canvas.Picture:
     """A panel for each of the parts, by name: counts, coloured by the share of the true class's rows."""
     if not all(canvas.sane(part.probability) for part in parts.values()):
         return canvas.diverged("Confusion matrix", "predictions")

@@ -12,7 +12,9 @@ Pair = tuple[np.ndarray, np.ndarray]
 """Truth and prediction, each (n, targets), in the table's units."""
 
 
-def predicted_against_true(train: Pair, targets: Sequence[canvas.Column], held_out: Pair | None = None) -> bytes:
+def predicted_against_true(
+    train: Pair, targets: Sequence[canvas.Column], held_out: Pair | None = None
+) -> canvas.Picture:
     """A panel per target (the first six), with the line where both agree; held-out rows in a colour of their own.
 
     RMSE and R2 are over all rows, also where only some are drawn. R2 is 1 - sum of squared residuals / sum of squares

@@ -13,7 +13,7 @@ WIDE = 20
 def loss_curve(
     epochs: Sequence[int], train: Sequence[float | None], validation: Sequence[float | None], *,
     reference: tuple[str, float] | None = None, best_epoch: int | None = None, penalized: bool = False,
-) -> bytes:  # fmt: skip
+) -> canvas.Picture:  # fmt: skip
     """Losses (epochs,) as logged, None where they are not finite or there are no validation rows.
 
     `reference`: the exact optimum's name and loss, a line. `best_epoch`: whose weights were kept, where those are not

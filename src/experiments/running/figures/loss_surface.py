@@ -34,7 +34,7 @@ class Map:
 
 def loss_surface(
     path: np.ndarray, landscape: Landscape, optimum: np.ndarray | None = None, loss_name: str = "mean squared error"
-) -> bytes:
+) -> canvas.Picture:
     """Contours of the loss over a plane, with the path of descent, its start, its end and the exact optimum.
 
     path (k, params) and `optimum` (params,): the weights as the landscape takes them.

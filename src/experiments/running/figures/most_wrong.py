@@ -20,7 +20,7 @@ Part = tuple[np.ndarray, Classified]
 def most_wrong(
     parts: Mapping[str, Part], labels: Sequence[str], features: Sequence[canvas.Column],
     image: tuple[int, ...] | None = None,
-) -> bytes:  # fmt: skip
+) -> canvas.Picture:  # fmt: skip
     """The eight of each part: as pictures where rows are pictures of that shape, else as lines of a table."""
     title = "Most wrong: the least probability for the true class"
     if not all(canvas.sane(rows.probability) for _, rows in parts.values()):

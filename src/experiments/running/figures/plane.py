@@ -34,7 +34,7 @@ class Rows:
 
 def plane(
     x: np.ndarray, y: np.ndarray, weight: np.ndarray, bias: float, features: Sequence[Column], target: Column
-) -> bytes:
+) -> canvas.Picture:
     """x (n, features), y (n,), weight (features,), all in the table's units.
 
     Shown are the two features that move the prediction most, |weight| * standard deviation. The others are held at

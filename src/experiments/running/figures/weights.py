@@ -14,7 +14,7 @@ MOST_INPUTS = 30
 def weights(
     weight: np.ndarray, deviation: np.ndarray, features: Sequence[canvas.Column], labels: Sequence[str],
     image: tuple[int, ...] | None = None,
-) -> bytes:  # fmt: skip
+) -> canvas.Picture:  # fmt: skip
     """weight (outputs, features) in the table's units, each drawn times its feature's standard deviation (features,).
 
     That is what an input usually moves a class's logit by: it compares features of different units, and leaves out

@@ -36,7 +36,15 @@ def card(run: Run) -> str:
         lines += ["```", *map(_code, spelled(names, model.features, model.weight, model.bias)), "```", ""]
     lines += _weights(run)
     lines += ["## Table", "", *_table(run, config), "", "## Training", "", *_training(run, config), ""]
-    lines += ["## Metrics", "", *_metrics(run), "", "## Limits", "", *(f"- {line}" for line in _limits(run, config))]
+    lines += [
+        "## Metrics",
+        "",
+        *_as_table(("metric", "training rows", "held-out rows"), metric_rows(run)),
+        "",
+        "## Limits",
+        "",
+        *(f"- {line}" for line in _limits(run, config)),
+    ]
     versions = (result["environment"].get("versions") or {}).items()
     lines += ["", f"Made with {', '.join(f'{_text(k)} {_text(v)}' for k, v in versions)}."]
     return "\n".join(lines) + "\n"
@@ -91,15 +99,15 @@ def _training(run: Run, config: Mapping[str, Any]) -> list[str]:
     return _as_table(("setting", "value"), settings)
 
 
-def _metrics(run: Run) -> list[str]:
-    """Every metric that has a value, on the training rows and beside it on those held out."""
+def metric_rows(run: Run) -> list[tuple[str, float, float | None]]:
+    """Every metric that has a value: its name, its value on the training rows, and that on those held out."""
     outcome, rows = run.outcome, []
     for name, value in outcome.items():
         if name in (run.result or {})["metrics"] or "." in name:
             held = outcome.get("validation_loss" if name == "train_loss" else f"validation_{name}")
             if value is not None and not name.startswith("validation_"):
                 rows.append((name.removeprefix("train_"), value, held))
-    return _as_table(("metric", "training rows", "held-out rows"), rows)
+    return rows
 
 
 def _limits(run: Run, config: Mapping[str, Any]) -> list[str]:
