@@ -77,6 +77,26 @@ TAGS = {
     "best/value": "the run `study` of a search: the best value so far",
 }
 
+LINE = """\
+`experiments [OVERRIDES]` is one run, `experiments -m [OVERRIDES]` a sweep, `python -m experiments` the same program.
+An override is `key=value` or `group=choice`; `+key=value` for a key that only a class of your own has. Every command
+takes `--help`.
+
+- A RUN or FOLDER is a path; `last`, the newest run or sweep; `best`, the best finished run of the newest sweep;
+  `SWEEP/123`, a sweep's job by its number; or a name below `outputs/`: its beginning, or the eight letters in it.
+- Exit status: 0 done, also when the training diverged (1 with `training.fail_on_divergence=true`); 1 something failed;
+  2 the request was wrong; 130 Ctrl-C.
+- A mistake is one line: the key, the value, why, the nearest name. `HYDRA_FULL_ERROR=1 experiments ...` shows the
+  traceback.
+- `EXPERIMENTS_TRUSTED_MODULES=a,b` names modules of your own whose classes a config may use. Stored configs can't
+  widen it.
+- TAB completes commands, runs, groups and keys after `eval "$(experiments -sc install=bash)"`, in zsh after
+  `autoload -Uz compinit bashcompinit && compinit && bashcompinit` and the same, in fish after
+  `experiments -sc install=fish | source`.
+- `experiments --config-dir DIR` adds groups and presets of your own; `experiments --cfg job` shows the composed config.
+"""
+"""What holds for the whole command line."""
+
 
 class _Made(Exception):
     """Carries a command's parser out of its `main`."""
@@ -150,8 +170,7 @@ def page() -> str:
         "# Reference\n",
         "Written from the code by `python docs/write_reference.py`.\n",
         "## Commands\n",
-        "`experiments [OVERRIDES]` is one run and `experiments -m [OVERRIDES]` a sweep. A RUN is a path, `last`,",
-        "`best`, `SWEEP/123` or the beginning of a name. Every command takes `--help`.\n",
+        LINE,
         *commands(),
         "## Keys of the config\n",
         *config_keys(),
