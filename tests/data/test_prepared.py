@@ -32,7 +32,7 @@ def test_rows_begin_on_a_cache_line_wherever_their_source_put_them() -> None:
 
 @pytest.mark.parametrize(("share", "held"), [(0.2, 3), (0.5, 8), (0.9, 14), (1 / 15, 1)])
 def test_split_holds_out_rows_once(share: float, held: int) -> None:
-    table, rest = split(crops(15), share, 0)
+    table, rest = split(crops(15), Preparation(validation=share))
     assert rest is not None
     assert len(rest.x) == held and len(table.x) == 15 - held
     both = torch.cat([table.x, rest.x]).tolist()
@@ -41,14 +41,14 @@ def test_split_holds_out_rows_once(share: float, held: int) -> None:
 
 
 def test_split_seed_alone_decides_which_rows() -> None:
-    first, second, other = (split(crops(15), 0.2, seed)[0].x for seed in (0, 0, 1))
+    first, second, other = (split(crops(15), Preparation(validation=0.2, split_seed=seed))[0].x for seed in (0, 0, 1))
     assert torch.equal(first, second) and not torch.equal(first, other)
 
 
 @pytest.mark.parametrize(("share", "left"), [(0.01, "no row for validation"), (0.99, "no row for training")])
 def test_split_that_leaves_nothing_is_refused(share: float, left: str) -> None:
     with pytest.raises(UserError, match=left):
-        split(crops(15), share, 0)
+        split(crops(15), Preparation(validation=share))
 
 
 def test_scaling_learns_nothing_from_the_held_out_rows() -> None:

@@ -1,4 +1,4 @@
-"""`compare --against`: every setting of some runs beside a baseline, decided over their seeds."""
+"""`compare --against`: every setting of some runs beside a baseline, decided over their seeds or folds."""
 
 import math
 from collections.abc import Sequence
@@ -8,14 +8,13 @@ from typing import Any
 import polars as pl
 
 from experiments.comparison.choosing import column
-from experiments.comparison.deciding import Decision, decide, holm
+from experiments.comparison.deciding import FOLD, REPEATED, Decision, decide, holm, repeat
 from experiments.comparison.runs_table import Runs, ranked_by
 from experiments.errors import UserError, one_line
 from experiments.stored.cells import cell
 from experiments.stored.lookup import resolve
 from experiments.stored.ranking import FINISHED, larger_is_better
 
-SEED = "seed"
 SURE = 0.05
 """Corrected p values below this decide."""
 Setting = tuple[Any, ...]
@@ -25,22 +24,23 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
     """A row for each setting that has a baseline: its keys, seeds, the metric, and what `deciding.decide` says.
 
     `baseline`: KEY=VALUE, and the baseline of a setting is the one that differs from it in that key alone; or a run,
-    whose setting is the baseline of all. `metric`: of the table, by default the one it is ranked by. `seeds` are those
-    compared, `lost` those that diverged or failed; `p` is corrected for the number of settings (Holm).
+    whose setting is the baseline of all. `metric`: of the table, by default the one it is ranked by. `seeds` (or
+    `folds`) are those compared, `lost` the runs that diverged or failed; `p` is corrected for the number of settings
+    (Holm).
 
     Raises UserError.
     """
     metric = ranked_by(table) if metric is None else column(metric, table.columns)
     if not table.schema[metric].is_numeric():
         raise UserError(f"--sort {metric}: is no number, so there is no difference to tell")
-    keys = ["group", *(key for key in runs.varied if key != SEED)]
+    keys = ["group", *(key for key in runs.varied if key not in REPEATED)]
     settings: dict[Setting, dict[Any, float]] = {}
     lost: dict[Setting, int] = {}
     for row in table.iter_rows(named=True):
         at, value = tuple(row[key] for key in keys), row[metric]
         settings.setdefault(at, {})
         if row["status"] in FINISHED and value is not None and math.isfinite(value):
-            settings[at][row.get(SEED)] = value
+            settings[at][repeat(row)] = value
         else:
             lost[at] = lost.get(at, 0) + 1
     pairs = _pairs(baseline, keys, settings, table)
@@ -52,7 +52,8 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
     rows = [
         {
             **{key: None if value is None else cell(value) for key, value in zip(keys, at, strict=True)},
-            "seeds": d.seeds, "paired": d.paired, "lost": lost.get(at, 0) + lost.get(pairs[at], 0),
+            "folds" if FOLD in runs.varied else "seeds": d.seeds,
+            "paired": d.paired, "lost": lost.get(at, 0) + lost.get(pairs[at], 0),
             metric: sum(settings[at].values()) / len(settings[at]), "difference": d.difference, "low": d.low,
             "high": d.high, "p": corrected[at], "better": d.likely if sign > 0 else 1 - d.likely,
             "verdict": verdict(d, corrected[at], sign),

@@ -3,6 +3,8 @@
 Seeds that both settings have are taken in pairs: they share start and batches, so that much of the luck cancels out.
 Intervals and p values are scipy's: Student's t for the mean (Welch's for other seeds), Yuen's for the interquartile
 mean (K. K. Yuen, "The two-sample trimmed t", Biometrika, 1974), order statistics and the sign test for the median.
+The folds of a cross-validation share most of their training rows, so that they spread less than fresh rows would: their
+variance is corrected (C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine Learning, 2003).
 """
 
 import math
@@ -15,6 +17,9 @@ import numpy as np
 from experiments.errors import UserError
 
 STATISTICS = ("mean", "iqm", "median")
+SEED, FOLD, FOLDS, SPLIT = "seed", "data.fold", "data.folds", "data.split_seed"
+REPEATED = (SEED, FOLD)
+"""Keys of which the values repeat a setting."""
 LEVEL = 0.95
 TRIM = 0.25
 """Share of the values that the interquartile mean leaves out at each end."""
@@ -25,8 +30,9 @@ MOST_SEEDS = 100_000
 class Decision:
     """What a setting's metric has more than the baseline's: `difference`, its interval `low` to `high`, `p` of none.
 
-    `likely`: the probability that the true difference is above zero (a flat prior). `more`: further seeds that would
-    decide, at this difference and spread; 0 where it is decided, None where none would.
+    `seeds`: those compared, or folds. `likely`: the probability that the true difference is above zero (a flat prior).
+    `more`: further seeds that would decide, at this difference and spread; 0 where it is decided, None where none
+    would, and of folds.
     """
 
     seeds: int
@@ -39,9 +45,36 @@ class Decision:
     more: int | None
 
 
+@dataclass(frozen=True)
+class Fold:
+    """A run of a cross-validation, in place of its seed: which of how many folds, dealt out how."""
+
+    fold: int
+    folds: int
+    split_seed: int
+    seed: Any
+
+
+def repeat(run: Mapping[str, Any]) -> Any:
+    """Which repetition of its setting a run is, from its keys: a seed, or a fold with it."""
+    if run.get(FOLD) is None:
+        return run.get(SEED)
+    return Fold(int(run[FOLD]), int(run[FOLDS]), int(run.get(SPLIT) or 0), run.get(SEED))
+
+
 def decide(values: Mapping[Any, float], baseline: Mapping[Any, float], statistic: str = "mean") -> Decision:
-    """Compare the metric of two settings, by seed. Raises UserError for too few seeds."""
+    """Compare the metric of two settings, by what `repeat` gives. Raises UserError for too few."""
     shared = sorted(values.keys() & baseline.keys(), key=str)
+    overlap = 0.0
+    if folds := [key for key in (*values, *baseline) if isinstance(key, Fold)]:
+        values, baseline = (_of_folds({key: of[key] for key in shared}) for of in (values, baseline))
+        shared, overlap = sorted(values), 1 / (folds[0].folds - 1)
+        if len(shared) < 2 or statistic == "median":
+            raise UserError(
+                "--statistic median: of folds, which share rows, the mean and the iqm are known; use one of them"
+                if len(shared) >= 2
+                else "a difference needs two folds that both settings have, of as many data.folds"
+            )
     paired = len(shared) >= 2
     ours, theirs = (
         np.array([of[s] for s in shared] if paired else list(of.values()), dtype=float) for of in (values, baseline)
@@ -50,12 +83,21 @@ def decide(values: Mapping[Any, float], baseline: Mapping[Any, float], statistic
         raise UserError("a difference needs at least two seeds of both settings; sweep seed='range(0,10)'")
     if statistic == "median" and not paired:
         raise UserError("--statistic median: needs seeds that both settings have; use mean or iqm")
-    found = _median(ours, theirs) if statistic == "median" else _t(ours, theirs, paired, TRIM * (statistic == "iqm"))
+    trim = TRIM * (statistic == "iqm")
+    found = _median(ours, theirs) if statistic == "median" else _t(ours, theirs, paired, trim, overlap)
     difference, low, high, p, error = found
     likely = p / 2 if difference < 0 else 1 - p / 2
     decided = low > 0 or high < 0
-    more = 0 if decided else _further(len(ours), difference, error)
+    more = 0 if decided else None if overlap else _further(len(ours), difference, error)
     return Decision(len(ours), paired, difference, low, high, p, likely, more)
+
+
+def _of_folds(values: Mapping[Fold, float]) -> dict[int, float]:
+    """The mean over the seeds of each fold: they share its rows, so that they tell little more than one."""
+    found: dict[int, list[float]] = {}
+    for key, value in values.items():
+        found.setdefault(key.fold, []).append(value)
+    return {fold: sum(of) / len(of) for fold, of in found.items()}
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -70,7 +112,7 @@ Found = tuple[float, float, float, float, float]
 """Difference, low, high, p, standard error."""
 
 
-def _t(ours: np.ndarray, theirs: np.ndarray, paired: bool, trim: float) -> Found:
+def _t(ours: np.ndarray, theirs: np.ndarray, paired: bool, trim: float, overlap: float) -> Found:
     from scipy.special import stdtr, stdtrit  # a third of the time that scipy.stats takes to be imported
 
     if paired:
@@ -79,7 +121,7 @@ def _t(ours: np.ndarray, theirs: np.ndarray, paired: bool, trim: float) -> Found
         inner, count = d[cut : len(d) - cut], len(d) - 2 * cut
         winsorized = np.clip(d, inner[0], inner[-1])
         difference = float(inner.mean())
-        error = float(winsorized.std(ddof=1) / ((1 - 2 * trim) * math.sqrt(len(d))))
+        error = float(winsorized.std(ddof=1) / (1 - 2 * trim)) * math.sqrt(1 / len(d) + overlap)
         degrees = float(count - 1)
     else:
         from scipy import stats

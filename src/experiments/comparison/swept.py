@@ -13,7 +13,7 @@ MOST_LINES = 8
 MOST_CELLS = 2_500
 """Cells of a heat map; more settings than that are drawn as points."""
 WITHOUT = ("diverged", "failed")
-SEEDS = ("seed", "data.split_seed")
+SEEDS = ("seed", "data.split_seed", "data.fold")
 """Keys that are averaged over."""
 
 

@@ -212,6 +212,9 @@ class Data:
     targets: list[str] | None = key(None, "columns to predict (null: the data set's own)")
     validation: float = key(0.0, "share of the rows held out for validation", low=0, below=1)
     split_seed: int = key(0, "which rows are held out, apart from the run's seed", low=0, high=2**63 - 1)
+    folds: int | None = key(None, "cross-validation: the rows are dealt out to so many folds, those of classes evenly "
+                            "(null: none)", low=2)  # fmt: skip
+    fold: int | None = key(None, "which fold this run holds out, from 0; null in a sweep: each of them", low=0)
     standardize: bool | str = key(False, "train on inputs (true: and targets) of mean 0 and standard deviation 1",
                                   choices=(False, "inputs", True))  # fmt: skip
     loader: str = key("tensor", "batches as views of a tensor, or through torch's DataLoader",
@@ -247,6 +250,7 @@ class Table(Data):
     units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
     validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
     validation_path: str | None = key(None, "second file (of a stream: or folder), all of it for validation", path=True)
+    groups: str | None = key(None, "column whose rows of one value are held out together, or not at all")
     image: list[int] | None = key(None, "height and width of the picture that a row is, as [8,8]", low=1)
 
 

@@ -11,7 +11,19 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from experiments.config.schema import GROUPS, SECTIONS, SGD, UNHASHED, WEIGHTS, Config, Custom, Device, all_keys, keys
+from experiments.config.schema import (
+    GROUPS,
+    SECTIONS,
+    SGD,
+    UNHASHED,
+    WEIGHTS,
+    Config,
+    Custom,
+    Device,
+    Stream,
+    all_keys,
+    keys,
+)
 from experiments.config.values import checked
 from experiments.errors import UserError, nearest, one_line
 
@@ -28,7 +40,12 @@ MOVED = {
 """Where classes lay in version 0.1.0: runs that it stored are still read."""
 COUPLED = frozenset(
     f"optimizer.{name}" for name in ("nesterov", "momentum", "dampening", "weight_decay", "_target_")
-) | {"device.name", "device.dtype"}
+) | {
+    "device.name",
+    "device.dtype",
+    "data._target_",
+    *(f"data.{name}" for name in ("folds", "fold", "groups", "validation")),
+}
 """Keys whose validity depends on another key's value, besides lr=auto."""
 
 
@@ -182,8 +199,32 @@ def _disagreements(parts: Plain) -> list[str]:
             "optimizer.lr=auto: a stable rate is known for plain gradient descent only; use "
             "optimizer=sgd or manual_sgd without momentum and weight decay, or give a number"
         )
+    found += _held_out(parts["data"])
     if parts["training"].start and given_start(parts["model"]):
         found.append("training.start and model.init: both name weights to start from; leave one of them out")
     if device.name == "mps" and device.dtype == "float64":
         found.append("device.dtype=float64: mps has no float64; use device.dtype=float32 or device=cpu")
+    return found
+
+
+def _held_out(data: Any) -> list[str]:
+    """What is wrong between the keys of `data` that say which rows are held out."""
+    keys, found = data.options if isinstance(data, Custom) else vars(data), []
+    folds, fold, groups = (keys.get(name) for name in ("folds", "fold", "groups"))
+    if folds is None and fold is not None:
+        found.append(f"data.fold={fold}: of how many folds? add data.folds=5")
+    if groups is not None and isinstance(data, Stream):
+        found.append(f"data.groups={groups}: a stream is never in memory as a whole; data=table reads the same file")
+    elif groups is not None and folds is None and not keys.get("validation"):
+        found.append(f"data.groups={groups}: says what is held out together; add data.folds=5 or data.validation=0.2")
+    if folds is None:
+        return found
+    if fold is None:
+        found.append(f"data.folds={folds}: a run holds out one fold; add data.fold=0, or -m for a run of each")
+    elif fold >= folds:
+        found.append(f"data.fold={fold}: data.folds={folds} are numbered from 0 to {folds - 1}")
+    if keys.get("validation"):
+        found.append("data.folds and data.validation: rows can be held out in one way only")
+    if isinstance(data, Stream):
+        found.append(f"data.folds={folds}: a stream is never in memory as a whole; data=table reads the same file")
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,8 +15,8 @@ from experiments.data.allocation import CACHE_LINE
 from experiments.data.batches import Batches
 from experiments.data.classes import classified, measured, require_every_class
 from experiments.data.dataset import Dataset, finite, select
+from experiments.data.folds import held_rows
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
-from experiments.data.splitting import held_out_rows
 from experiments.errors import UserError
 from experiments.exact.optimum import Conditioning, LeastSquares, Optimum, conditioning
 from experiments.exact.spectrum import BatchStability, batch_stability
@@ -29,6 +30,8 @@ class Preparation:
     targets: list[str] | None = None
     validation: float = 0.0
     split_seed: int = 0
+    folds: int | None = None
+    fold: int | None = None
     standardize: bool | str = False
     """`inputs` leaves the targets in their units."""
     bias: bool = True
@@ -150,7 +153,7 @@ def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
     """Choose columns, split, scale by the training rows only, cast and place. Raises UserError."""
     dataset = select(dataset, how.inputs, how.targets)
     dataset = classified(dataset) if how.labels else measured(dataset)
-    table, held_out = split(dataset, how.validation, how.split_seed)
+    table, held_out = split(dataset, how)
     require_every_class(table)
     if how.standardize:
         scaling = standardization(table.x, table.y, how.bias, targets=how.standardize is True)
@@ -168,15 +171,18 @@ def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
 
 def rescaled(data: Prepared, standardize: bool | str) -> Prepared:
     """The same rows, standardised otherwise."""
-    how = dataclasses.replace(data.how, standardize=standardize, inputs=None, targets=None)
+    how = dataclasses.replace(data.how, standardize=standardize, inputs=None, targets=None, folds=None, validation=0.0)
     return prepare(dataclasses.replace(data.table, held_out=data.held_out), how)
 
 
-def split(dataset: Dataset, validation: float, split_seed: int) -> tuple[Dataset, Dataset | None]:
-    """Training and validation rows: those that the source has set apart, or a share drawn by `split_seed`."""
-    if dataset.held_out is not None or validation == 0:
+def split(dataset: Dataset, how: Preparation) -> tuple[Dataset, Dataset | None]:
+    """Training and validation rows: those that the source has set apart, or a fold or a share by `split_seed`."""
+    if dataset.held_out is not None and how.folds is not None:
+        raise UserError(f"data.folds={how.folds}: these data have rows for validation of their own; leave them out")
+    if dataset.held_out is not None or (how.validation == 0 and how.folds is None):
         return dataclasses.replace(dataset, held_out=None), dataset.held_out
-    mask = held_out_rows(len(dataset.x), validation, split_seed)
+    classes = dataset.y[:, 0].long().numpy() if dataset.classes else np.zeros(len(dataset.y), np.int64)
+    mask = torch.from_numpy(held_rows(how, classes))
     return _rows(dataset, ~mask), _rows(dataset, mask)
 
 

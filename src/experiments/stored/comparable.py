@@ -7,10 +7,11 @@ from typing import Any
 
 from experiments.stored.cells import cell
 
-ALIKE = ("validation", "split_seed", "standardize", "loader", "block_rows", "inputs", "one_hot", "units", "missing")
+ALIKE = ("validation", "split_seed", "folds", "fold", "groups", "standardize", "loader", "block_rows", "inputs",
+         "one_hot", "units", "missing")  # fmt: skip
 """Keys of the data that change what is learned from, not what a loss is measured in or of."""
 PENALTIES = ("loss.l1", "loss.l2")
-HELD_OUT = ("validation", "validation_column", "validation_path", "validation_images")
+HELD_OUT = ("validation", "folds", "validation_column", "validation_path", "validation_images")
 NAMED = 5
 """Groups that a note names."""
 Flat = Mapping[str, Any]

@@ -54,7 +54,8 @@ def load_run(run: str | Path) -> LoadedRun:
 def resolve(word: str, outputs: str | Path = OUTPUTS, *, many: bool = False) -> Path:
     """The folder that a word means: a run's, or with `many` also a sweep's or that of many runs.
 
-    A path; `last`, the newest; `best`, the best finished run of the newest sweep; `SWEEP/123`, the job 123 of a sweep;
+    A path; `last`, the newest; `best`, the best finished run of the newest sweep (over folds: of the setting with the
+    best mean); `SWEEP/123`, the job 123 of a sweep;
     or a name below outputs/: whole, its eight letters, or a beginning that no other has. Raises UserError.
     """
     if os.path.exists(word) if many else os.path.lexists(os.path.join(word, "config.json")):
@@ -151,14 +152,21 @@ def _best(found: Found) -> Path:
     outcomes = [run.outcome for run in finished]
     metric = next((objective_of(run) for run in finished), None) or default_metric(outcomes)
     sign = -1 if larger_is_better(metric) else 1
-    ranked = [
-        (sign * value, str(run.folder))
-        for run, outcome in zip(finished, outcomes, strict=True)
-        if (value := finite(value_of(outcome, metric))) is not None
-    ]
-    if not ranked:
+    settings: dict[str, list[tuple[float, str]]] = {}
+    for run, outcome in zip(finished, outcomes, strict=True):
+        if (value := finite(value_of(outcome, metric))) is not None:
+            settings.setdefault(_setting(run), []).append((sign * value, str(run.folder)))
+    if not settings:
         raise UserError(f"best: no run of {one_line(sweep)} has finished with a {metric}")
-    return Path(min(ranked)[1])
+    return Path(min(min(settings.values(), key=lambda of: sum(value for value, _ in of) / len(of)))[1])
+
+
+def _setting(run: Run) -> str:
+    """What runs that are chosen together share: a run itself, or its setting where each holds out another fold."""
+    own = flat(run.config)
+    if own.get("data.fold") is None:
+        return str(run.folder)
+    return str({name: value for name, value in own.items() if name not in ("config_hash", "seed", "data.fold")})
 
 
 def _winner(sweep: str) -> Path | None:

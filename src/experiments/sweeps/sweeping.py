@@ -13,7 +13,7 @@ from experiments.errors import Failure
 from experiments.running.interruption import ended_by_sigterm
 from experiments.sweeps import resuming
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.compose.overrides import OWN, jobs_of, key_of
+from experiments.sweeps.compose.overrides import FOLD, OWN, jobs_of, key_of, over_folds
 from experiments.sweeps.launching import Sweep
 from experiments.sweeps.results import stored_sweep, summary
 from experiments.tracking.hparams import flat
@@ -28,6 +28,9 @@ def sweep(
     """
     with explained():
         batches, swept = jobs_of(arguments, context)
+    folded = [job for batch in batches for job in over_folds(batch, config.data.get("folds"))]
+    if len(folded) > len(batches):
+        batches, swept = folded, {*swept, FOLD}
     if session is None:
         from experiments.sweeps.foreign import launch
 

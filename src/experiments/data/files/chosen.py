@@ -34,6 +34,9 @@ class FileKeys:
     validation_column: str | None = None
     validation_path: str | None = None
     split_seed: int = 0
+    folds: int | None = None
+    fold: int | None = None
+    groups: str | None = None
     image: list[int] | None = None
 
     @property
@@ -56,9 +59,14 @@ class FileKeys:
             "image": None if self.image is None else tuple(self.image),
         }
 
+    @property
+    def telling(self) -> list[str]:
+        """The columns, besides inputs and targets, that tell which rows are held out."""
+        return [name for name in (self.validation_column, self.groups) if name]
+
     def split(self) -> str | None:
         """The key that tells which rows are held out. Raises UserError where more than one does."""
-        asked = [k for k in ("validation", "validation_column", "validation_path") if getattr(self, k)]
+        asked = [k for k in ("validation", "folds", "validation_column", "validation_path") if getattr(self, k)]
         if len(asked) > 1:
             raise UserError(f"data.{asked[0]} and data.{asked[1]}: rows can be held out in one way only")
         return asked[0] if asked else None
@@ -99,7 +107,7 @@ def chosen_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str]) -
 
 def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str]) -> list[str]:
     """Every column that may be an input without being named; the user is told of those left out."""
-    rest = [n for n in frame.columns if n not in targets and n != keys.validation_column]
+    rest = [n for n in frame.columns if n not in (*targets, keys.validation_column, keys.groups)]
     if nameless := [name for name in rest if NAMELESS.fullmatch(name)]:  # most often the rows' number
         verb, it = ("has", "it") if len(nameless) == 1 else ("have", "them")
         log.warning("not used: %s, which %s no name; data.inputs can name %s", _listed(nameless), verb, it)
@@ -202,3 +210,11 @@ def said_held(column: pl.Series, rows: Numbers = None, file: str = "") -> pl.Ser
             "or false, 1 or 0, or validation or train"
         )
     return held
+
+
+def said_groups(column: pl.Series, rows: Numbers = None) -> pl.Series:
+    """What each row belongs to, as text. Raises UserError for a missing cell."""
+    said = words(column, "data.groups")
+    if (row := first(said.is_null())) is not None:
+        raise UserError(f"data.groups: row {in_file(row, rows)} of {column.name} is missing; each row needs a group")
+    return said

@@ -1,6 +1,6 @@
 """A person's own table: one file of CSV, TSV, Parquet, Arrow, Feather, NPY or NPZ, read into memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ class Table(FileKeys):
 
     def prepared(self, how: Preparation) -> Prepared:
         """What a run trains on, see `prepare`."""
-        return prepare(self.load(how.labels), how)
+        return prepare(self.load(how.labels), replace(how, folds=None, validation=0.0))
 
     def load(self, labels: bool = False) -> Dataset:
         """The training rows, and in `held_out` those for validation; with `labels` the target holds classes.

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from experiments.data.batches import Pair
-from experiments.data.files.chosen import FileKeys, said_held
+from experiments.data.files.chosen import FileKeys, said_groups, said_held
 from experiments.data.files.columns import labels, numbers, present, require_numbers, side_by_side
 from experiments.data.files.encoding import Encoding, numbered
 from experiments.data.files.reading import validation_file
+from experiments.data.folds import held_rows
 from experiments.data.prefetch import prefetched
 from experiments.data.streaming.reader import Block, Reader
 
@@ -107,16 +108,13 @@ class Rows:
 
         The mask (rows,) is None where all of them are.
         """
-        column = self.keys.validation_column
-        frame = self.reader.frame(block, list(dict.fromkeys([*self.used, *([column] if column else [])])))
+        frame = self.reader.frame(block, list(dict.fromkeys([*self.used, *self.keys.telling])))
         kept = complete(frame, self.used) if self.keys.missing == "drop" else slice(None)
         if not isinstance(kept, slice):
             frame = frame.filter(pl.Series(kept))
         rows = block.numbers[kept]
-        if column is None:
-            return frame, rows, self._by_share(block, kept)
-        out = self.said_held(block, frame, rows)
-        return frame, rows, out if self.held else ~out
+        out = self.held_out(block, frame, kept, rows)
+        return frame, rows, out if self.held or out is None else ~out
 
     def encoded(self, frame: pl.DataFrame, block: Block, rows: np.ndarray) -> tuple[list[pl.Series], list[pl.Series]]:
         """Inputs and targets of the rows of a frame, each a column of floats called as in `names`."""
@@ -127,11 +125,27 @@ class Rows:
         text = labels(frame[self.targets[0]], block.where, rows)
         return inputs, [numbered(text, known, block.where, rows, "classes").cast(pl.Float32)]
 
-    def said_held(self, block: Block, frame: pl.DataFrame, rows: np.ndarray) -> np.ndarray:
-        """Which rows of a frame are held out by the column that tells, (rows,). Raises UserError."""
-        assert self.keys.validation_column
-        file = f"{block.part.known_as}: " if len(self.reader.parts) > 1 else ""
-        return said_held(frame[self.keys.validation_column], rows, file).to_numpy()
+    def held_out(
+        self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray
+    ) -> np.ndarray | None:
+        """Which of the kept rows of a block are held out, (rows,); None for none. Raises UserError.
+
+        `frame` has their columns that tell, `rows` their numbers.
+        """
+        keys = self.keys
+        if keys.split() in (None, "validation_path"):
+            return None
+        if keys.validation_column:
+            file = f"{block.part.known_as}: " if len(self.reader.parts) > 1 else ""
+            return said_held(frame[keys.validation_column], rows, file).to_numpy()
+        if not keys.folds and not keys.groups:
+            return self.reader.held_out(block, kept, keys.validation, keys.split_seed)
+        classes, groups = np.zeros(len(rows), np.int64), None
+        if self.labels:
+            classes = number_of(labels(frame[self.targets[0]], block.where, rows))
+        if keys.groups:
+            groups = number_of(said_groups(frame[keys.groups], rows))
+        return held_rows(keys, classes, groups)
 
     def _by_share(self, block: Block, kept: np.ndarray | slice = slice(None)) -> np.ndarray | None:
         """Which of the kept rows of a block these are, where a share is held out; None for all."""
@@ -139,6 +153,11 @@ class Rows:
             return None
         out = self.reader.held_out(block, kept, self.keys.validation, self.keys.split_seed)
         return out if self.held else ~out
+
+
+def number_of(cells: pl.Series) -> np.ndarray:
+    """Of the different cells of a column of text, (rows,), in their order from 0."""
+    return cells.fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
 
 
 def complete(frame: pl.DataFrame, names: tuple[str, ...]) -> np.ndarray:

@@ -47,6 +47,8 @@ def opened(
     require([*inputs, *targets], list(keys.units or ()), "data.units")
     if keys.validation_column:
         require(reader.names, [keys.validation_column], "data.validation_column")
+    if keys.groups:
+        require(reader.names, [keys.groups], "data.groups")
     kinds = {n: kind for n in inputs if n not in keys.categories and (kind := kind_of(head[n].dtype))}
     rows = Rows(keys, reader, Encoding(inputs, kinds=kinds), targets, labels=classes)
     reader.cut(len(rows.names))
@@ -137,8 +139,8 @@ class Scan:
         """With data.missing=drop: how many cells of each column are not missing."""
         self.trained, self.held = dict[int, int](), dict[int, int]()
         """How many rows of each block are left to train on, and how many are held out, by the block's number."""
-        label, column = ([name] if name else [] for name in (self.label, self.told_by))
-        self.columns = list(dict.fromkeys([*self.categories, *self.means, *self.cells, *label, *column]))
+        label, told = [self.label] if self.label else [], () if rows.second else keys.telling
+        self.columns = list(dict.fromkeys([*self.categories, *self.means, *self.cells, *label, *told]))
         """Those that are read: none where nothing is to be learned."""
 
     def take(self, span: Block, frame: pl.DataFrame) -> None:
@@ -153,7 +155,8 @@ class Scan:
         frame, left = frame.filter(pl.Series(kept)), span.numbers[kept]
         if self.label:
             self._learn_labels(labels(frame[self.label], span.where, left), frame[self.label].dtype)
-        held = self._held(span, frame, kept, left)
+        held = self.rows.held_out(span, frame, kept, left)
+        held = np.zeros(len(left), bool) if held is None else held
         size = self.rows.reader.block_rows
         block, blocks = (left - span.first) // size, -(-span.rows // size)
         for counts, chosen in ((self.trained, ~held), (self.held, held)):
@@ -180,12 +183,3 @@ class Scan:
     def _learn_kind(self, name: str, kind: pl.DataType) -> None:
         """The files of a folder need not agree: then the column is text."""
         self.kinds[name] = kind if self.kinds.setdefault(name, kind) == kind else pl.String()
-
-    def _held(self, span: Block, frame: pl.DataFrame, kept: np.ndarray, left: np.ndarray) -> np.ndarray:
-        """True for those of the rows left that are held out."""
-        keys = self.rows.keys
-        if keys.validation_column:
-            return self.rows.said_held(span, frame, left)
-        if keys.validation:
-            return self.rows.reader.held_out(span, kept, keys.validation, keys.split_seed)
-        return np.zeros(len(left), bool)

@@ -63,11 +63,12 @@ class ConfigTemplate:
     def typed(self, values: tuple[Any, ...]) -> tuple[Config, tuple[Any, ...]]:
         """The literals as the schema takes them, and a config that is right for these jobs but for other literals.
 
-        Only of keys whose validity depends on one another it has the job's own, of numbers whether they are zero.
+        Only of keys whose validity depends on one another it has the job's own, of numbers of the
+        optimizer whether they are zero.
         Raises UserError.
         """
         coupled = tuple(
-            (p, bool(v) if isinstance(v, int | float) else v)
+            (p, bool(v) if isinstance(v, int | float) and not p.startswith("data.") else v)
             for p, v in zip(self.paths, values, strict=True)
             if p in COUPLED or v == "auto"
         )

@@ -11,6 +11,7 @@ from experiments.errors import UserError, one_line
 
 OWN = ("sweep.resume", "sweep.dry_run")
 """Keys that speak of the session, not of its jobs."""
+FOLD = "data.fold"
 
 
 def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[str]], set[str]]:
@@ -29,6 +30,18 @@ def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[
         elif key_of(name) not in OWN:
             lists[name] = [single(override, name)]
     return [list(job) for job in itertools.product(*lists.values())], swept
+
+
+def over_folds(job: Sequence[str], folds: int | None) -> list[list[str]]:
+    """The overrides of a job once for each fold, where it has `data.folds` but says not which; else the job alone.
+
+    `folds`: those of the config that it is composed with.
+    """
+    given = {key_of(override): override.partition("=")[2] for override in job}
+    own = given.get("data.folds", folds)
+    if FOLD in given or not str(own).isdecimal():
+        return [list(job)]
+    return [[*job, f"{FOLD}={fold}"] for fold in range(int(str(own)))]
 
 
 def discrete(override: Override, name: str, context: HydraContext) -> list[str]:

@@ -15,12 +15,12 @@ MOST_JOBS = 512
 """Jobs a pack at most: what a killed sweep loses, and enough for the cost of a step to be its arithmetic."""
 
 PER_RUN = frozenset(
-    ["seed", "model.init", "data.standardize", "data.seed", "data.noise", "optimizer.lr", "optimizer.momentum",
-     "optimizer.dampening", "optimizer.weight_decay", "optimizer.betas", "optimizer.eps", "optimizer.alpha",
-     "optimizer.lr_decay", "optimizer.initial_accumulator_value", "training.epochs", "training.patience",
-     "training.log_every", "training.keep", "training.checkpoint_every", "training.fail_on_divergence",
-     "schedule.step_size", "schedule.gamma", "schedule.epochs", "schedule.minimum", "schedule.decay",
-     "schedule.start", "loss.l2", "loss.l1"]
+    ["seed", "model.init", "data.standardize", "data.seed", "data.noise", "data.fold", "optimizer.lr",
+     "optimizer.momentum", "optimizer.dampening", "optimizer.weight_decay", "optimizer.betas", "optimizer.eps",
+     "optimizer.alpha", "optimizer.lr_decay", "optimizer.initial_accumulator_value", "training.epochs",
+     "training.patience", "training.log_every", "training.keep", "training.checkpoint_every",
+     "training.fail_on_divergence", "schedule.step_size", "schedule.gamma", "schedule.epochs", "schedule.minimum",
+     "schedule.decay", "schedule.start", "loss.l2", "loss.l1"]
 )  # fmt: skip
 """Keys in which the runs of one pack may differ."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison.deciding import decide
+from experiments.comparison.deciding import FOLD, FOLDS, REPEATED, SEED, decide, repeat
 from experiments.errors import UserError, nearest
 from experiments.stored.ranking import (
     FINISHED,
@@ -82,9 +82,14 @@ def best(rows: Iterable[Row], name: str, count: int = 10) -> list[Row]:
     return sorted(ranked, key=lambda r: r[name], reverse=larger_is_better(name))[:count]
 
 
+def counted(varied: Sequence[str]) -> str:
+    """What repeats each setting, in a word: `seeds`, `folds`, or `runs` where both do; nothing where none does."""
+    return {(SEED,): "seeds", (FOLD,): "folds", (): ""}.get(tuple(v for v in REPEATED if v in varied), "runs")
+
+
 def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Row]:
-    """Mean, standard deviation (n - 1), min and max of `name` over the seeds of each setting; best mean first."""
-    others = [v for v in varied if v != "seed"]
+    """Mean, standard deviation (n - 1), min and max of `name` over the seeds and folds of each setting; best first."""
+    others, word = _others(varied), counted(varied)
     settings: dict[tuple[str, ...], list[float | None]] = {}
     for r in rows:
         settings.setdefault(tuple(str(r.get(v)) for v in others), []).append(_value(r, name))
@@ -93,7 +98,7 @@ def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Ro
         numbers = np.array([v for v in values if v is not None] or [math.nan])
         known = sum(v is not None for v in values)
         summary.append({
-            **dict(zip(others, at, strict=True)), "seeds": known, "without": len(values) - known,
+            **dict(zip(others, at, strict=True)), word: known, "without": len(values) - known,
             "mean": numbers.mean(), "std": numbers.std(ddof=1) if known > 1 else math.nan,
             "min": numbers.min(), "max": numbers.max(),
         })  # fmt: skip
@@ -101,26 +106,36 @@ def over_seeds(rows: Iterable[Row], varied: Sequence[str], name: str) -> list[Ro
     return sorted(summary, key=lambda s: (math.isnan(s["mean"]), sign * s["mean"]))
 
 
-def surest(rows: Sequence[Row], varied: Sequence[str], name: str) -> str | None:
-    """Which setting has the best mean of `name` over its seeds, and how sure that is; None where there is one alone."""
-    ranked, others = over_seeds(rows, varied, name), [v for v in varied if v != "seed"]
-    if len(ranked) < 2 or min(r["seeds"] for r in ranked[:2]) < 2:
+def surest(rows: Sequence[Row], varied: Sequence[str], name: str, folds: int | None = None) -> str | None:
+    """Which setting has the best mean of `name` over its seeds or folds, and how sure that is; None for one alone.
+
+    `folds`: how many there are of a cross-validation, where every setting has as many.
+    """
+    ranked, others, word = over_seeds(rows, varied, name), _others(varied), counted(varied)
+    if len(ranked) < 2 or min(r[word] for r in ranked[:2]) < 2:
         return None
-    known = [(r, value) for r in rows if (value := _value(r, name)) is not None]
+    known = [({FOLDS: folds, **r}, value) for r in rows if (value := _value(r, name)) is not None]
     first, second = (
-        {r["seed"]: value for r, value in known if all(str(r.get(v)) == at[v] for v in others)} for at in ranked[:2]
+        {repeat(r): value for r, value in known if all(str(r.get(v)) == at[v] for v in others)} for at in ranked[:2]
     )
+    if FOLD in varied and len(first.keys() & second.keys()) < 2:  # other folds hold out other rows
+        return None
     best, next_best = (", ".join(f"{v}={at[v]}" for v in others) for at in ranked[:2])
     found = decide(first, second)
     if not found.difference:
         return f"best: {best} and {next_best}, whose mean {name} is the same"
     low, high = sorted((abs(found.low), abs(found.high)))
-    pairs = f"{found.seeds} pairs" if found.paired else "other seeds"
+    pairs = f"{found.seeds} folds" if FOLD in varied else f"{found.seeds} pairs" if found.paired else "other seeds"
     said = f"best: {best}, whose mean {name} differs by {abs(found.difference):.4g} from that of {next_best}"
     if found.more == 0:
         return f"{said} (95 %: {low:.4g} to {high:.4g}, {pairs}, p {found.p:.2g})"
     tell = "no number of seeds would tell" if found.more is None else f"about {found.more} more seeds would tell"
-    return f"{said}, which may be luck ({pairs}, p {found.p:.2g}; {tell})"
+    return f"{said}, which may be luck ({pairs}, p {found.p:.2g}{'' if FOLD in varied else f'; {tell}'})"
+
+
+def _others(varied: Sequence[str]) -> list[str]:
+    """The keys of a setting."""
+    return [v for v in varied if v not in REPEATED]
 
 
 def _value(row: Row, name: str) -> float | None:

@@ -82,18 +82,19 @@ def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[jobs_ta
     metric = outcomes.objective or default_metric(rows)
     of = f" of {label}" if label else ""
     best = jobs_table.best(rows, metric, BEST)
-    if best:
+    word = jobs_table.counted(outcomes.varied)
+    if best and word in ("", "seeds"):  # the best of the folds has the easiest rows
         accuracy = [name for name in ("accuracy", "validation_accuracy") if best[0].get(name) is not None]
         columns = ["number", *outcomes.varied, "train_loss", metric, *accuracy, "epochs"]
         table(console, f"best {len(best)}{of} by {metric}", list(dict.fromkeys(columns)), best)
-    if best and "seed" in outcomes.varied:
+    if best and word:
         summary = jobs_table.over_seeds(rows, outcomes.varied, metric)
-        others = [v for v in outcomes.varied if v != "seed"]
-        columns = [*others, "seeds", "without", "mean", "std", "min", "max"]
-        table(console, f"{metric}{of} over seeds", list(dict.fromkeys(columns)), summary[:BEST])
+        over = "seeds and folds" if word == "runs" else word
+        table(console, f"{metric}{of} over {over}", list(summary[0]), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
-        if said := jobs_table.surest(rows, outcomes.varied, metric):
+        folds = outcomes.jobs[rows[0]["number"]].measured().get("data.folds")
+        if said := jobs_table.surest(rows, outcomes.varied, metric, folds):
             console.print(one_line(said), markup=False, soft_wrap=True)
 
 

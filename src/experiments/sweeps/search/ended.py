@@ -52,9 +52,10 @@ def show(
     directions: Sequence[Direction],
     objectives: Sequence[str],
     settings: Search,
+    runs: int,
     confirmed: Mapping[int, float],
 ) -> None:
-    """Print the best settings of a study, whose trials ran or were cut off."""
+    """Print the best settings of a study, of `runs` runs each, whose trials ran or were cut off."""
     best = ranked(trials, directions)
     best = [t for t in best if all(map(math.isfinite, t.values))] or best
     best = best[: FRONT if len(objectives) > 1 else BEST]
@@ -67,7 +68,9 @@ def show(
     ]
     keys = dict.fromkeys(name for row in rows for name in row if name not in (*objectives, again))
     what = f"best {len(best)}" if len(objectives) == 1 else f"Pareto set, {len(best)}"
-    over = f", {settings.average} of {settings.seeds} seeds" if settings.seeds > 1 else ""
+    folds = runs // settings.seeds
+    each = " x ".join(f"{n} {what}" for n, what in ((settings.seeds, "seeds"), (folds, "folds")) if n > 1)
+    over = f", {settings.average} of {each}" if each else ""
     columns = [*keys, *objectives, *([again] if confirmed else [])]
     table(Terminal(), f"{what} of {len(trials)} settings by {' and '.join(objectives)}{over}", columns, rows)
     if shown := importance(trials, directions):

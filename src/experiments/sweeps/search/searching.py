@@ -1,11 +1,11 @@
 """A search from its arguments to its end: generation after generation through the door of an ordinary sweep.
 
-A generation is one ask of `search.batch` settings, each with `search.seeds` seeds. Trial t with its k-th seed is the
-job t * seeds + k, whichever session runs it.
+A generation is one ask of `search.batch` settings, each of which runs with `search.seeds` seeds on every fold. Of the r
+runs of trial t the k-th is the job t * r + k, whichever session runs it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from experiments.stored.ranking import default_metric, larger_is_better
 from experiments.sweeps import dry_run, resuming
 from experiments.sweeps.compose.halving import Halving, rungs
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.compose.overrides import key_of
+from experiments.sweeps.compose.overrides import key_of, over_folds
 from experiments.sweeps.launching import Sweep
 from experiments.sweeps.results import jobs_table, stored_sweep, summary
 from experiments.sweeps.resuming import Found
@@ -51,7 +51,7 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
     if config.sweep.dry_run:
         _plan(under_way, session)
         return
-    varied = {*map(key_of, searched.distributions), "seed"}
+    varied = {*map(key_of, (*searched.distributions, *under_way.repeats[0]))}
     fixed = fixed_settings(under_way.jobs, [list(job.overrides) for job in under_way.jobs], varied, session)
     if resumed:
         stored_sweep.require_same_settings(session.folder, fixed, varied)
@@ -74,6 +74,8 @@ class _Search:
 
     def __init__(self, settings: Search, config: DictConfig, space: Space, session: Sweep) -> None:
         self.settings, self.seed, self.session = settings, int(config.seed), session
+        self.folds: int | None = config.data.get("folds")
+        self.repeats = repeats(space, range(self.seed, self.seed + settings.seeds), self.folds)
         objective = config.sweep.objective
         named = settings.objectives or ([objective] if objective else [])
         if settings.direction and len(named) > 1:
@@ -96,13 +98,9 @@ class _Search:
     def ask(self) -> list[Setting]:
         """The next generation, its jobs composed."""
         batch = self.study.ask(min(self.settings.batch, self.settings.trials - len(self.told)))
-        seeds = self.settings.seeds
-        overrides = [
-            [*self.study.space.overrides(setting.parameters), f"seed={self.seed + k}"]
-            for setting in batch
-            for k in range(seeds)
-        ]
-        self.jobs = self.session.composed(overrides, range(batch[0].number * seeds, (batch[-1].number + 1) * seeds))
+        runs = len(self.repeats)
+        overrides = [[*self.study.space.overrides(s.parameters), *repeat] for s in batch for repeat in self.repeats]
+        self.jobs = self.session.composed(overrides, range(batch[0].number * runs, (batch[-1].number + 1) * runs))
         return batch
 
     def run(self, generation: list[Setting], resumed: bool) -> None:
@@ -133,16 +131,18 @@ class _Search:
         finally:
             self.curve.close()
             session.outcomes.write_table()
-            show(self.study.trials, self.directions, self.objectives, self.settings, self.confirmed)
+            show(self.study.trials, self.directions, self.objectives, self.settings, len(self.repeats), self.confirmed)
 
     def _confirm(self) -> None:
         """Run the best settings once more, and write what the search came to."""
         trials, session, settings = self.study.trials, self.session, self.settings
         best = ranked(trials, self.directions)[:BEST] if len(self.objectives) == 1 else []
         best = [trial for trial in best if math.isfinite(trial.values[0])]
-        self.confirmed = confirm(session, self.study.space, settings, self.seed, best, self.objectives[0])
+        fresh = range(self.seed + settings.seeds, self.seed + settings.seeds + settings.confirm)
+        again = repeats(self.study.space, fresh, self.folds)
+        self.confirmed = confirm(session, self.study.space, settings.average, again, best, self.objectives[0])
         first = {
-            number // settings.seeds: job.name for number, job in sorted(session.outcomes.jobs.items(), reverse=True)
+            number // len(self.repeats): job.name for number, job in sorted(session.outcomes.jobs.items(), reverse=True)
         }
         write(session.folder, trials, self.directions, self.objectives, self.confirmed, first)
 
@@ -157,7 +157,7 @@ class _Search:
             marks = marks[generation[0].number // settings.batch % (len(marks) + 1) :]
         objective = self.objectives[0] if self.objectives else None
         sign = -1 if self.directions[0] == "maximize" else 1
-        return Halving(marks, settings.eta, settings.seeds, settings.average, objective, sign)
+        return Halving(marks, settings.eta, len(self.repeats), settings.average, objective, sign)
 
     def _left(self, generation: Sequence[Setting], anew: bool) -> list[Job]:
         """The jobs that an earlier session has not ended, or all of them `anew`; the others enter the table."""
@@ -178,25 +178,34 @@ class _Search:
         return left
 
     def _value(self, generation: Sequence[Setting]) -> None:
-        """What each setting came to: the mean or median over its seeds, of each objective."""
+        """What each setting came to: the mean or median over its seeds and folds, of each objective."""
         came = self.session.outcomes.results
         average = {"mean": np.mean, "median": np.median}[self.settings.average]
-        seeds = self.settings.seeds
+        each = len(self.repeats)
         for at, setting in enumerate(generation):
-            runs = [came[job.number] for job in self.jobs[at * seeds : (at + 1) * seeds]]
-            setting.unwritten = kept(dict(enumerate(runs, start=setting.number * seeds)))
+            runs = [came[job.number] for job in self.jobs[at * each : (at + 1) * each]]
+            setting.unwritten = kept(dict(enumerate(runs, start=setting.number * each)))
             setting.pruned = max((run.epochs for run in runs if run.status == "pruned"), default=None)
             if any(run.status == "failed" for run in runs):
                 continue
             numbers = [[jobs_table.objective(run, name) for run in runs] for name in self.objectives]
             for name, of_runs in zip(self.objectives, numbers, strict=True):
                 if None in of_runs:
-                    raise UserError(f"search.objectives={name}: job {setting.number * seeds} has none; see --help")
+                    raise UserError(f"search.objectives={name}: job {setting.number * each} has none; see --help")
             setting.values = [float(average([n for n in of_runs if n is not None])) for of_runs in numbers]
 
     def progress(self) -> str:
         """How far the search came."""
         return f"{len(self.told)} of {self.settings.trials} trials"
+
+
+def repeats(space: Space, seeds: Iterable[int], folds: int | None) -> list[list[str]]:
+    """The overrides of the runs that a setting has besides its own: each seed, and with it each fold if none is named.
+
+    `folds`: those of the config.
+    """
+    own = [override for override in space.given.values() if override]
+    return [[o for o in job if o not in own] for seed in seeds for job in over_folds([*own, f"seed={seed}"], folds)]
 
 
 def _direction(metric: str) -> Direction:
@@ -208,4 +217,5 @@ def _plan(under_way: _Search, session: Sweep) -> None:
     dry_run.show(under_way.jobs, str(session.folder), session.engine.workers)
     settings = under_way.settings
     count = math.ceil(settings.trials / settings.batch)
-    print(f"search: {settings.trials} trials of {settings.seeds} runs each in {count} generations; above, the first")
+    each = len(under_way.repeats)
+    print(f"search: {settings.trials} trials of {each} runs each in {count} generations; above, the first")

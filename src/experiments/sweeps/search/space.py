@@ -17,7 +17,7 @@ from optuna.distributions import (
 
 from experiments.config.schema import GROUPS, all_keys, keys
 from experiments.errors import UserError, nearest
-from experiments.sweeps.compose.overrides import OWN, discrete, key_of, single
+from experiments.sweeps.compose.overrides import FOLD, OWN, discrete, key_of, single
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ def read(arguments: Sequence[str], context: HydraContext) -> Space:
             if key_of(name) == "seed":
                 raise UserError(
                     f"{override.input_line}: the seed is never searched; search.seeds=5 gives a setting five"
+                )
+            if key_of(name) in ("data.folds", FOLD):
+                raise UserError(
+                    f"{override.input_line}: folds are never searched; data.folds=5 gives a setting a run on each"
                 )
             found[name], given[name] = _distribution(override, name, context), None
         elif key_of(name) not in (*OWN, "seed"):

@@ -12,7 +12,7 @@ import torch
 from experiments.config.validation import validate
 from experiments.data.order import SORTED_ROWS
 from experiments.data.prepared import Prepared
-from experiments.errors import DataChanged
+from experiments.errors import DataChanged, UserError
 from experiments.learning import devices
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.factories import build_loss
@@ -185,7 +185,7 @@ def packs(jobs: Sequence[Job], cache: TableCache, halving: Halving | None = None
     first = dict(zip(reversed(keys), reversed(jobs), strict=True))
     known = {key: cache.case(first[key]) for key in dict.fromkeys(keys)}
     cases = [known[key] for key in keys]
-    data = cases[0].data
+    data = max((case.data for case in known.values()), key=lambda data: data.rows)
     if data.streamed or data.rows > SORTED_ROWS:
         raise NotStacked(f"the table has more than {SORTED_ROWS} rows")
     several = len({id(case.data) for case in known.values()}) > 1
@@ -195,8 +195,16 @@ def packs(jobs: Sequence[Job], cache: TableCache, halving: Halving | None = None
     most = PACK_BYTES // (size + numbers * 4 * 8)
     if halving:
         most = min(most, max(MOST_JOBS, HALVED_STEP // (numbers * (jobs[0].value("training.batch_size") or data.rows))))
-    places = chunks(range(len(jobs)), most, halving.seeds if halving else 1)
-    return [Pack([jobs[i] for i in part], [cases[i] for i in part], halving) for part in places]
+    alike: dict[tuple[int, int], list[int]] = {}  # folds of as many rows
+    for place, case in enumerate(cases):
+        alike.setdefault((case.data.rows, case.data.validation_rows), []).append(place)
+    if halving and len(alike) > 1:
+        raise UserError(
+            "search.pruner: compares runs while they train, but some of the data.folds have more rows than others; "
+            "leave it out, or use as many folds as divide the rows"
+        )
+    parts = [part for of in alike.values() for part in chunks(of, most, halving.seeds if halving else 1)]
+    return [Pack([jobs[i] for i in part], [cases[i] for i in part], halving) for part in parts]
 
 
 def _numbers_of_a_model(jobs: Sequence[Job], data: Prepared) -> int:
@@ -219,7 +227,7 @@ def run_pack(jobs: Sequence[Job], folder: Folder, cache: TableCache, begin: Begi
     return results
 
 
-_CASE_KEYS = ("data.standardize", "data.seed", "data.noise", "loss.l2", "loss.l1")
+_CASE_KEYS = ("data.standardize", "data.seed", "data.noise", "data.fold", "loss.l2", "loss.l1")
 
 
 def _has(job: Job, key: str) -> bool:
