@@ -91,3 +91,26 @@ def test_mistakes_are_one_line(words: tuple[str, ...], given: dict[str, Any], sa
         run(*words, **given)
     assert "\n" not in str(caught.value)
     assert not list(Path("outputs").glob("runs/*"))
+
+
+def test_a_table_that_is_not_kept_leaves_its_hash_and_a_run_that_predicts(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = run(*QUIET, data=FRAME.head(4), targets="rent")
+    result = run(*QUIET, "data.store=false", data=FRAME, targets="rent")
+    assert len(stored()) == 1 and result.environment["data_hash"] != kept.environment["data_hash"]
+    row = {"rooms": 2, "area (m²)": 50}
+    assert result.predict(row) == load_run("last").predict(row)
+    capsys.readouterr()
+    assert main(["rerun", "last"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: data.path=") and said.count("\n") == 1
+    assert "came from Python and was not kept (data.store=false); hand it over again" in said
+    again = run(*QUIET, "data.store=false", data=FRAME, targets="rent")
+    assert again.environment["data_hash"] == result.environment["data_hash"]
+    sweep(*QUIET, "seed=0,1", "data.store=false", data=FRAME.head(4), targets="rent")
+    assert len(stored()) == 1  # that which another run has kept stays
+
+
+def test_a_file_is_not_for_data_store() -> None:
+    FRAME.write_csv("rent.csv")
+    with pytest.raises(UserError, match=r"data\.store=false: is for tables that Python hands over"):
+        run(*QUIET, "data=table", "data.path=rent.csv", "data.targets=[rent]", "data.store=false")

@@ -73,6 +73,7 @@ CASES = {
     "data.path": (TABLE, "other.csv"),
     "data.one_hot": (f"{TABLE} data.inputs=[a]", "[a]"),
     "data.missing": (f"{TABLE} data.path=holes.csv data.missing=drop", "mean"),
+    "data.store": (TABLE, "false"),
     "data.units": (TABLE, "{a:mm}"),
     "data.validation_column": (f"{TABLE} data.inputs=[a]", "held"),
     "data.validation_path": (TABLE, "other.csv"),

@@ -2,7 +2,8 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from experiments.tracking.files import write_atomically
 TABLES = Path("outputs", "tables")
 
 
-def overrides(data: Any, features: Sequence[str] | None, targets: str | Sequence[str] | None) -> list[str]:
-    """Keep a table below TABLES and return the overrides that train on it.
+@contextmanager
+def overrides(
+    data: Any, features: Sequence[str] | None, targets: str | Sequence[str] | None, store: bool = True
+) -> Iterator[list[str]]:
+    """Keep a table below TABLES, without `store` only meanwhile, and give the overrides that train on it.
 
     `data`: a frame of polars, pandas or Arrow, a dict of columns, or (X, y), arrays or tensors (n, inputs) and (n,) or
     (n, targets). `features` and `targets` choose among a frame's columns, and name those of (X, y), which are x1, x2
@@ -37,11 +41,16 @@ def overrides(data: Any, features: Sequence[str] | None, targets: str | Sequence
         raise UserError(f"data: can't be kept as a table: {one_line(error)}") from None
     name = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
     path = (TABLES / f"{name}.parquet").absolute()
-    if not path.exists():
+    there = path.exists()
+    if not there:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content.getvalue())
     words = ["data=table", f"data.path={_quoted(str(path))}", f"data.targets=[{','.join(map(_quoted, targets))}]"]
-    return words + ([f"data.inputs=[{','.join(map(_quoted, features))}]"] if features else [])
+    try:
+        yield words + ([f"data.inputs=[{','.join(map(_quoted, features))}]"] if features else [])
+    finally:
+        if not store and not there:  # another run may have kept the same table
+            path.unlink(missing_ok=True)
 
 
 def _frame(data: Any) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """What Python calls: run, sweep and search, with overrides as on the command line and tables of one's own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,9 +32,8 @@ def run(*overrides: str, data: Any = None, features: Names = None, targets: str 
     from experiments.stored.answers import RunResult
     from experiments.tracking.result import Result
 
-    with InNotebook() as shown:
-        asked = command_line.read(_with_table(overrides, data, features, targets))
-        came = launch(asked, shown.watch, shown.begin)
+    with _with_table(overrides, data, features, targets) as words, InNotebook() as shown:
+        came = launch(command_line.read(words), shown.watch, shown.begin)
     return RunResult(**vars(came)) if isinstance(came, Result) else came  # a preset's hydra.mode may make it a sweep
 
 
@@ -45,7 +45,8 @@ def sweep(*overrides: str, data: Any = None, features: Names = None, targets: st
     """
     import polars as pl
 
-    rows = launch(command_line.read(["--multirun", *_with_table(overrides, data, features, targets)]))
+    with _with_table(overrides, data, features, targets) as words:
+        rows = launch(command_line.read(["--multirun", *words]))
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -73,20 +74,25 @@ def search(
     from experiments.stored.lookup import SEARCH, load_run
     from experiments.tracking.files import read_json
 
-    words = [*_with_table(overrides, data, features, targets), *(f"search.{k}={v}" for k, v in settings.items())]
-    folder = run_search(command_line.read(["--multirun", "hydra/sweeper=search", *words]))
+    with _with_table(overrides, data, features, targets) as words:
+        words += [f"search.{k}={v}" for k, v in settings.items()]
+        folder = run_search(command_line.read(["--multirun", "hydra/sweeper=search", *words]))
     table = pl.read_csv(folder / "study.csv", infer_schema_length=None)
     return Searched(table, load_run(folder / read_json(folder / SEARCH)["best"]), folder)
 
 
-def _with_table(words: Sequence[str], data: Any, features: Names, targets: str | Names) -> list[str]:
+@contextmanager
+def _with_table(words: Sequence[str], data: Any, features: Names, targets: str | Names) -> Iterator[list[str]]:
     """The overrides, after those for a table that was handed over. Raises UserError."""
     if data is None:
         if features is not None or targets is not None:
             raise UserError("features=, targets=: name the columns of data=, which is not given")
-        return list(words)
+        yield list(words)
+        return
     if named := next((w for w in words if w.lstrip("+~").startswith(("data=", "data.path="))), None):
         raise UserError(f"{named}: a table was handed over as data= already; leave one of them out")
     from experiments.cli.handed_over import overrides
 
-    return [*overrides(data, features, targets), *words]
+    store = not any(word.lstrip("+").lower() == "data.store=false" for word in words)
+    with overrides(data, features, targets, store) as chosen:
+        yield [*chosen, *words]

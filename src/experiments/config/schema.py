@@ -247,6 +247,7 @@ class Table(Data):
     one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
     missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean (level: among "
                        "categories it is a level of its own)", choices=("error", "drop", "mean", "level"))  # fmt: skip
+    store: bool = key(True, "false: a table that Python hands over as data= is not kept, only its hash")
     units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
     validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
     validation_path: str | None = key(None, "second file (of a stream: or folder), all of it for validation", path=True)

@@ -1,6 +1,7 @@
 """Which columns and rows of a file the keys of data=table and data=stream choose."""
 
 import logging
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from experiments.data.labels import require_classes
 from experiments.errors import UserError
 
 log = logging.getLogger("experiments")
+HANDED_OVER = re.compile(r"[0-9a-f]{16}\.parquet")
+"""What a table that Python handed over is called, see `cli/handed_over.py`."""
 MOST_NUMBERS = 1_000
 MOST_LEVELS = 10_000
 """A column of numbers, or of text, with more different values than these holds no categories."""
@@ -29,6 +32,7 @@ class FileKeys:
     targets: list[str] | None = None
     one_hot: list[str] | None = None
     missing: str = "error"
+    store: bool = True
     units: dict[str, str] | None = None
     validation: float = 0.0
     validation_column: str | None = None
@@ -48,7 +52,15 @@ class FileKeys:
         """The file to read for data=`choice`. Raises UserError where none is named."""
         if self.path is None:
             raise UserError(f"data.path: data={choice} needs a file; add data.path=FILE")
-        return Path(self.path)
+        path = Path(self.path)
+        if not self.store and not HANDED_OVER.fullmatch(path.name):
+            raise UserError(f"data.store=false: is for tables that Python hands over as data=, not for {path.name}")
+        if not self.store and not path.exists():
+            raise UserError(
+                f"data.path={path}: this table came from Python and was not kept (data.store=false); hand it over "
+                "again, as run(..., data=frame), or give data.path and data.store=true for a file with the same rows"
+            )
+        return path
 
     def about(self, features: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
         """What a `Dataset` is told of the inputs and targets besides their numbers."""
