@@ -20,7 +20,7 @@ SEARCH = "search.json"
 """What a search came to, in its folder."""
 LARGEST = 2**20
 """Bytes of it at most."""
-MEANING = "a folder, last, best, SWEEP/123 (its job 123), or a name below outputs/: its beginning or its 8 letters"
+MEANING = "a folder; last or best; SWEEP/123, its job 123; or a name in outputs/, by its beginning or its 8 letters"
 FOLDER = f"{MEANING}; default: outputs"
 """What RUN and FOLDER may be, for the help of the commands."""
 

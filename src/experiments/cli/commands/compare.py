@@ -27,14 +27,20 @@ WRITTEN = {
 def parser() -> Parser:
     made = Parser("compare", description="Runs and sweeps' jobs below the folders, best first.")
     made.add_argument("folders", nargs="*", metavar="FOLDER", help=FOLDER)
-    made.add_argument("--sort", metavar="COLUMN", help="best first (default: validation_loss, gap or train_loss)")
+    made.add_argument(
+        "--sort", metavar="COLUMN", help="what to rank by, the best first (default: validation_loss, gap or train_loss)"
+    )
     made.add_argument("--reverse", action="store_true", help="worst first")
     made.add_argument("--top", type=int, metavar="N", help="only the first N (on a terminal: 50; 0: all)")
     made.add_argument("--where", metavar="SQL", help="a condition, as \"optimizer.lr < 0.1 and status = 'completed'\"")
-    made.add_argument("--group-by", metavar="KEYS", help="mean, std, min, max for each value of the keys, a,b")
-    made.add_argument("--against", metavar="KEY=VALUE|RUN", help="a baseline: is it beaten, and how sure is that")
-    made.add_argument("--statistic", choices=("mean", "iqm", "median"), default="mean", help="over seeds, of --against")
-    made.add_argument("--columns", metavar="NAMES", help="columns to show, a,b; all that there are: --columns help")
+    made.add_argument("--group-by", metavar="KEYS", help="a row for each value of the keys a,b: mean, std, min, max")
+    made.add_argument(
+        "--against", metavar="KEY=VALUE|RUN", help="what the others are held against: better, worse or undecided"
+    )
+    made.add_argument(
+        "--statistic", choices=("mean", "iqm", "median"), default="mean", help="of the seeds, for --against"
+    )
+    made.add_argument("--columns", metavar="NAMES", help="columns to show, as lr,seed,gap; --columns help lists all")
     for kind, what in WRITTEN.items():
         made.add_argument(f"--{kind}", metavar="FILE", help=f"{what}, as .{kind}")
     return made

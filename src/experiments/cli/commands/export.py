@@ -13,7 +13,9 @@ def main(arguments: Sequence[str]) -> int:
     """Write what is asked for, a line for each file; exit status 0."""
     parser = Parser("export", description="A run's model for other programs, in the units of its table.")
     parser.add_argument("run", metavar="RUN", help=MEANING)
-    parser.add_argument("--onnx", metavar="FILE", help="rows to predictions, or to the probabilities of classes")
+    parser.add_argument(
+        "--onnx", metavar="FILE", help="an ONNX model: rows to predictions, or to probabilities of classes"
+    )
     parser.add_argument("--card", metavar="FILE", help="Markdown: what it predicts, from what, how well, its limits")
     asked = parser.read(arguments)
     if asked.onnx is None and asked.card is None:

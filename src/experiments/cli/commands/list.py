@@ -27,8 +27,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def add_choice(parser: Parser) -> None:
     """The flags that choose among what is kept."""
-    parser.add_argument("--where", metavar="SQL", help="runs for which it holds, as compare's; sweeps if for all jobs")
-    parser.add_argument("--older-than", metavar="AGE", help="not written into for 90m, 12h, 7d, 2w")
+    parser.add_argument(
+        "--where", metavar="SQL", help="only where it holds, as in compare; of a sweep, for all its jobs"
+    )
+    parser.add_argument("--older-than", metavar="AGE", help="only what was last written so long ago: 90m, 12h, 7d, 2w")
 
 
 def show(kept: "Sequence[Kept]") -> None:

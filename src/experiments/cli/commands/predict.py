@@ -33,9 +33,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "rows", nargs="*", metavar="VALUES", help="an input row, as 75,63,44 or b=63,a=75; several give several lines"
     )
-    parser.add_argument("--table", metavar="FILE", help="as data=table reads it; columns by name in any order")
+    parser.add_argument("--table", metavar="FILE", help="the rows of a file; its columns may stand in any order")
     parser.add_argument("--proba", action="store_true", help="of classes: the probability of each")
-    parser.add_argument("--out", metavar="FILE", help="CSV or Parquet: the table with a column per target added")
+    parser.add_argument("--out", metavar="FILE", help="CSV or Parquet: the table, and a column for each prediction")
     asked = parser.read(as_values(arguments))
     if bool(asked.rows) == (asked.table is not None):
         raise UserError("predict: give either rows, as 75,63,44, or --table FILE")
