@@ -6,7 +6,12 @@ From a notebook: `from experiments import run`, then `run("optimizer=adam", "see
 Importing this imports neither torch nor Hydra; `run` does when it is called.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Before torch's first product: MKL may else round by where in memory its numbers lie, as it does on processors of AMD,
+# and a job's bits must not depend on the jobs beside it. Costs nothing that could be measured.
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 if TYPE_CHECKING:
     from experiments.cli.notebook import run as run
