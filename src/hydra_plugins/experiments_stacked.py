@@ -5,6 +5,7 @@ Thin on purpose: Hydra imports this for every command; the work is imported when
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -19,9 +20,36 @@ from omegaconf import DictConfig
 class StackedLauncherConf:
     _target_: str = "hydra_plugins.experiments_stacked.StackedLauncher"
     engine: str = "local"
-    """Who trains the packs: forked processes of this machine (local), or joblib."""
+    """Who trains the packs: forked processes of this machine (local), joblib, or tasks of a cluster (submitit)."""
     workers: int | None = None
-    """Packs that train at once; by default one a processor."""
+    """Packs that train at once; by default one a processor. With submitit, tasks."""
+    cluster: str = "slurm"
+    """submitit: slurm, or local to try it out."""
+    wait: bool = True
+    """submitit: whether to wait for the tasks; else `experiments resume last` collects what they came to."""
+    name: str = "experiments"
+    """This and all below: as Hydra's own submitit launcher has them; a task trains on `cpus_per_task` processors."""
+    timeout_min: int = 60
+    cpus_per_task: int | None = None
+    gpus_per_node: int | None = None
+    mem_gb: int | None = None
+    partition: str | None = None
+    qos: str | None = None
+    comment: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    gres: str | None = None
+    cpus_per_gpu: int | None = None
+    gpus_per_task: int | None = None
+    mem_per_gpu: str | None = None
+    mem_per_cpu: str | None = None
+    account: str | None = None
+    signal_delay_s: int = 120
+    max_num_timeout: int = 3
+    """How often a task goes on whose time was up."""
+    array_parallelism: int = 256
+    additional_parameters: dict[str, Any] | None = None
+    setup: list[str] | None = None
 
 
 class StackedLauncher(Launcher):
@@ -34,6 +62,10 @@ class StackedLauncher(Launcher):
         from experiments.sweeps.engines.choosing import engine_of
         from experiments.sweeps.launching import Sweep
 
+        if config.sweep.resume is not None and not config.sweep.dry_run:
+            from experiments.sweeps.engines.on_submitit import wait_for_tasks
+
+            wait_for_tasks(Path(config.sweep.resume))
         # one for all launches, so that what was composed is not composed again
         self.session = Sweep(hydra_context, task_function, config, engine_of(self.settings))
 
@@ -59,12 +91,16 @@ class StackedSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
+        from experiments.sweeps.engine import Submitted
         from experiments.sweeps.sweeping import sweep
 
         assert self.hydra_context is not None
         assert self.config is not None
         session = getattr(self.launcher, "session", None)
-        return sweep([*self.params, *arguments], self.hydra_context, self.config, session, self.launcher)
+        try:
+            return sweep([*self.params, *arguments], self.hydra_context, self.config, session, self.launcher)
+        except Submitted as left:
+            print(left)
 
 
 class SearchSweeper(StackedSweeper):

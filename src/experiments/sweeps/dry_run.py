@@ -42,10 +42,14 @@ def show(jobs: Sequence[Job], folder: str, workers: int) -> None:
     seconds = 3 + len(planned.serial) * SECONDS_A_SERIAL_JOB
     seconds += sum(epochs[job.number] for job, _ in planned.serial) * SECONDS_A_SERIAL_EPOCH
     stacked = [job for pack in planned.packs for job in pack]
-    work = len(stacked) * SECONDS_A_STACKED_JOB + sum(epochs[job.number] for job in stacked) * SECONDS_A_STACKED_EPOCH
-    seconds += work / max(1, min(workers, len(planned.packs)))
+    seconds += seconds_of(stacked) / max(1, min(workers, len(planned.packs)))
     refused = len(jobs) - len(sound)
     console.print(
         f"{len(jobs)} jobs, {refused} refused; about {seconds:.0f} s and {size / 1e6:.1f} MB in {folder}; "
         "nothing written"
     )
+
+
+def seconds_of(jobs: Sequence[Job]) -> float:
+    """An estimate of what stacked jobs take, one pack after another."""
+    return sum(SECONDS_A_STACKED_JOB + SECONDS_A_STACKED_EPOCH * job.value("training.epochs") for job in jobs)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from experiments.sweeps.workers import Crashed
 
 
+class Submitted(Exception):
+    """The packs are on their way and nobody waits for them; the text says how to get at what they come to."""
+
+
 class Engine(Protocol):
     """Trains and writes packs; the bits do not depend on which engine does."""
 
@@ -21,7 +25,7 @@ class Engine(Protocol):
         """Train about `count` packs, write them, and call `done` for each job that has ended.
 
         An error of a pack goes to `crashed`, which says what to train in its place. Raises OSError, KeyboardInterrupt,
-        and Failure for what the next pack would meet too; nothing that was begun goes on then.
+        Failure for what the next pack would meet too, after which nothing goes on that was begun, and Submitted.
         """
         ...
 

@@ -137,6 +137,8 @@ def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: i
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for preempted in (signal.SIGUSR1, signal.SIGUSR2):  # the parent's to answer, too, where it is a cluster's task
+            signal.signal(preempted, signal.SIG_IGN)
         end_with(parent)
         pack.begin(folder, begin)
         pack.train()

@@ -14,13 +14,20 @@ def main(arguments: Sequence[str]) -> int:
     """Resume a run, or what is left of a sweep; exit status as for the run itself, 0 where it has ended already."""
     parser = Parser("resume", description="Go on with a run or sweep that was cut off.")
     parser.add_argument("folder", metavar="FOLDER", help="an unfinished run or sweep: its folder, last, or its name")
-    folder = resolve(parser.read(arguments).folder, many=True).absolute()
+    parser.add_argument(
+        "launcher", nargs="*", metavar="KEY=VALUE", help="of a sweep: hydra.launcher.engine=... and its"
+    )
+    asked = parser.read(arguments)
+    folder = resolve(asked.folder, many=True).absolute()
+    for word in asked.launcher:
+        if not word.startswith("hydra.launcher."):
+            raise UserError(f"{word}: a stored config is gone on with as it is; only hydra.launcher.... may differ")
     if (folder / "result.json").exists():
         clear(folder)
         print(f"{folder}: the run has ended; there is nothing to resume")
         return 0
     if (folder / "sweep.yaml").exists():
-        return _resume_sweep(folder)
+        return _resume_sweep(folder, asked.launcher)
     if (folder.parent / "sweep.yaml").exists():
         raise UserError(f"{folder}: a job of a sweep; go on with the whole: experiments resume {folder.parent}")
     config = stored_config(folder)
@@ -34,10 +41,10 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if result.status == "diverged" and display.fail_on_divergence else 0
 
 
-def _resume_sweep(folder: Path) -> int:
+def _resume_sweep(folder: Path, launcher: Sequence[str]) -> int:
     """Run whatever of a stored sweep has not ended; the exit status of that sweep. Raises UserError."""
     from experiments.cli.application import main as application
     from experiments.sweeps.results.stored_sweep import stored_arguments
 
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    return application(["--multirun", *stored_arguments(folder), f"sweep.resume='{quoted}'"])
+    return application(["--multirun", *stored_arguments(folder), *launcher, f"sweep.resume='{quoted}'"])

@@ -5,6 +5,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from omegaconf import Container, OmegaConf
+
 from experiments.errors import UserError, nearest
 from experiments.sweeps.engine import Engine, Local
 from experiments.sweeps.workers import most_workers
@@ -12,7 +14,13 @@ from experiments.sweeps.workers import most_workers
 if TYPE_CHECKING:
     from hydra_plugins.experiments_stacked import StackedLauncherConf
 
-READS = {"local": {"workers"}, "joblib": {"workers"}}
+OF_TASKS = (
+    "name", "timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "partition", "qos", "comment", "constraint",
+    "exclude", "gres", "cpus_per_gpu", "gpus_per_task", "mem_per_gpu", "mem_per_cpu", "account", "signal_delay_s",
+    "max_num_timeout", "array_parallelism", "additional_parameters", "setup",
+)  # fmt: skip
+"""Settings that Hydra's own submitit launcher has, too."""
+READS = {"local": {"workers"}, "joblib": {"workers"}, "submitit": {"workers", "cluster", "wait", *OF_TASKS}}
 """The settings of each engine."""
 
 
@@ -39,4 +47,12 @@ def _made(settings: Any) -> Engine:
         from experiments.sweeps.engines.on_joblib import Joblib
 
         return Joblib(workers if sys.platform == "linux" else settings.workers or os.cpu_count() or 1)
+    if settings.engine == "submitit":
+        from experiments.sweeps.engines.on_submitit import Submitit
+
+        given = {
+            name: OmegaConf.to_object(value) if isinstance(value := getattr(settings, name), Container) else value
+            for name in OF_TASKS
+        }
+        return Submitit(settings.workers, settings.cluster, settings.wait, given)
     return Local(workers)

@@ -112,6 +112,8 @@ def work(parcel: Parcel, tell: Tell) -> None:
 
     def supplied() -> Iterator["Pack"]:
         for pack in parcel.packs:
+            if parcel.shared and report.results:
+                hand_over()
             report.packs += 1
             yield pack.with_tables(_tables())
 
