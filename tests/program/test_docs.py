@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import digits
 from docs import write_reference
 from experiments.__main__ import main
 from experiments.cli import COMMANDS
 from experiments.config.schema import GROUPS, SECTIONS, all_keys
-from experiments.exact.optimum import solve
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -141,6 +139,11 @@ def test_a_page_names_what_there_is(page: str) -> None:
         assert (ROOT / f"{module.replace('.', '/')}.py").exists(), module
 
 
+def test_the_index_has_every_page() -> None:
+    linked = re.findall(r"\]\((\w+\.md)\)", text_of("docs/README.md"))
+    assert sorted(linked) == sorted(page.name for page in DOCS.glob("*.md") if page.name != "README.md")
+
+
 def test_the_readme_says_how_a_command_is_added(tmp_path: Path) -> None:
     """In a copy of the package: the module that it shows, and its name in the table."""
     (path, code), *others = re.findall(
@@ -171,6 +174,9 @@ def test_the_ratios_of_the_readme_are_those_that_were_measured() -> None:
 
 def test_the_digits_are_those_that_are_found() -> None:
     """Of the sets as NIST has them, in memory; what others find differs from one build of LAPACK to another."""
+    from benchmarks import digits  # which takes torch and scikit-learn
+    from experiments.exact.optimum import solve
+
     table = text_of("docs/digits.md").split("repeated to")[0]
     rows = [line.split() for line in table.splitlines() if line.endswith(" holds")]
     assert [row[0] for row in rows] == sorted(path.stem for path in digits.NIST.glob("*.txt"))
