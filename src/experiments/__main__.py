@@ -39,6 +39,11 @@ def _let_own_modules_in() -> None:
 
 
 def _answer(arguments: list[str]) -> int:
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        from experiments.cli.torchrun import main as shared
+
+        gc.enable()
+        return shared(arguments)
     word = arguments[0] if arguments else ""
     if word and word[0] not in "-+~" and "=" not in word:
         if word not in COMMANDS:

@@ -1,5 +1,7 @@
 """One pass over the rows: numpy's own mean, deviation and reflections; threads given back."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,26 @@ def test_rescaled_is_a_pass_over_the_rescaled_columns():
     found.add(moved[:, :2], moved[:, 2])  # it can go on, and the first one is not touched
     assert found.std == pytest.approx(again.std, rel=1e-10)
     assert data.mean == pytest.approx(columns.mean(0), rel=1e-10)
+
+
+def test_passes_over_parts_joined_are_the_pass_over_all() -> None:
+    """Also where a part has few rows or none, and where the parts lie far apart."""
+    random = np.random.default_rng(4)
+    x = np.r_[random.normal(1e3, 1, (9000, 3)), random.normal(-1e3, 5, (7, 3)), random.normal(0, 1e-2, (6000, 3))]
+    y = x @ [1.0, -2, 3] + 0.5 + random.normal(size=len(x))
+    begun = LeastSquares()
+    begun.begin(x[:100], y[:100])
+    parts = []
+    for rows in (slice(0, 9000), slice(9000, 9007), slice(9007, 9007), slice(9007, None)):
+        parts.append(copy.deepcopy(begun))
+        parts[-1].add(x[rows], y[rows])
+    found = parts[0].joined(parts[1]).joined(parts[2].joined(parts[3]))
+    solution = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)[0]
+    assert found.rows == len(x)
+    assert found.largest_row == pytest.approx(np.square(x).sum(1).max())
+    assert found.mean == pytest.approx(np.r_[x.mean(0), y.mean()], rel=1e-10)
+    assert found.std == pytest.approx(np.r_[x.std(0), y.std()], rel=1e-10)
+    assert np.r_[found.optimum().weight[0], found.optimum().bias] == pytest.approx(solution, rel=1e-9)
 
 
 def test_blas_has_its_own_number_of_threads_again_after_a_pass() -> None:

@@ -61,6 +61,7 @@ CASES = {
     "data.groups": (f"{TABLE} data.inputs=[a] data.folds=2 data.fold=0", "b"),
     "data.standardize": ("", "inputs"),
     "data.block_rows": ("training.shuffle=blocks", "2"),
+    "data.batch_blocks": ("data=stream data.path=rows.csv data.targets=[y] data.block_rows=3", "2"),
     "data.n_rows": ("data=synthetic", "20"),
     "data.n_features": ("data=synthetic", "2"),
     "data.n_targets": ("data=synthetic", "2"),

@@ -277,6 +277,9 @@ Linnerud = variant("Linnerud", Data, "experiments.data.sources.samples.Linnerud"
 class Stream(Table):
     _target_: str = target("experiments.data.sources.stream.Stream")
     path: str | None = key(None, "Parquet file or folder, NPY or CSV file, of any size", path=True)
+    batch_blocks: int | None = key(
+        None, "blocks that a batch takes its rows from, for torchrun's processes to share (null: one)", low=1, high=4096
+    )
 
 
 # --------------------------------------------------------------------------------------------- device

@@ -116,6 +116,10 @@ class Prepared:
         assert x is not None and y is not None
         yield x, y
 
+    def everyones(self, own: list[Any]) -> list[Any]:
+        """What was found of `placed_blocks`, in their order, where each of several processes has its own of them."""
+        return own
+
     def squares(self, bias: bool) -> LeastSquares:
         """One pass over the training rows, in the table's units."""
         found = LeastSquares(bias)

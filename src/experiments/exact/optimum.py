@@ -37,6 +37,15 @@ class LeastSquares(TSQR):
         else:
             self._kept = None
 
+    def joined(self, other: Any) -> Self:
+        """As `TSQR.joined`; the rows are kept where all are few."""
+        found, kept = super().joined(other), None
+        if self._kept is not None and other._kept is not None:
+            kept = self._kept + other._kept
+        found._kept = kept if found.rows * (found.features + 1) <= REFINED_NUMBERS else None
+        found._refined = None
+        return found
+
     def rescaled(self, shift: Array, scale: Array) -> Self:
         """As `TSQR.rescaled`; the rows are not kept."""
         found = super().rescaled(shift, scale)

@@ -35,7 +35,7 @@ class TSQR:
     """Takes blocks of rows [x, y] one after the other, once; keeps (k, k) numbers of k = 1 + features + targets."""
 
     def __init__(self) -> None:
-        self.rows = 0
+        self.rows, self.begun = 0, False
         self.largest_row = 0.0  # the largest |x|^2 of a row
 
     def add(self, x: Any, y: Any) -> None:
@@ -48,8 +48,8 @@ class TSQR:
             raise UserError(f"x has {len(x)} rows and y has {len(y)}: give one row of targets for each row of features")
         if not len(x):
             return
-        if not self.rows:
-            self._begin(x, y)
+        if not self.begun:
+            self.begin(x, y)
         elif (x.shape[1], y.shape[1]) != (self.features, self.targets):
             raise UserError(
                 f"a block has {x.shape[1]} features and {y.shape[1]} targets, the blocks before it "
@@ -61,8 +61,10 @@ class TSQR:
                 part = slice(start, start + self._block)
                 self._take(x[part], y[part])
 
-    def _begin(self, x: Array, y: Array) -> None:
-        self.features, self.targets = x.shape[1], y.shape[1]
+    def begin(self, x: Any, y: Any) -> None:
+        """Choose the origin and the scales of all triangles by some rows, which are not added."""
+        x, y = as_table(x, "x"), as_table(y, "y")
+        self.features, self.targets, self.begun = x.shape[1], y.shape[1], True
         head = np.hstack([x[:SHIFT_ROWS].astype(np.float64), y[:SHIFT_ROWS].astype(np.float64)])
         require_finite(head)
         self.shift = np.median(head, axis=0)  # of a constant column it is that constant, so nothing is left of it
@@ -125,6 +127,21 @@ class TSQR:
         fit = np.linalg.solve(factor.T, new_goal)
         left = np.linalg.qr(np.vstack([rest, goal - fit, rows[:, k:] - p @ fit]), mode="r")
         return np.block([[factor.T @ t, new_goal], [np.zeros((len(left), k)), left]])
+
+    def joined(self, other: Any) -> Self:
+        """What one pass over the rows of both finds, where both began with the same rows."""
+        first, second = self, other
+        if not (first.rows and second.rows):
+            return first if first.rows else second
+        found = copy.copy(first)
+        stacked = np.vstack([first.triangle(), second.triangle()])
+        found._work = np.empty((len(stacked) + first._block, stacked.shape[1]))
+        found._filled, found._top = len(stacked), 0
+        found._work[: len(stacked)] = stacked
+        found.rows = first.rows + second.rows
+        found.largest_row = max(first.largest_row, second.largest_row)
+        found._compress()
+        return found
 
     def triangle(self) -> Array:
         """R of [1, (x - shift) / scale, (y - shift) / scale]; at most (1 + features + targets) rows."""

@@ -81,8 +81,10 @@ def _means(experiment: Experiment, blocks: Iterator[tuple[Tensor, Tensor]], dist
                 weight.append(len(x))
             parts.append(torch.stack(found))
             weights.append(weight)
-    if len(parts) == 1:
-        return parts[0]
+    every = experiment.data.everyones(list(zip(parts, weights, strict=True)))
+    if len(every) == 1:
+        return every[0][0]
+    parts, weights = zip(*every, strict=True)
     shares = torch.tensor(weights, dtype=torch.float64)
     return (torch.stack(parts).to("cpu", torch.float64) * shares / shares.sum(0)).sum(0)
 

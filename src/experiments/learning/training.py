@@ -5,18 +5,23 @@ It knows nothing of folders or logs: it yields an `Evaluation` wherever one is d
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from experiments.data.workers import Share
+from experiments.learning.by_blocks import by_blocks
 from experiments.learning.evaluation import Evaluation, evaluator
 from experiments.learning.experiment import Experiment
 from experiments.learning.models import state
 from experiments.learning.optimizers import ManualOptimizer
 from experiments.learning.schedules import factor, scheduled_lr
 from experiments.learning.steps import choose_step
+
+STOPS = (None, "max_seconds", "interrupted")
+"""What can end a training early; of several processes the last of these that one is asked counts for all."""
 
 
 @dataclass
@@ -34,9 +39,11 @@ class Progress:
     best: dict[str, Tensor] | None = None
     """The best weights so far, where they are to be kept."""
     drawn: Tensor | None = None
-    """State of the generator at the start of the epoch that is under way."""
+    """State of the generator at the start of the epoch that is under way; None between two."""
     stop: str | None = None
     """Set from outside to end the training after the current step: `interrupted` or `max_seconds`."""
+    asked: "Progress | None" = None
+    """Of several processes, which must agree on `stop`: what this one is asked, its own `stop`."""
 
 
 def fit(experiment: Experiment, progress: Progress) -> Iterator[Evaluation | None]:
@@ -46,31 +53,43 @@ def fit(experiment: Experiment, progress: Progress) -> Iterator[Evaluation | Non
     """
     training, batches, generator = experiment.config.training, experiment.batches, experiment.generator
     evaluate = evaluator(experiment)
-    step, arrays = choose_step(experiment.model, experiment.loss, experiment.optimizer, batches.batch_size)
+    step, arrays = chosen_step(experiment, progress)
     if training.epochs == 0 and progress.status == "running":
         yield judged(Evaluation(0, 0, rate_at(experiment, 0), *evaluate()), experiment, progress)
     while progress.epoch < training.epochs and progress.status == "running":
         progress.drawn = generator.get_state()
         set_lr(experiment.optimizer, lr := rate_at(experiment, progress.epoch))
 
-        for x, y in batches.epoch(generator, first=progress.batch, arrays=arrays):
-            step(x, y)
+        for batch in batches.epoch(generator, first=progress.batch, arrays=arrays):
+            step(*batch)  # x and y, or what this process has of them
             progress.batch += 1
             if progress.stop:
                 break
 
         if (stop := progress.stop) == "interrupted":  # read once: it may be set at any moment
             return
-        progress.step += progress.batch
-        progress.epoch, progress.batch = progress.epoch + 1, 0
+        epoch, step_number = progress.epoch + 1, progress.step + progress.batch
+        due = epoch % training.log_every == 0 or epoch == training.epochs or stop == "max_seconds"
+        losses = evaluate() if due else None  # if that raises, the epoch is not over
+        progress.epoch, progress.step, progress.batch, progress.drawn = epoch, step_number, 0, None
         if stop == "max_seconds":
             progress.status = "stopped_early"
-        if progress.epoch % training.log_every == 0 or progress.epoch == training.epochs or stop == "max_seconds":
-            yield judged(Evaluation(progress.epoch, progress.step, lr, *evaluate()), experiment, progress)
-        else:
-            yield None
+        yield judged(Evaluation(epoch, step_number, lr, *losses), experiment, progress) if losses else None
     if progress.status == "running":
         progress.status = "completed"
+
+
+def chosen_step(experiment: Experiment, progress: Progress) -> tuple[Callable[..., None], bool]:
+    """The update from a batch, and whether it takes it as NumPy arrays."""
+    model, loss, optimizer, batches = experiment.model, experiment.loss, experiment.optimizer, experiment.batches
+    if (workers := getattr(batches, "workers", None)) is None:
+        return choose_step(model, loss, optimizer, batches.batch_size)
+    update = by_blocks(model, loss, optimizer, workers)
+
+    def step(share: Share) -> None:
+        progress.stop = STOPS[update(share, STOPS.index((progress.asked or progress).stop))]
+
+    return step, False
 
 
 def judged(evaluation: Evaluation, experiment: Experiment, progress: Progress) -> Evaluation:

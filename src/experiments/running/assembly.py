@@ -54,6 +54,8 @@ def assemble(config: Config, data: Prepared | None = None) -> Experiment:
 
 def threads(experiment: Experiment) -> int:
     """How many threads a run trains with, see `devices.threads`; a model of the user's own may hold any work."""
+    if fixed := fixed_threads(experiment.config):
+        return fixed
     asked, data, model = experiment.config.device.threads, experiment.data, experiment.model
     if isinstance(model, networks.BASES):
         a_row = model.products
@@ -63,6 +65,11 @@ def threads(experiment: Experiment) -> int:
         return asked or torch.get_num_threads()
     batch = experiment.config.training.batch_size or data.rows
     return devices.threads(asked, min(batch, data.rows) * a_row)
+
+
+def fixed_threads(config: Config) -> int | None:
+    """How many threads a run has whose bits are to be the same in any number of processes; None for any other run."""
+    return (config.device.threads or 1) if getattr(config.data, "batch_blocks", None) else None
 
 
 def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:

@@ -31,11 +31,12 @@ def ended_by_sigterm() -> Iterator[None]:
 class Interruption:
     """While it is entered, a signal or the end of `max_seconds` sets `progress.stop`; a second Ctrl-C raises.
 
+    Unless it is `patient`: torchrun passes on to its processes what the terminal has sent them already.
     Signals are only taken over in the main thread, the only one that Python delivers them to.
     """
 
-    def __init__(self, progress: "Progress", max_seconds: float | None = None) -> None:
-        self.progress = progress
+    def __init__(self, progress: "Progress", max_seconds: float | None = None, patient: bool = False) -> None:
+        self.progress, self.patient = progress, patient
         self.signal: int | None = None
         longest = threading.TIMEOUT_MAX  # centuries
         self._timer = threading.Timer(min(max_seconds, longest), self._late) if max_seconds is not None else None
@@ -46,7 +47,7 @@ class Interruption:
             self.progress.stop = "max_seconds"
 
     def _caught(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
+        if self.signal is not None and not self.patient:
             raise KeyboardInterrupt
         self.signal, self.progress.stop = number, "interrupted"
 
@@ -62,7 +63,7 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        for number, handler in self._before.items():  # torchrun ends what has an error to tell
+            signal.signal(number, signal.SIG_IGN if self.patient and kind is not None else handler)
         if self._timer is not None:
             self._timer.cancel()

@@ -44,8 +44,7 @@ def save(tracker: Tracker, experiment: Experiment, session: Session, digests: di
     """Write a checkpoint of the run as it stands between two steps. Raises OSError."""
     progress = session.progress
     # inside an epoch the order is drawn anew from where it was drawn; between two, from where the generator is
-    generator = progress.drawn if progress.batch else experiment.generator.get_state()
-    assert generator is not None
+    generator = experiment.generator.get_state() if progress.drawn is None else progress.drawn
     try:
         optimizer, plain = optimizer_state(experiment.optimizer)
     except TypeError as error:

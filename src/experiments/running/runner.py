@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ import torch
 from experiments.config.schema import Config
 from experiments.config.validation import config_hash, plain_config
 from experiments.errors import DataChanged, UserError, one_line
+from experiments.exact.tsqr import blas
 from experiments.learning import devices
 from experiments.learning.evaluation import Evaluation
+from experiments.learning.experiment import Experiment
 from experiments.running import assembly
 from experiments.running.ending import told
 from experiments.running.factories import start_file
@@ -37,15 +40,8 @@ def run(
     raised after a result.json of status failed. So does DataChanged, after a checkpoint where one can be made.
     """
     began = time.perf_counter()
-    with restored_threads(), np.errstate(all="ignore"):  # what is not finite is said, or written as null
-        experiment = assembly.assemble(config)
-        torch.set_num_threads(assembly.threads(experiment))
-        about = environment.describe(
-            devices.describe(experiment.device), torch.get_num_threads(), config.device.dtype,
-            experiment.data.digest(),
-        )  # fmt: skip
-        if start := start_file(config, experiment.data):
-            about["start_hash"] = files.digest(start)
+    with steady(config):
+        experiment, about = begun(config)
         plain = plain_config(config)
         tracker = Tracker(
             folder, plain, config_hash(plain), config.tracking.tensorboard, own_log=single, resumed=resumed
@@ -56,6 +52,28 @@ def run(
                 watch(evaluation)
             result = under_way.ended()
             return told(result, config, experiment.data, folder)
+
+
+def begun(config: Config) -> tuple[Experiment, dict[str, Any]]:
+    """The parts of a run, and the environment. Raises UserError; nothing is written."""
+    experiment = assembly.assemble(config)
+    torch.set_num_threads(assembly.threads(experiment))
+    about = environment.describe(
+        devices.describe(experiment.device), torch.get_num_threads(), config.device.dtype, experiment.data.digest()
+    )
+    if start := start_file(config, experiment.data):
+        about["start_hash"] = files.digest(start)
+    return experiment, about
+
+
+@contextmanager
+def steady(config: Config) -> Iterator[None]:
+    """For a run: as many threads as its bits are to depend on, and no warning of what is said, or written as null."""
+    fixed = assembly.fixed_threads(config)
+    with restored_threads(), np.errstate(all="ignore"), blas().limit(limits=fixed, user_api="blas"):
+        if fixed is not None:
+            torch.set_num_threads(fixed)
+        yield
 
 
 @contextmanager
@@ -85,7 +103,7 @@ def _failures_told(tracker: Tracker, config: Config, about: dict) -> Iterator[No
         raise
     except DataChanged as error:  # the file may come back as it was
         log.error("stopped: %s", one_line(error))
-        raise DataChanged(f"{error}; {go_on}") from None
+        raise type(error)(f"{error}; {go_on}") from None
     except Exception as error:
         if tracker.resumed and isinstance(error, UserError):  # no such folder can be gone on with; it stays as it is
             raise

@@ -1,6 +1,8 @@
 """A run under way: trained epoch by epoch, recorded, checkpointed, and brought to its end."""
 
+import hashlib
 import logging
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.data.workers import present
 from experiments.errors import DataChanged
 from experiments.exact.tsqr import blas
 from experiments.learning import models
 from experiments.learning.evaluation import Evaluation, total_penalty
 from experiments.learning.experiment import Experiment, saved_weights
-from experiments.learning.training import fit
+from experiments.learning.training import Progress, fit
 from experiments.running import assembly, run_state
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.interruption import Interruption
@@ -22,7 +25,6 @@ from experiments.running.measures.metrics import Trained as Assessed
 from experiments.running.measures.metrics import metrics
 from experiments.running.measures.reference import reference_solution
 from experiments.running.run_state import Session
-from experiments.tracking.files import json_bytes, write_atomically
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import Result, write_result
 from experiments.tracking.tracker import Tracker
@@ -62,37 +64,49 @@ class Run:
         """What stands in the folder before the first epoch, or stood when the run was cut off."""
         tracker, data = self.tracker, self.experiment.data
         if data.table.encoding is not None:
-            write_atomically(tracker.folder / "encoding.json", json_bytes(data.table.encoding))
+            tracker.encoding(data.table.encoding)
         if tracker.events is not None:
             tracker.events.hparams(hparams(tracker.plain, self.experiment.lr))
             tracker.events.text("config", _markdown(dict(tracker.plain)))
         self.session = run_state.restore(tracker, self.experiment, self.digests) if tracker.resumed else Session()
         if self.traced and not self.session.path:
             self.session.path.append(_point(self.experiment.model))
+        if present().size > 1:
+            weights = b"".join(t.cpu().numpy().tobytes() for t in models.state(self.experiment.model).values())
+            progress, digest = self.session.progress, hashlib.sha256(weights).hexdigest()[:16]
+            present().require_alike({**self.digests, "step": progress.step + progress.batch, "weights": digest})
         self.training_began = time.perf_counter()
 
     def epochs(self) -> Iterator[Evaluation | None]:
         """Train; what `fit` yields, recorded. Raises KeyboardInterrupt and DataChanged, after a checkpoint."""
         progress, training = self.session.progress, self.experiment.config.training
         left = None if training.max_seconds is None else max(training.max_seconds - self.session.train_seconds, 0)
-        recorded = progress.epoch  # an epoch that ended without its evaluation is done again
-        try:
-            with Interruption(progress, left), blas().limit(limits=torch.get_num_threads(), user_api="blas"):
+        shared = present().size > 1
+        progress.asked = Progress() if shared else progress
+        with (
+            Interruption(progress.asked, left, patient=shared) as asked,
+            blas().limit(limits=torch.get_num_threads(), user_api="blas"),
+        ):
+            try:
                 for evaluation in fit(self.experiment, progress):
-                    recorded = progress.epoch
                     if evaluation is not None:
                         self._record(evaluation)
-                    due = training.checkpoint_every and progress.epoch % training.checkpoint_every == 0
+                    due = (
+                        self.tracker.writes
+                        and training.checkpoint_every
+                        and progress.epoch % training.checkpoint_every == 0
+                    )
                     if due and progress.status != "diverged":
                         self._checkpoint()
                     yield evaluation
-        except DataChanged:
-            if progress.epoch == recorded:
+            except DataChanged:
+                if asked.signal != signal.SIGINT:  # torchrun sends SIGTERM where one process is lost
+                    self._checkpoint()
+                    raise
+                progress.stop = "interrupted"  # the others have heard it first
+            if progress.stop == "interrupted":
                 self._checkpoint()
-            raise
-        if progress.stop == "interrupted":
-            self._checkpoint()
-            raise KeyboardInterrupt
+                raise KeyboardInterrupt
 
     def _record(self, evaluation: Evaluation) -> None:
         values = scalars(evaluation)
@@ -101,6 +115,8 @@ class Run:
         self.tracker.record(evaluation.epoch, evaluation.step, values)
         if self.traced:
             self.session.path.append(_point(self.experiment.model))
+        if present().size > 1:  # so that any of the processes can write a checkpoint that fits
+            self.tracker.flush()
 
     def _checkpoint(self) -> None:
         now = time.perf_counter()

@@ -27,6 +27,9 @@ class Tracker:
     A context manager. It holds the folder's lock from its construction to `close`.
     """
 
+    writes = True
+    """False in a process beside the one that does."""
+
     def __init__(
         self, folder: Path, plain: Mapping[str, Any], config_hash: str, tensorboard: bool, own_log: bool = True,
         resumed: bool = False,
@@ -63,6 +66,10 @@ class Tracker:
         self._flushed = time.monotonic()
         self.events = EventFile(self.folder, hidden=self.resumed) if tensorboard else None
         self._log = RunLog(self.folder / "run.log") if own_log else None
+
+    def encoding(self, content: Mapping[str, Any]) -> None:
+        """encoding.json: how the table's columns became numbers."""
+        write_atomically(self.folder / "encoding.json", json_bytes(content))
 
     def sync(self) -> int:
         """Bring metrics.jsonl to the disk; its bytes."""

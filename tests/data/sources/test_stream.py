@@ -94,13 +94,15 @@ def test_what_is_read_ahead_does_not_overwrite_the_batch_in_hand(rows, standardi
 
 
 @pytest.mark.parametrize("standardize", [False, True])
-def test_what_is_read_ahead_does_not_overwrite_the_block_in_hand(rows, standardize):
-    batches = streamed("t.npy", standardize=standardize, block_rows=50).batches(20, True)
+@pytest.mark.parametrize("in_use", [1, 4])
+def test_what_is_read_ahead_does_not_overwrite_the_blocks_in_hand(rows, standardize, in_use):
+    blocks = streamed("t.npy", standardize=standardize, block_rows=50).batches(20, True).blocks
     for _ in range(2):  # the second epoch begins with the memory of the first
-        for table, _ in prefetched(batches._blocks(list(range(20)), 0)):
-            before = table.clone()
+        read = blocks.ahead(list(range(20)), 0, 2, in_use)
+        while held := [table for table, _ in itertools.islice(read, in_use)]:
+            before = [table.clone() for table in held]
             time.sleep(0.005)  # for the reader to come as far ahead as it may
-            assert torch.equal(table, before)
+            assert all(map(torch.equal, held, before))
 
 
 @pytest.mark.parametrize("block_rows", [65_536, 10])
@@ -450,7 +452,8 @@ def test_ended_and_killed_in_the_middle_of_an_epoch_it_goes_on_with_the_same_bit
     assert differences(Path("cut"), Path("whole")) == []
 
 
-def test_a_run_whose_file_changes_is_kept_and_goes_on_when_the_file_is_back(rows, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("at", [70, 75, 85], ids=["before the first step", "in the epoch", "in its evaluation"])
+def test_a_run_whose_file_changes_is_kept_and_goes_on_when_the_file_is_back(rows, tmp_path, monkeypatch, capsys, at):
     command = [
         "data=stream", "data.path=t.npy", "data.targets=[c4]", "data.block_rows=100", "tracking.figures=false",
         "optimizer.lr=0.01", "training.epochs=5",
@@ -459,7 +462,7 @@ def test_a_run_whose_file_changes_is_kept_and_goes_on_when_the_file_is_back(rows
     reads, content, times = itertools.count(), Path("t.npy").read_bytes(), os.stat("t.npy")
 
     def read(self, block, names, spare=None, read=Reader.read):
-        if next(reads) == 75:  # 10 in the first pass, 20 an epoch: in the middle of the fourth
+        if next(reads) == at:  # 10 in the first pass, 20 an epoch: the fourth, from 70 on
             Path("t.npy").write_bytes(content[:9000])
         return read(self, block, names, spare)
 
@@ -471,7 +474,7 @@ def test_a_run_whose_file_changes_is_kept_and_goes_on_when_the_file_is_back(rows
     assert f"go on with: experiments resume {tmp_path / 'cut'}" in said
     assert not Path("cut/result.json").exists()
     kept = [decode(path.read_bytes()).facts for path in Path("cut/checkpoint").glob("*.safetensors")]
-    assert [(facts["epoch"], facts["batch"] > 0) for facts in kept] == [(3, True)]
+    assert [(facts["epoch"], facts["batch"] > 0) for facts in kept] == [(3, at > 70)]
     assert main(["resume", "cut"]) == 2  # half a file is no file
     Path("t.npy").write_bytes(content)
     os.utime("t.npy", ns=(times.st_atime_ns, times.st_mtime_ns + 10**9))

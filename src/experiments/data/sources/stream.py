@@ -16,10 +16,11 @@ class Stream(FileKeys):
     """The keys of data=stream."""
 
     block_rows: int = 65_536
+    batch_blocks: int | None = None
 
     def prepared(self, how: Preparation) -> Streamed:
         """What a run trains on, see `prepare_stream`."""
-        return prepare_stream(*self.open(how.labels), how)
+        return prepare_stream(*self.open(how.labels), how, self.batch_blocks)
 
     def open(self, labels: bool = False) -> tuple[Rows, Rows | None]:
         """Training rows and validation rows, what they take learned from the file. Raises UserError."""

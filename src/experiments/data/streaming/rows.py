@@ -90,13 +90,18 @@ class Rows:
                 require_numbers(table, self.names, block.where, rows, block.span, largest)
         return table if mask is None else table[mask]
 
-    def tables(self, largest: float | np.ndarray = math.inf) -> Iterator[Tensor]:
-        """These rows of each block (n, features + targets) in the file's order, refused as `table` does."""
-        return (torch.from_numpy(self.table(block, largest)) for block in self.reader.blocks)
+    def tables(self, largest: float | np.ndarray = math.inf, chosen: range | None = None) -> Iterator[Tensor]:
+        """These rows of each block (n, features + targets) in the file's order, refused as `table` does.
 
-    def read_ahead(self) -> Iterator[Tensor]:
-        """These rows of each block (n, features + targets) in the file's order, read ahead."""
-        return prefetched(torch.from_numpy(self.table(block)) for block in self.reader.blocks)
+        `chosen`: of these blocks only.
+        """
+        blocks = self.reader.blocks if chosen is None else self.reader.blocks[chosen.start : chosen.stop]
+        return (torch.from_numpy(self.table(block, largest)) for block in blocks)
+
+    def read_ahead(self, chosen: range | None = None) -> Iterator[Tensor]:
+        """These rows of each block (n, features + targets) in the file's order, read ahead; or of `chosen` blocks."""
+        blocks = self.reader.blocks if chosen is None else self.reader.blocks[chosen.start : chosen.stop]
+        return prefetched(torch.from_numpy(self.table(block)) for block in blocks)
 
     def blocks(self) -> Iterator[Pair]:
         """The same as x (n, features) and y (n, targets)."""
