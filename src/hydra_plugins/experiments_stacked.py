@@ -20,9 +20,13 @@ from omegaconf import DictConfig
 class StackedLauncherConf:
     _target_: str = "hydra_plugins.experiments_stacked.StackedLauncher"
     engine: str = "local"
-    """Who trains the packs: forked processes of this machine (local), joblib, or tasks of a cluster (submitit)."""
+    """Who trains the packs: forked processes of this machine (local), joblib, ray, or tasks of a cluster (submitit)."""
     workers: int | None = None
     """Packs that train at once; by default one a processor. With submitit, tasks."""
+    address: str = "auto"
+    """ray: the cluster that runs here (auto), one to start here (local), HOST:PORT, or ray://HOST:PORT."""
+    shared: bool = True
+    """ray: whether its machines see the sweep's folder; else what they write is sent here."""
     cluster: str = "slurm"
     """submitit: slurm, or local to try it out."""
     wait: bool = True

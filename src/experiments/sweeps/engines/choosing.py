@@ -20,7 +20,10 @@ OF_TASKS = (
     "max_num_timeout", "array_parallelism", "additional_parameters", "setup",
 )  # fmt: skip
 """Settings that Hydra's own submitit launcher has, too."""
-READS = {"local": {"workers"}, "joblib": {"workers"}, "submitit": {"workers", "cluster", "wait", *OF_TASKS}}
+READS = {
+    "local": {"workers"}, "joblib": {"workers"}, "ray": {"workers", "address", "shared", "gpus_per_node"},
+    "submitit": {"workers", "cluster", "wait", *OF_TASKS},
+}  # fmt: skip
 """The settings of each engine."""
 
 
@@ -47,6 +50,10 @@ def _made(settings: Any) -> Engine:
         from experiments.sweeps.engines.on_joblib import Joblib
 
         return Joblib(workers if sys.platform == "linux" else settings.workers or os.cpu_count() or 1)
+    if settings.engine == "ray":
+        from experiments.sweeps.engines.on_ray import Ray
+
+        return Ray(settings.workers, settings.address, settings.shared, settings.gpus_per_node)
     if settings.engine == "submitit":
         from experiments.sweeps.engines.on_submitit import Submitit
 
