@@ -30,7 +30,7 @@ ROOMS = (
     "running.measures", "running.figures", "running",
     "stored",
     "comparison",
-    "sweeps.compose", "sweeps.stacked", "sweeps.results", "sweeps", "sweeps.engines", "sweeps.search",
+    "sweeps.compose", "sweeps.stacked", "sweeps.results", "sweeps.packed", "sweeps", "sweeps.engines", "sweeps.search",
     "cli", "cli.commands",
 )  # fmt: skip
 """From the ground up."""

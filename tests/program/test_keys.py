@@ -105,6 +105,8 @@ CASES = {
     "sweep.dry_run": (SWEEP, "true"),
     "sweep.resume": (SWEEP, "earlier"),
     "sweep.objective": (f"{SWEEP} data.validation=0.4 optimizer.lr=7e-5", "gap"),
+    "sweep.keep": (SWEEP, "best:1"),
+    "sweep.curves": (f"{SWEEP} sweep.keep=none", "none"),
     "search.trials": (SEARCH, "3"),
     "search.batch": (f"{SEARCH} search.sampler=tpe search.trials=16", "4"),
     "search.sampler": (SEARCH, "random"),

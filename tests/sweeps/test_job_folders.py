@@ -9,7 +9,7 @@ from experiments.__main__ import main
 from experiments.config.validation import config_hash
 from experiments.errors import UserError
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.job_folders import Folders, failed_result
+from experiments.sweeps.job_folders import Folders, failed_result, write_failed
 from experiments.tracking.result import read_result
 
 
@@ -45,7 +45,8 @@ def test_a_folder_is_cleared_once(tmp_path: Path) -> None:
 
 def test_a_folder_says_why_and_what_was_asked(tmp_path: Path) -> None:
     job = Job(3, ("seed=7", "optimizer.lr=-1"))
-    result = failed_result(job, tmp_path / "3", "optimizer.lr=-1: must be above 0", "UserError")
+    result = failed_result(job, "optimizer.lr=-1: must be above 0", "UserError")
+    write_failed(job, tmp_path / "3", result)
     stored = read_result(tmp_path / "3")
     assert stored.error == result.error == {"type": "UserError", "message": "optimizer.lr=-1: must be above 0"}
     assert (stored.status, stored.config_hash) == ("failed", config_hash({"overrides": list(job.overrides)}))
@@ -54,7 +55,9 @@ def test_a_folder_says_why_and_what_was_asked(tmp_path: Path) -> None:
 
 def test_what_the_run_itself_left_stays(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text("the run's own")
-    assert failed_result(Job(0, ()), tmp_path, str(UserError("late")), "OSError").status == "failed"
+    result = failed_result(Job(0, ()), str(UserError("late")), "OSError")
+    write_failed(Job(0, ()), tmp_path, result)
+    assert result.status == "failed"
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
     assert (tmp_path / "result.json").read_text() == "the run's own"
 

@@ -42,7 +42,9 @@ def table(place: Path) -> list[dict[str, str]]:
 def test_folders_files_table_and_summary(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-m", "seed=range(0,3)", "optimizer.lr=1e-5,1e-4", SHORT]) == 0
     root = folder()
-    assert {p.name for p in root.iterdir() if p.is_file()} == {"results.csv", "sweep.yaml", "sweep.log"}
+    assert {p.name for p in root.iterdir() if p.is_file()} == {
+        "results.csv", "results.parquet", "sweep.yaml", "sweep.log",
+    }  # fmt: skip
     assert [p.name for p in jobs(root)] == [
         f"{n}_seed={s}_lr={lr}" for n, (s, lr) in enumerate((s, lr) for s in range(3) for lr in ("1e-05", "0.0001"))
     ]
@@ -288,7 +290,9 @@ def test_a_second_session_is_told_who_holds_the_sweep(capsys: pytest.CaptureFixt
     assert re.search(rf"^error: .*: process {os.getpid()} on \S+ is at work in this folder", capsys.readouterr().err)
     assert not (root / "1_seed=2").exists()
     assert main(["resume", str(root)]) == 0
-    assert sorted(p.name for p in root.iterdir()) == ["0_seed=1", "1_seed=2", "results.csv", "sweep.log", "sweep.yaml"]
+    assert sorted(p.name for p in root.iterdir()) == [
+        "0_seed=1", "1_seed=2", "results.csv", "results.parquet", "sweep.log", "sweep.yaml",
+    ]  # fmt: skip
 
 
 def test_sigterm_ends_a_sweep_as_ctrl_c_does(

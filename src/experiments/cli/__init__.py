@@ -1,4 +1,4 @@
 """The command line."""
 
-COMMANDS = ("diagnose", "compare", "predict", "export", "diff", "rerun", "resume", "board", "list", "remove")
+COMMANDS = ("diagnose", "compare", "predict", "export", "unpack", "diff", "rerun", "resume", "board", "list", "remove")
 """Words that are commands: `experiments diagnose` is `commands.diagnose.main`."""

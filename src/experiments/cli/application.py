@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
     with Display() as display:
         result = launch(asked, display.watch, display.begin)
-    if isinstance(result, list | None):  # a sweep's, asked for by a preset's hydra.mode
+    if isinstance(result, Sequence | None):  # a sweep's, asked for by a preset's hydra.mode
         return 0
     display.summary(result)
     return 1 if result.status == "diverged" and display.fail_on_divergence else 0
@@ -117,9 +117,9 @@ def launch(
         if asked.multirun or mode == RunMode.MULTIRUN:
             from experiments.sweeps.ending import observing, told_at_the_end
 
-            with told_at_the_end() as rows:
+            with told_at_the_end() as tables:
                 hydra.multirun(name, task, [*overrides, *observing(overrides), "hydra.mode=MULTIRUN"])
-            return rows
+            return tables[0] if tables else []
         returned = hydra.run(name, task, [*overrides, "hydra.mode=RUN"]).return_value
     if isinstance(returned, BaseException):
         raise returned

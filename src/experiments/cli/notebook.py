@@ -45,9 +45,11 @@ def sweep(*overrides: str, data: Any = None, features: Names = None, targets: st
     """
     import polars as pl
 
+    from experiments.sweeps.results.packed_rows import PackedRows
+
     with _with_table(overrides, data, features, targets) as words:
         rows = launch(command_line.read(["--multirun", *words]))
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return rows.frame if isinstance(rows, PackedRows) else pl.DataFrame(rows, infer_schema_length=None)
 
 
 class Searched(NamedTuple):

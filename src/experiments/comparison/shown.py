@@ -8,11 +8,8 @@ from typing import Any
 import polars as pl
 
 from experiments.comparison.choosing import first, ordered
-from experiments.comparison.curves import gather
-from experiments.comparison.picture import figure
 from experiments.comparison.runs_table import METRICS, Runs, collect, per_target
 from experiments.errors import UserError
-from experiments.stored.exports.html import framed, image, svg, table_of, text
 from experiments.stored.folders import OUTPUTS
 from experiments.stored.ranking import of_classes
 
@@ -55,6 +52,10 @@ class Comparison(pl.DataFrame):
     def _repr_html_(self, *_: Any, **__: Any) -> str:
         if self._runs is None:
             return super()._repr_html_()
+        from experiments.comparison.curves import gather  # what draws waits for torch
+        from experiments.comparison.picture import figure
+        from experiments.stored.exports.html import framed, image, svg, text
+
         table = ordered(self._runs.table, None, reverse=False)
         best = first(table, MOST_ROWS)
         names = [n for n in self.columns if n not in HIDDEN and best[n].null_count() < best.height]
@@ -70,6 +71,8 @@ class Comparison(pl.DataFrame):
 
 
 def _rows(table: pl.DataFrame, names: Sequence[str]) -> str:
+    from experiments.stored.exports.html import table_of
+
     textual = [name for name in names if table[name].dtype == pl.String]
     ordered = [*textual, *(name for name in names if name not in textual)]
     return table_of(ordered, table.select(ordered).iter_rows(), names=len(textual))

@@ -14,7 +14,8 @@ Schema = TypeVar("Schema")
 
 def key(default: Any, help: str, **rules: Any) -> Any:
     """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`, `length` of a
-    list, `special` words beside numbers, `path`, the endings of a `file` that may stand for a choice."""
+    list, `special` words beside numbers, a word `prefixed` to a number, `path`, the endings of a `file` that may stand
+    for a choice."""
     metadata = {"help": help, **rules}
     if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)
@@ -328,6 +329,10 @@ class Sweep:
     resume: str | None = key(None, "folder of a sweep to go on with")
     objective: str | None = key(None, "metric to rank by (null: validation_loss, gap or train_loss)",
                                 choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
+    keep: int | None = key(None, "jobs with a folder: all, none, the first N, best:N; the others are rows of packs/ "
+                           "(null: all up to 2,000 jobs, else best:100)",
+                           low=0, special=("all", "none"), prefixed="best:")  # fmt: skip
+    curves: str = key("all", "losses of jobs without a folder that are kept", choices=("all", "last", "none"))
 
 
 SAMPLERS = ("sobol", "random", "cmaes", "tpe", "nsga2")

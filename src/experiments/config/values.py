@@ -86,6 +86,10 @@ def _single(kind: type, value: Any, rules: Mapping[str, Any]) -> Any:
     special = rules.get("special", ())
     if isinstance(value, str) and value in special:
         return value
+    if prefix := rules.get("prefixed"):
+        if isinstance(value, str) and value.startswith(prefix) and value.removeprefix(prefix).isdecimal():
+            return value
+        special = (*special, f"{prefix}N")
     if isinstance(value, str) and rules.get("path"):
         return os.path.abspath(os.path.expanduser(value))
     if kind is float and type(value) is int:

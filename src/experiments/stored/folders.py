@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.errors import UserError, one_line
+from experiments.tracking import packed
+from experiments.tracking.pack_files import PACKS
 
 OUTPUTS = "outputs"
 DEEPEST = 8
 """Levels of folders that are searched."""
 NOTHING = ": no runs in it"
 """How the note about a folder without runs ends."""
-SKIPPED = {".hydra", "figures", "checkpoint", ".git", ".venv", "__pycache__"}
+SKIPPED = {".hydra", "figures", "checkpoint", PACKS, ".git", ".venv", "__pycache__"}
 REMOVED = ".removed_"
 """How the name of a folder begins that is being removed."""
 JOB = re.compile(r"(\d+)(_|$)")
@@ -37,22 +39,28 @@ class Found:
         return sorted(began, key=lambda folder: -began[folder])
 
 
-def find(roots: Iterable[str | Path], notes: list[str]) -> list[str]:
+def find(roots: Iterable[str | Path], notes: list[str], *, without_folder: bool = True) -> list[str]:
     """The run folders below `roots` (or `roots` themselves), in the order of their names, each once.
 
-    A run is a folder with a config.json. What could be mistaken for one, or could not be read, is said in `notes`.
-    Raises UserError for a root that is not there.
+    A run is a folder with a config.json, or a job in a sweep's packs, whose folder it would be. What could be
+    mistaken for one, or could not be read, is said in `notes`. Raises UserError for a root that is not there.
     """
     found: dict[str, str] = {}
     for root in roots:
+        if without_folder and packed.of_folder(root) is not None:
+            found[os.path.abspath(root)] = os.fspath(root)
+            continue
         if not os.path.isdir(root):
             what = "is a file; name the folder it lies in" if os.path.exists(root) else "there is no such folder"
             raise UserError(f"{one_line(root)}: {what}")
         here = os.fspath(root)
         below = everything(here)
-        notes += below.notes or ([] if below.runs else [f"{one_line(root)}{NOTHING}"])
+        runs = list(below.runs)
+        if without_folder:
+            runs += [folder for sweep in below.sweeps for folder in packed.folders(sweep)]
+        notes += below.notes or ([] if runs else [f"{one_line(root)}{NOTHING}"])
         real = os.path.realpath(here)
-        for folder in below.runs:  # links inside are not followed, so that the root's real path is enough
+        for folder in runs:  # links inside are not followed, so that the root's real path is enough
             found.setdefault(os.path.normpath(f"{real}/{folder[len(here) :]}"), folder)
     return list(found.values())
 

@@ -13,6 +13,7 @@ from experiments.stored.folders import JOB, OUTPUTS, Found, everything, written
 from experiments.stored.ranking import FINISHED, default_metric, larger_is_better, value_of
 from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
+from experiments.tracking import packed
 from experiments.tracking.files import read_json
 from experiments.tracking.hparams import flat
 
@@ -39,6 +40,8 @@ def _with_folders(word: str) -> str:
         folders = [str(resolve(name.strip().strip("'\"")).absolute()) for name in names]
     except UserError as error:
         raise UserError(f"training.start={error}") from None
+    if without := next((folder for folder in folders if packed.of_folder(folder) is not None), None):
+        raise UserError(f"training.start={without}: the job has no folder; make it: experiments unpack {without}")
     return key + "=" + ",".join("'" + folder.replace("'", "\\'") + "'" for folder in folders)
 
 
@@ -60,6 +63,8 @@ def resolve(word: str, outputs: str | Path = OUTPUTS, *, many: bool = False) -> 
     """
     if os.path.exists(word) if many else os.path.lexists(os.path.join(word, "config.json")):
         return Path(word)
+    if os.sep in word and (job := _without_folder(word)) is not None:
+        return job
     found = everything(os.fspath(outputs)) if os.path.isdir(outputs) else Found()
     if not word:
         raise UserError("the name of the run is empty; give a folder, last, best, or the beginning of a name")
@@ -68,14 +73,27 @@ def resolve(word: str, outputs: str | Path = OUTPUTS, *, many: bool = False) -> 
         raise UserError(f"{one_line(word)}: {what}, and there are no runs below {outputs}/")
     if word == "last" and many:
         return Path(found.newest()[0])
-    if word == "last" and found.runs:
-        return Path(max(found.runs, key=lambda run: written(run, "config.json")))
+    if word == "last":
+        newest = found.newest()[0]
+        if newest in found.sweeps and newest not in found.runs.values() and (jobs := packed.folders(newest)):
+            return Path(jobs[-1])
+        if found.runs:
+            return Path(max(found.runs, key=lambda run: written(run, "config.json")))
     if word == "best":
         return _best(found)
-    sweep, _, number = word.rpartition("/")
-    if sweep and number.isdecimal():
-        return _job(word, sweep, int(number), found)
+    sweep, _, job = word.rpartition("/")
+    if sweep and (number := JOB.fullmatch(job) or (JOB.match(job) if _named(sweep, list(found.sweeps)) else None)):
+        return _job(word, sweep, int(number.group(1)), found)
     return _called(word, found, many)
+
+
+def _without_folder(word: str) -> Path | None:
+    """The folder that a job would have whose sweep's folder and number, or whose name, a word gives."""
+    sweep, name = os.path.split(word)
+    if packed.of_folder(word) is not None:
+        return Path(word)
+    job = packed.job(sweep, int(name)) if name.isdecimal() else None
+    return Path(sweep, job.name) if job is not None and not os.path.lexists(os.path.join(sweep, job.name)) else None
 
 
 def _called(word: str, found: Found, many: bool) -> Path:
@@ -125,6 +143,8 @@ def _job(word: str, sweep: str, number: int, found: Found) -> Path:
         match = JOB.match(os.path.basename(run))
         if match and int(match.group(1)) == number and found.runs[run] in (named[0], None):
             return Path(run)
+    if (packed_job := packed.job(named[0], number)) is not None:
+        return Path(named[0], packed_job.name)
     raise UserError(f"{one_line(word)}: this sweep has no job {number}")
 
 
@@ -136,7 +156,7 @@ def _best(found: Found) -> Path:
     if (winner := _winner(sweep)) is not None:
         return winner
     finished: list[Run] = []
-    for folder in (run for run, of in found.runs.items() if of == sweep):
+    for folder in [*(run for run, of in found.runs.items() if of == sweep), *packed.folders(sweep)]:
         try:
             run = stored_run.read(folder)
         except ValueError:  # what can't be read is not the best
@@ -176,7 +196,8 @@ def _winner(sweep: str) -> Path | None:
         found = Path(sweep, Path(name).name)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if (found / "result.json").is_file() and not found.is_symlink() else None
+    there = (found / "result.json").is_file() and not found.is_symlink()
+    return found if there or packed.of_folder(found) is not None else None
 
 
 def objective_of(run: Run) -> str | None:

@@ -14,10 +14,15 @@ def default_metric(runs: Iterable[Mapping[str, Any]]) -> str:
 
     `runs`: `status` and metrics of each; where none has finished, all of them count.
     """
-    found = list(runs)
-    found = [run for run in found if run["status"] in FINISHED] or found
-    known = (m for m in ("validation_loss", "gap") if found and all(run.get(m) is not None for run in found))
-    return next(known, "train_loss")
+    metrics = ("validation_loss", "gap")
+    counts, known = [0, 0], [dict.fromkeys(metrics, 0), dict.fromkeys(metrics, 0)]
+    for run in runs:
+        finished = run["status"] in FINISHED
+        counts[finished] += 1
+        for metric in metrics:
+            known[finished][metric] += run.get(metric) is not None
+    which = counts[True] > 0
+    return next((m for m in metrics if counts[which] and known[which][m] == counts[which]), "train_loss")
 
 
 def of_targets(metrics: Mapping[str, Any], targets: Sequence[str]) -> dict[str, float | None]:

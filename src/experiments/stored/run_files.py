@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from experiments.tracking import packed
 from experiments.tracking.files import read_bytes
 
 LIMITS = {
@@ -26,9 +27,16 @@ DEEPEST = 32
 def read(folder: str | Path, name: str, last: int | None = None) -> bytes:
     """The bytes of one of a run's files, or only its `last` ones.
 
-    Raises OSError as it comes, ValueError (one line) for what is a link, no regular file, or too large.
+    Of a job without a folder they come from its sweep's packs. Raises OSError as it comes, ValueError (one line) for
+    what is a link, no regular file, or too large.
     """
-    return read_bytes(f"{folder}/{name}", LIMITS[name], last)
+    try:
+        return read_bytes(f"{folder}/{name}", LIMITS[name], last)
+    except FileNotFoundError:
+        if (job := packed.of_folder(folder)) is None:
+            raise
+        content = job.file(name)
+        return content if last is None else content[-last:]
 
 
 def read_json(folder: str | Path, name: str) -> dict[str, Any]:

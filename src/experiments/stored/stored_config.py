@@ -14,12 +14,13 @@ from experiments.config.validation import config_hash, validate
 from experiments.errors import UserError, one_line
 from experiments.stored import run_files
 from experiments.stored.stored_run import Run
+from experiments.tracking import packed
 
 
 def stored_config(folder: Path) -> Config:
     """The typed config of a run. Raises UserError for a folder without one, or with one that no run wrote."""
     path = folder / "config.json"
-    if not folder.is_dir():
+    if not folder.is_dir() and packed.of_folder(folder) is None:
         raise UserError(f"{one_line(folder)}: there is no such folder")
     try:
         content = run_files.read_json(folder, "config.json")

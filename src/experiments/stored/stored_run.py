@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TAIL = 65_536
 """Bytes at the end of metrics.jsonl in which a run's last record is looked for."""
-STATUSES = ("completed", "diverged", "stopped_early", "failed")
+STATUSES = ("completed", "diverged", "stopped_early", "failed", "pruned")
 UNFINISHED = "unfinished"
 LOGGED = {
     "epoch": "epochs", "step": "steps", "loss/train": "train_loss", "loss/validation": "validation_loss",

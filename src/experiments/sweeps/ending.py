@@ -43,16 +43,16 @@ def observing(overrides: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def told_at_the_end() -> Iterator[list[jobs_table.Row]]:
+def told_at_the_end() -> Iterator[list[Sequence[jobs_table.Row]]]:
     """Show the summary of the sweep that runs inside, however it ends, and add its table to the list."""
-    rows: list[jobs_table.Row] = []
+    tables: list[Sequence[jobs_table.Row]] = []
     before = LATEST.set(None)
     try:
-        yield rows
+        yield tables
     finally:
         if isinstance(outcomes := LATEST.get(), Observed):
             outcomes.collect()
         if outcomes is not None:
-            rows += outcomes.table()
-            summary.show(outcomes, rows)
+            tables.append(outcomes.table())
+            summary.show(outcomes, tables[0])
         LATEST.reset(before)

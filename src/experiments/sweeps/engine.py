@@ -22,7 +22,7 @@ class Engine(Protocol):
     """Packs that train at once."""
 
     def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
-        """Train about `count` packs, write them, and call `done` for each job that has ended.
+        """Train packs, about `count` or more, write them, and call `done` for each job that has ended.
 
         An error of a pack goes to `crashed`, which says what to train in its place. Raises OSError, KeyboardInterrupt,
         Failure for what the next pack would meet too, after which nothing goes on that was begun, and Submitted.
@@ -42,8 +42,9 @@ class Local:
         self.workers = most_workers(workers)
 
     def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
-        workers = 1 if count == 1 else self.workers
-        run_packs(packs, lambda job: str(folders.of(job)), folders.begin, done, crashed, workers)
+        whole = folders.left is None or folders.left.results
+        workers = 1 if count == 1 and whole else self.workers
+        run_packs(packs, folders, done, crashed, workers)
 
     def close(self) -> None:
         """There is nothing to let go of."""

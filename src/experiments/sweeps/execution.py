@@ -1,9 +1,10 @@
 """The jobs of one launch: packs side by side, the others one after another, each entered as it ends."""
 
 import gc
+import itertools
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobStatus, run_job
@@ -13,9 +14,9 @@ from omegaconf import DictConfig, open_dict
 from experiments.config.locate import own_code
 from experiments.errors import DataChanged, Failure, UserError, one_line
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.compose.packing import Plan, plan
+from experiments.sweeps.compose.packing import MOST_JOBS, MOST_PACKED, Plan, plan
 from experiments.sweeps.engine import Engine
-from experiments.sweeps.job_folders import Folders, failed_result
+from experiments.sweeps.job_folders import Folders, failed_result, write_failed
 from experiments.sweeps.progress import Advance
 from experiments.sweeps.results.outcomes import Outcomes
 from experiments.sweeps.resuming import ended
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from experiments.sweeps.stacked.table_cache import TableCache
 
 log = logging.getLogger("experiments")
+MOST_DIVERGED = 20_000
+"""Jobs at most for which rates are suggested."""
 
 
 class Execution:
@@ -40,39 +43,53 @@ class Execution:
         self.context, self.task, self.config, self.folders, self.outcomes = context, task, config, folders, outcomes
         self.advance: Advance = lambda failed: None
         self._alone: list[tuple[Job, str]] = []
+        """Jobs that run one by one, each with the reason."""
+        self._refused: list[tuple[Job, str]] = []
+        """Those among them of which a pack found out."""
+        self._diverged: list[Job] = []
         self._tables: TableCache | None = None
 
     def run(
-        self, jobs: Sequence[Job], engine: Engine, *, suggest: bool = True, halving: "Halving | None" = None
+        self, parts: Iterable[Sequence[Job]], engine: Engine, *, suggest: bool = True, halving: "Halving | None" = None
     ) -> None:
-        """Run all jobs, and `suggest` rates to those that diverged.
+        """Run all jobs, a part of them after another as there is room, and `suggest` rates to those that diverged.
 
         Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
         """
+        self._alone, self._refused, self._diverged = [], [], []
+        plans = (self._plan(part, halving) for part in parts)
+        first = next(plans, Plan((), ()))
+        packs = self._packs(itertools.chain([first], plans), halving)
+        engine.run(packs, self.folders, self._done, self._crashed, len(first.packs))
+        _explain(Plan((), tuple(self._refused)))
+        for job, _ in self._alone + self._refused:
+            self._serial(job)
+            self.outcomes.write_table(last=False)
+        if suggest and self._diverged:
+            from experiments.sweeps.rate_suggestion import suggest_rates
+
+            suggest_rates(sorted(self._diverged, key=lambda job: job.number))
+
+    def _plan(self, jobs: Sequence[Job], halving: "Halving | None") -> Plan:
+        """The packs of some jobs; those without a valid config fail, those that can't be stacked wait."""
         for job in jobs:
             if job.error is not None:
                 self._fail(job, job.error)
-        sound = [job for job in jobs if job.error is None]
-        planned = plan(sound, halving)
+        left = self.folders.left
+        most = MOST_JOBS if left is None or left.results else MOST_PACKED
+        planned = plan([job for job in jobs if job.error is None], halving, most)
         _explain(planned)
-        self._alone = list(planned.serial)
-        packs = self._packs(planned.packs, halving)
-        engine.run(packs, self.folders, self._done, self._crashed, len(planned.packs))
-        _explain(Plan((), tuple(self._alone[len(planned.serial) :])))
-        for job, _ in self._alone:
-            self._serial(job)
-            self.outcomes.write_table(last=False)
-        if suggest:
-            self._suggest_rates(sound)
+        self._alone += planned.serial
+        return planned
 
     def notice(self, jobs: Sequence[Job]) -> None:
         """Enter jobs that a worker has finished but not told of."""
         for job in jobs:
-            if job.number not in self.outcomes.results and (result := ended(self.folders.of(job))) is not None:
+            if job.number not in self.outcomes.statuses and (result := ended(self.folders.of(job))) is not None:
                 self._done(job, result)
 
-    def _packs(self, programs: Sequence[Sequence[Job]], halving: "Halving | None") -> Iterator["Pack"]:
-        """The packs of a plan, with their tables; jobs whose table can't be had fail."""
+    def _packs(self, plans: Iterable[Plan], halving: "Halving | None") -> Iterator["Pack"]:
+        """The packs of plans, with their tables; jobs whose table can't be had fail."""
         from experiments.sweeps.stacked.module_program import NotStacked
         from experiments.sweeps.stacked.packs import packs
         from experiments.sweeps.stacked.table_cache import TableCache
@@ -80,11 +97,11 @@ class Execution:
         gc.freeze()  # what was imported stays: not to be looked through again for every thousand jobs
         gc.enable()
         self._tables = self._tables or TableCache()
-        for jobs in programs:
+        for jobs in itertools.chain.from_iterable(planned.packs for planned in plans):
             try:
                 yield from packs(jobs, self._tables, halving)
             except NotStacked as reason:
-                self._alone += [(job, str(reason)) for job in jobs]
+                self._refused += [(job, str(reason)) for job in jobs]
             except (UserError, DataChanged) as error:
                 for job in jobs:
                     self._fail(job, str(error), type(error).__name__)
@@ -94,7 +111,7 @@ class Execution:
         """What to train in place of a pack that could not be finished."""
         self.notice(pack.jobs)
         whole = pack.halving is not None  # its jobs are compared: all of them once more, or none
-        left = [job for job in pack.jobs if whole or job.number not in self.outcomes.results]
+        left = [job for job in pack.jobs if whole or job.number not in self.outcomes.statuses]
         self.folders.begun |= {job.number for job in left}
         if isinstance(error, UserError):
             for job in left:
@@ -103,7 +120,7 @@ class Execution:
             return self._after_a_kill(pack, left, error)
         else:  # what a pack can't do, its jobs may do one by one, and fail one by one
             log.error("a pack of %d jobs failed, they run one by one: %s", len(left), one_line(error), exc_info=error)
-            self._alone += [(job, "its pack failed") for job in left]
+            self._refused += [(job, "its pack failed") for job in left]
         return []
 
     def _after_a_kill(self, pack: "Pack", left: Sequence[Job], error: WorkerKilled) -> list["Pack"]:
@@ -142,23 +159,23 @@ class Execution:
 
     def _fail(self, job: Job, reason: str, kind: str = "UserError") -> None:
         """Note a failed job: its folder says why. Raises Failure under fail_fast, else the sweep goes on."""
-        result = failed_result(job, self.folders.cleared(job), reason, kind)
+        result = failed_result(job, reason, kind)
+        if self.folders.left is None:
+            write_failed(job, self.folders.cleared(job), result)
         log.error("job %d (%s) failed: %s", job.number, " ".join(job.overrides), reason)
         self._done(job, result)
         if self.config.sweep.fail_fast:
             raise Failure(f"job {job.number} ({' '.join(job.overrides)}): {reason} (sweep.fail_fast=true)")
 
-    def _done(self, job: Job, result: Result) -> None:
-        self.outcomes.enter(job, result)
-        self.advance(result.status == "failed")
-
-    def _suggest_rates(self, jobs: Sequence[Job]) -> None:
-        """Tell, for each setting that diverged, a rate that holds; tried once a setting, for a few settings."""
-        diverged = [job for job in jobs if self.outcomes.results[job.number].status == "diverged"]
-        if diverged:
-            from experiments.sweeps.rate_suggestion import suggest_rates
-
-            suggest_rates(diverged)
+    def _done(self, job: Job, result: Result | str) -> None:
+        if isinstance(result, str):
+            self.outcomes.statuses[job.number] = result
+        else:
+            self.outcomes.enter(job, result)
+        status = self.outcomes.statuses[job.number]
+        if status == "diverged" and len(self._diverged) < MOST_DIVERGED:
+            self._diverged.append(job)
+        self.advance(status == "failed")
 
 
 def _explain(planned: Plan) -> None:

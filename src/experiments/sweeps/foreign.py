@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from experiments.errors import UserError, one_line
 from experiments.sweeps.compose.hydra_part import names_folders
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.job_folders import failed_result
+from experiments.sweeps.job_folders import failed_result, write_failed
 from experiments.sweeps.results import stored_sweep, summary
 from experiments.sweeps.results.outcomes import LATEST, Outcomes
 from experiments.sweeps.resuming import Found, look
@@ -49,7 +49,9 @@ def _enter(outcomes: Outcomes, job: Job, done: JobReturn | None) -> None:
     place = outcomes.folder / job.name
     if done is not None and done.status == JobStatus.FAILED:
         error = done._return_value
-        outcomes.enter(job, failed_result(job, place, one_line(error), type(error).__name__))
+        result = failed_result(job, one_line(error), type(error).__name__)
+        write_failed(job, place, result)
+        outcomes.enter(job, result)
         return
     found = Found()
     look(place, job.number, job.name, found)

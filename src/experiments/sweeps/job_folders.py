@@ -5,14 +5,20 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from experiments.config.validation import config_hash
 from experiments.errors import UserError, one_line
 from experiments.sweeps.compose.jobs import Job
+from experiments.sweeps.compose.overrides import columns
 from experiments.sweeps.compose.text_template import yaml_list
-from experiments.tracking import environment
+from experiments.tracking import environment, pack_files
 from experiments.tracking.files import json_bytes
+from experiments.tracking.pack_files import OVERRIDES, Contents
 from experiments.tracking.result import Result, as_json, failure
+
+if TYPE_CHECKING:
+    from experiments.sweeps.stacked.packs import Left
 
 
 class Folders:
@@ -22,6 +28,10 @@ class Folders:
         self.root = root
         self.begun: set[int] = set()
         """Jobs whose folder holds an attempt that did not end, or failed."""
+        self.left: Left | None = None
+        """What jobs without folders leave; None where all have folders."""
+        self.varied: Sequence[str] = ()
+        """The keys that are columns of the sweep's table."""
 
     def of(self, job: Job) -> Path:
         return self.root / job.name
@@ -34,6 +44,11 @@ class Folders:
         if above != self.root:
             above.mkdir(parents=True, exist_ok=True)
         writing.begin(job, folder)
+
+    def store(self, pack: Contents) -> None:
+        """Write the tables of a pack whose jobs have no folders. Raises OSError, UserError."""
+        pack.rows |= columns(pack.rows[OVERRIDES], self.varied)
+        pack_files.write(self.root, pack)
 
     def cleared(self, job: Job) -> Path:
         """The folder of a job, emptied once of what an attempt left; what is not known here is never touched."""
@@ -57,20 +72,25 @@ def require_own_names(names: Sequence[str]) -> None:
         seen.add(path)
 
 
-def failed_result(job: Job, folder: Path, reason: str, kind: str) -> Result:
-    """The result of a job that could not be run, written into its folder with its overrides.
+def failed_result(job: Job, reason: str, kind: str) -> Result:
+    """The result of a job that could not be run.
 
-    A result that the run left there itself stays. A job without a valid config has the hash of its overrides, and
-    seed 0. OSError as it comes.
+    A job without a valid config has the hash of its overrides, and seed 0.
     """
     digest = job.digest or config_hash({"overrides": list(job.overrides)})
     seed = 0 if job.config is None else job.value("seed")
     result = failure(digest, seed, UserError(reason), {"versions": environment.versions()})
-    result = replace(result, error={"type": kind, "message": reason})
+    return replace(result, error={"type": kind, "message": reason})
+
+
+def write_failed(job: Job, folder: Path, result: Result) -> None:
+    """Write the result of a failed job into its folder, with its overrides. OSError as it comes.
+
+    A result that the run left there itself stays.
+    """
     if not (folder / "result.json").exists():
         from experiments.sweeps.stacked.writing import write_file, write_whole
 
         os.makedirs(folder / ".hydra", exist_ok=True)
         write_file(f"{folder}/.hydra/overrides.yaml", yaml_list(job.overrides).encode())
         write_whole(f"{folder}/result.json", json_bytes(as_json(result)))
-    return result

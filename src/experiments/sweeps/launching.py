@@ -1,7 +1,7 @@
 """A sweep under way, through as many launches as a sweeper makes. What the launcher plugin hands over to."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.engine import Engine, Local
 from experiments.sweeps.execution import Execution
 from experiments.sweeps.job_folders import Folders, require_own_names
+from experiments.sweeps.packed.keeping import Keep
 from experiments.sweeps.progress import bar
 from experiments.sweeps.results.outcomes import LATEST, Outcomes
 from experiments.tracking.result import Result
@@ -25,6 +26,7 @@ from experiments.tracking.run_log import RunLog, Warnings
 
 if TYPE_CHECKING:
     from experiments.sweeps.compose.halving import Halving
+    from experiments.sweeps.stacked.packs import Left
 
 
 class Sweep:
@@ -35,8 +37,10 @@ class Sweep:
     ) -> None:
         """`engine` trains the packs, by default here, one a processor. Raises UserError."""
         register_resolvers()
-        for name in ("resume", "dry_run", "fail_fast", "objective"):
-            validate_leaf({}, f"sweep.{name}", config.sweep[name])
+        given = {name: validate_leaf({}, f"sweep.{name}", value) for name, value in config.sweep.items()}
+        self._curves: str = given["curves"]
+        self.keep = Keep()
+        """Which jobs have folders; all, as other sweepers know nothing else."""
         self.engine = engine or Local()
         self.composer = Composer(context.config_loader, config)
         self.folders = Folders(Path(str(config.hydra.sweep.dir)).absolute())
@@ -53,12 +57,18 @@ class Sweep:
     def folder(self, folder: Path) -> None:
         self.folders.root = self.outcomes.folder = folder
 
-    def composed(self, batches: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[Job]:
-        """Jobs with their templates and names. Raises UserError for names that can't be had."""
+    def composed(
+        self, batches: Sequence[Sequence[str]], numbers: Sequence[int], whole: Sequence[Sequence[str]] | None = None
+    ) -> list[Job]:
+        """Jobs with their templates and names. Raises UserError for names that can't be had.
+
+        `whole`: the overrides of all jobs of the sweep, where these are a part of them.
+        """
         if not batches:
             raise UserError("the sweep has no jobs: what it sweeps over has no values")
         jobs = [Job(number, tuple(overrides)) for number, overrides in zip(numbers, batches, strict=True)]
-        self.outcomes.vary(batches)
+        if numbers[0] == 0 or whole is None:
+            self.outcomes.vary(batches if whole is None else whole)
         for job in jobs:
             self.composer.compose(job)
             job.name = self._name_of(job)
@@ -87,20 +97,42 @@ class Sweep:
         `searching`: more are to come, of which many may diverge; the table can wait, and so can rates that hold.
         `halving` ends the worse of the jobs that train stacked before their time.
         """
+        self.run_parts([jobs], len(jobs), searching=searching, halving=halving)
+
+    def run_parts(
+        self, parts: Iterable[Sequence[Job]], count: int, *, searching: bool = False, halving: "Halving | None" = None
+    ) -> None:
+        """As `run`, `count` jobs in parts that are composed as there is room for them."""
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep_log = contextlib.closing(RunLog(self.folder / "sweep.log"))
         warnings, quiet = contextlib.closing(Warnings()), np.errstate(all="ignore")  # as in `runner.run`
-        with warnings as told, sweep_log, bar(len(jobs)) as self._execution.advance, quiet:
+        begun: list[Job] = []
+
+        def noted() -> Iterator[Sequence[Job]]:
+            for part in parts:
+                begun[:] = part
+                yield part
+
+        with warnings as told, sweep_log, bar(count) as self._execution.advance, quiet:
+            self.folders.left = None if self.keep.everything else self._left()
+            self.folders.varied = self.outcomes.varied
             try:
-                self._execution.run(jobs, self.engine, suggest=not searching, halving=halving)
+                self._execution.run(noted(), self.engine, suggest=not searching, halving=halving)
             except BaseException:
                 with contextlib.suppress(OSError):  # of the disk that stopped the sweep, say: the first error is told
-                    self._execution.notice(jobs)
+                    self._execution.notice(begun)
                     self.outcomes.write_table()
                 raise
             self.outcomes.write_table(last=not searching)
+            if not searching:
+                self.keep.unpack(self.outcomes)
         told.show()
+
+    def _left(self) -> "Left":
+        from experiments.sweeps.stacked.packs import Left
+
+        return Left(self._curves, results=not self.outcomes.apart)
 
     def launch(self, batches: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """What a launcher does for a sweeper: run these jobs, and return what each came to. Raises as `run` does."""

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
 import yaml
 
 from experiments.sweeps.compose.jobs import Job, measured_in
+from experiments.tracking import packed
 from experiments.tracking.files import read_bytes, read_json
+from experiments.tracking.packed import PackedJob
 from experiments.tracking.result import Result, read_result
 
 ENDED = ("completed", "diverged", "stopped_early")
@@ -29,9 +32,10 @@ class Found:
     numbers: set[int] = field(default_factory=set)
 
 
-def scan(folder: Path, jobs: Iterable[Job] = ()) -> Found:
+def scan(folder: Path, jobs: Iterable[Job] = (), *, packs: bool = True) -> Found:
     """The job folders of a sweep: those that `hydra.sweep.subdir` names for `jobs`, else those of our own names.
 
+    With `packs` also the jobs that are in its packs alone.
     What can't be read counts as unfinished.
     """
     found = Found()
@@ -43,7 +47,20 @@ def scan(folder: Path, jobs: Iterable[Job] = ()) -> Found:
     for name, number in places.items():
         if (folder / name).is_dir():
             look(folder / name, number, name, found)
+    for pack in packed.packs(folder) if packs else ():
+        for job in packed.opened(pack).jobs():
+            if job.number not in found.ended:
+                look_packed(job, found)
     return found
+
+
+def look_packed(job: PackedJob, found: Found) -> None:
+    """Add one job without a folder to what was found."""
+    digest = job.about["config_hash"]
+    found.numbers.add(job.number)
+    found.by_hash.setdefault(digest, []).append((job.number, job.name))
+    of = Job(job.number, tuple(job.overrides), job.name, digest=digest, stored=measured_in(orjson.loads(job.config())))
+    found.ended[job.number] = of, Result(**job.result())
 
 
 def look(place: Path, number: int, name: str, found: Found) -> None:

@@ -1,5 +1,6 @@
 """From the arguments of `-m` to jobs, and to their outcomes. What the sweeper plugin hands over to."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +12,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from experiments.config.explain import explained
 from experiments.errors import Failure
 from experiments.running.interruption import ended_by_sigterm
-from experiments.sweeps import resuming
+from experiments.sweeps import resuming, resuming_large
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import FOLD, OWN, jobs_of, key_of, over_folds
 from experiments.sweeps.launching import Sweep
+from experiments.sweeps.packed.keeping import Keep
 from experiments.sweeps.results import stored_sweep, summary
 from experiments.tracking.hparams import flat
+
+PART = 20_480
+"""Jobs that are composed at a time where not all have folders."""
 
 
 def sweep(
@@ -28,41 +33,70 @@ def sweep(
     """
     with explained():
         batches, swept = jobs_of(arguments, context)
-    folded = [job for batch in batches for job in over_folds(batch, config.data.get("folds"))]
-    if len(folded) > len(batches):
-        batches, swept = folded, {*swept, FOLD}
+    if config.data.get("folds") is not None or any("data.folds=" in values[0] for values in batches.lists):
+        folded = [job for batch in batches for job in over_folds(batch, config.data.get("folds"))]
+        if len(folded) > len(batches):
+            batches, swept = folded, {*swept, FOLD}
     if session is None:
         from experiments.sweeps.foreign import launch
 
         launch(batches, launcher, config)
         return
     resumed = take_folder(session, config)
-    jobs = session.composed(batches, range(len(batches)))
+    keep = Keep.of(config.sweep.keep, len(batches))
+    large = len(batches) > PART and not keep.everything
+    parts = _parts(session, batches, PART if large else max(1, len(batches)))
+    jobs = next(parts)
     if config.sweep.dry_run:
         from experiments.sweeps.dry_run import show
 
-        show(jobs, str(session.folder), session.engine.workers)
+        show([*jobs, *itertools.chain.from_iterable(parts)], str(session.folder), session.engine.workers)
         return
     fixed = fixed_settings(jobs, batches, swept, session)
     if resumed:
         stored_sweep.require_same_settings(session.folder, fixed, swept)
     with stored_sweep.held(session.folder):
-        if resumed:
-            found = resuming.scan(session.folder, jobs)
-            remaining, begun = resuming.match(jobs, found)
-            session.take_over(jobs, found.ended.values(), begun)
-            jobs = remaining
-        else:
+        if not resumed:
             stored_sweep.write(session.folder, to_store(arguments, config), swept, fixed)
+        keeping(session, keep, len(batches))
+        session.outcomes.apart = large
+        left = itertools.chain([jobs], parts)
+        if resumed:
+            left = resuming_large.left(session, left) if large else iter([_left(session, jobs)])
 
         def progress() -> str:
-            left = [job for job in jobs if job.number not in session.outcomes.results]
-            summary.not_run(left)
-            return f"{len(jobs) - len(left)} of {len(jobs)} jobs"
+            if not large:
+                summary.not_run([job for job in jobs if job.number not in session.outcomes.statuses])
+            return f"{len(session.outcomes.statuses)} of {len(batches)} jobs"
 
         with resumable(session, progress):
-            session.run(jobs)
+            session.run_parts(left, len(batches))
         summary.require_success(session.outcomes)
+
+
+def _parts(session: Sweep, batches: Sequence[list[str]], size: int) -> Iterator[list[Job]]:
+    """All jobs, `size` of them composed at a time."""
+    count = len(batches)
+    return (
+        session.composed(batches[at : at + size], range(at, min(at + size, count)), batches)
+        for at in range(0, max(1, count), size)
+    )
+
+
+def _left(session: Sweep, jobs: list[Job]) -> list[Job]:
+    """The jobs that an earlier session has not ended; the others enter the table."""
+    found = resuming.scan(session.folder, jobs)
+    remaining, begun = resuming.match(jobs, found)
+    session.take_over(jobs, found.ended.values(), begun)
+    return remaining
+
+
+def keeping(session: Sweep, keep: Keep, jobs: int) -> None:
+    """Say which of so many jobs are to have folders, where not all have, now and in the summary."""
+    session.keep = keep
+    if not keep.everything:
+        session.outcomes.note = keep.said(jobs)
+        print(session.outcomes.note, flush=True)
 
 
 def take_folder(session: Sweep, config: DictConfig) -> bool:

@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import UserError
 
 if TYPE_CHECKING:
-    from experiments.sweeps.stacked.packs import Begin, Done, Folder, Pack
+    from experiments.sweeps.job_folders import Folders
+    from experiments.sweeps.stacked.packs import Done, Pack
+    from experiments.tracking.pack_files import Contents
+    from experiments.tracking.result import Result
 
     Crashed = Callable[[Pack, Exception], list[Pack]]
     """What to train in place of a pack that could not be finished."""
@@ -42,11 +45,10 @@ def most_workers(wanted: int | None) -> int:
     return wanted or len(os.sched_getaffinity(0))
 
 
-def run_packs(
-    packs: Iterator["Pack"], folder: "Folder", begin: "Begin", done: "Done", crashed: "Crashed", workers: int
-) -> None:
+def run_packs(packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", workers: int) -> None:
     """Train and write packs, `workers` at a time; `done` is called for each job that has ended.
 
+    Packs of jobs that get no folders are stored by this process: polars, which writes tables, stands still in a fork.
     An error of a pack goes to `crashed`, except OSError: the next pack would meet the same disk. OSError and
     KeyboardInterrupt end all workers and are raised; what these had written by then may not have come to `done`.
     """
@@ -55,13 +57,13 @@ def run_packs(
     try:
         while (pack := again.pop() if again else next(packs, None)) or active:
             if pack is None:
-                again += _listen(active, done, crashed)
+                again += _listen(active, folders, done, crashed)
             elif workers == 1 or not pack.on_cpu:
-                again += _run_here(pack, folder, begin, done, crashed)
+                again += _run_here(pack, folders, done, crashed)
             else:
                 while len(active) >= workers:
-                    again += _listen(active, done, crashed)
-                worker = _Worker(pack, folder, begin)
+                    again += _listen(active, folders, done, crashed)
+                worker = _Worker(pack, folders)
                 active[worker.receiver] = worker
     finally:
         for worker in active.values():
@@ -69,13 +71,12 @@ def run_packs(
             worker.process.join()
 
 
-def _run_here(pack: "Pack", folder: "Folder", begin: "Begin", done: "Done", crashed: "Crashed") -> list["Pack"]:
+def _run_here(pack: "Pack", folders: "Folders", done: "Done", crashed: "Crashed") -> list["Pack"]:
+    numbered = {job.number: job for job in pack.jobs}
     try:
-        pack.begin(folder, begin)
-        pack.train()
-        for part in pack.parts():
-            for job, result in pack.finish(part):
-                done(job, result)
+        for message in trained(pack, folders):
+            for number, result in stored(message, folders):
+                done(numbered[number], result)
     except OSError:
         raise
     except Exception as error:
@@ -83,23 +84,47 @@ def _run_here(pack: "Pack", folder: "Folder", begin: "Begin", done: "Done", cras
     return []
 
 
+def trained(
+    pack: "Pack", folders: "Folders"
+) -> Iterator["list[tuple[int, Result | str]] | tuple[Contents, list[tuple[int, Result | str]]]"]:
+    """Train a pack; the results of its jobs by their numbers, as they are written, or with what is to be stored."""
+    left = folders.left
+    pack.begin(lambda job: str(folders.of(job)), folders.begin, packed=left is not None)
+    pack.train()
+    if left is None:
+        for part in pack.parts():
+            yield [(job.number, result) for job, result in pack.finish(part)]
+    else:
+        from experiments.sweeps.packed.laying import lay_down
+
+        yield lay_down(pack, left)
+
+
+def stored(message: Any, folders: "Folders") -> "list[tuple[int, Result | str]]":
+    """The results in a message of `trained`, after its pack was stored."""
+    if isinstance(message, tuple):
+        contents, message = message
+        folders.store(contents)
+    return message
+
+
 class _Worker:
     """The process of one pack, and the end of the pipe from which its results come."""
 
-    def __init__(self, pack: "Pack", folder: "Folder", begin: "Begin") -> None:
+    def __init__(self, pack: "Pack", folders: "Folders") -> None:
         fork = multiprocessing.get_context("fork")
         self.pack = pack
         self.jobs = {job.number: job for job in pack.jobs}
         """Those that have not ended."""
         self.receiver, sender = fork.Pipe(duplex=False)
-        self.process = fork.Process(target=_work, args=(pack, folder, begin, sender, os.getpid()))
+        self.process = fork.Process(target=_work, args=(pack, folders, sender, os.getpid()))
         with warnings.catch_warnings():  # Python warns of threads in this process; they are BLAS's, unused in the fork
             warnings.simplefilter("ignore", DeprecationWarning)
             self.process.start()
         sender.close()
 
 
-def _listen(active: dict[Any, _Worker], done: "Done", crashed: "Crashed") -> list["Pack"]:
+def _listen(active: dict[Any, _Worker], folders: "Folders", done: "Done", crashed: "Crashed") -> list["Pack"]:
     """Wait until a worker sends something; what is to be trained in place of packs that crashed."""
     again: list[Pack] = []
     for receiver in wait(list(active)):
@@ -108,8 +133,8 @@ def _listen(active: dict[Any, _Worker], done: "Done", crashed: "Crashed") -> lis
             message = worker.receiver.recv()
         except EOFError:
             message = None
-        if isinstance(message, list):
-            for number, result in message:
+        if isinstance(message, list | tuple):
+            for number, result in stored(message, folders):
                 done(worker.jobs.pop(number), result)
             continue
         del active[receiver]
@@ -132,7 +157,7 @@ def _ended(status: int | None) -> str:
     return f"was ended by {known.get(-status, -status)}{memory}"
 
 
-def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: int) -> None:
+def _work(pack: "Pack", folders: "Folders", sender: Any, parent: int) -> None:
     """What a worker does. It leaves by os._exit: what it inherited is not its own to flush or release."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
@@ -140,10 +165,8 @@ def _work(pack: "Pack", folder: "Folder", begin: "Begin", sender: Any, parent: i
         for preempted in (signal.SIGUSR1, signal.SIGUSR2):  # the parent's to answer, too, where it is a cluster's task
             signal.signal(preempted, signal.SIG_IGN)
         end_with(parent)
-        pack.begin(folder, begin)
-        pack.train()
-        for part in pack.parts():
-            sender.send([(job.number, result) for job, result in pack.finish(part)])
+        for message in trained(pack, folders):
+            sender.send(message)
     except (OSError, UserError) as error:
         sender.send(error)
     except Exception as error:

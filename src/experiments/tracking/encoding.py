@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from experiments.data.files.encoding import Encoding
 from experiments.errors import UserError, one_line
+from experiments.tracking import packed
 from experiments.tracking.files import read_json
 
 LARGEST = 64 * 2**20
@@ -18,7 +21,10 @@ LARGEST = 64 * 2**20
 def encoding(folder: Path, features: Sequence[str]) -> Encoding:
     """The encoding of the run in `folder`, whose inputs are `features`. Raises UserError for one that does not fit."""
     try:
-        stored = read_json(folder / "encoding.json", LARGEST)
+        if (job := packed.of_folder(folder)) is not None:
+            stored = orjson.loads(job.file("encoding.json"))
+        else:
+            stored = read_json(folder / "encoding.json", LARGEST)
         checked(stored)
     except FileNotFoundError:
         return Encoding(tuple(features))

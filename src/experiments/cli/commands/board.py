@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from experiments.cli.commands.arguments import Parser
 from experiments.errors import UserError, one_line
-from experiments.stored.folders import OUTPUTS, find
+from experiments.stored.folders import OUTPUTS, everything, find
 from experiments.stored.lookup import FOLDER, resolve
+from experiments.tracking import packed
 
 POINTS, FEWEST, MOST = 200_000, 50, 1_000
 """Points of all runs together in one chart, and the bounds of one run's share. See `settings`."""
@@ -24,9 +25,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, help=f"default: the first free one from {FIRST_PORT}")
     asked = parser.read(arguments)
     folder = str(resolve(asked.folder, many=True))
-    runs = len(find([folder], []))
+    runs = len(find([folder], [], without_folder=False))
     port = free_port(asked.port)
     print(f"http://127.0.0.1:{port}/ shows {runs} runs of {one_line(folder)}; Ctrl-C ends it", flush=True)
+    if without := sum(len(packed.folders(sweep)) for sweep in everything(folder).sweeps):
+        print(f"and not {without} jobs without a folder: `experiments unpack` makes those of the jobs that you name")
     if runs > PAGE:
         print(f"HParams shows {PAGE} runs at a time: 'Max # of session groups per page' below its list shows more")
     sys.stdout.flush()

@@ -27,12 +27,7 @@ WRITTEN = {
 def parser() -> Parser:
     made = Parser("compare", description="Runs and sweeps' jobs below the folders, best first.")
     made.add_argument("folders", nargs="*", metavar="FOLDER", help=FOLDER)
-    made.add_argument(
-        "--sort", metavar="COLUMN", help="what to rank by, the best first (default: validation_loss, gap or train_loss)"
-    )
-    made.add_argument("--reverse", action="store_true", help="worst first")
-    made.add_argument("--top", type=int, metavar="N", help="only the first N (on a terminal: 50; 0: all)")
-    made.add_argument("--where", metavar="SQL", help="a condition, as \"optimizer.lr < 0.1 and status = 'completed'\"")
+    add_choice(made)
     made.add_argument("--group-by", metavar="KEYS", help="a row for each value of the keys a,b: mean, std, min, max")
     made.add_argument(
         "--against", metavar="KEY=VALUE|RUN", help="what the others are held against: better, worse or undecided"
@@ -46,11 +41,19 @@ def parser() -> Parser:
     return made
 
 
+def add_choice(made: argparse.ArgumentParser) -> None:
+    """The flags that say which runs, and in which order."""
+    made.add_argument(
+        "--sort", metavar="COLUMN", help="what to rank by, the best first (default: validation_loss, gap or train_loss)"
+    )
+    made.add_argument("--reverse", action="store_true", help="worst first")
+    made.add_argument("--top", type=int, metavar="N", help="only the first N (on a terminal: 50; 0: all)")
+    made.add_argument("--where", metavar="SQL", help="a condition, as \"optimizer.lr < 0.1 and status = 'completed'\"")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print or write the comparison; exit status 0 also when some runs had to be left out."""
     asked = parser().read(arguments)
-    if asked.top is not None and asked.top < 0:
-        raise UserError(f"--top {asked.top}: must be at least 0")
     files = {kind: Path(name) for kind in WRITTEN if (name := getattr(asked, kind)) is not None}
     for kind, path in files.items():
         if path.suffix.lower() != f".{kind}":
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     if asked.columns == "help":
         print("\n".join(runs.table.columns))
         return 0
-    table = _chosen(runs.table, asked)
+    table = chosen(runs.table, asked)
     if asked.against is not None:
         from experiments.comparison.against import against
 
@@ -88,20 +91,23 @@ def _outputs() -> str:
     return OUTPUTS
 
 
-def _chosen(table: "polars.DataFrame", asked: argparse.Namespace) -> "polars.DataFrame":
-    """The rows that --where, --group-by, --sort and --top ask for, in their order."""
+def chosen(table: "polars.DataFrame", asked: argparse.Namespace) -> "polars.DataFrame":
+    """The rows that --where, --group-by, --sort and --top ask for, in their order. Raises UserError."""
     from experiments.comparison import choosing
 
+    if asked.top is not None and asked.top < 0:
+        raise UserError(f"--top {asked.top}: must be at least 0")
+    together = getattr(asked, "group_by", None)
     if asked.where is not None:
         count, table = table.height, choosing.where(table, asked.where)
         if not table.height:
             raise UserError(f"--where {one_line(asked.where)}: holds for none of the {count} runs")
-    if asked.group_by is not None:
-        table = choosing.grouped(table, [k.strip() for k in asked.group_by.split(",")])
-    if asked.group_by is None or asked.sort is not None:
+    if together is not None:
+        table = choosing.grouped(table, [k.strip() for k in together.split(",")])
+    if together is None or asked.sort is not None:
         table = choosing.ordered(table, asked.sort, reverse=asked.reverse)
     if asked.top:
-        apart = asked.sort is None and asked.group_by is None
+        apart = asked.sort is None and together is None
         table = choosing.first(table, asked.top) if apart else table.head(asked.top)
     return table
 

@@ -20,6 +20,9 @@ from experiments.config.validation import COUPLED, hash_text, plain_config, vali
 from experiments.sweeps.compose.hydra_part import HydraPart
 from experiments.sweeps.compose.text_template import TextTemplate, mark
 
+MOST_LEAVES = 100_000
+"""Values that are remembered as valid."""
+
 
 class UnknownKey(Exception):
     """A literal for a key that the config does not have; Hydra's own words for it tell more."""
@@ -79,6 +82,8 @@ class ConfigTemplate:
         for path, value in zip(self.paths, values, strict=True):
             at = (path, repr(value))  # 1, 1.0 and true are equal, and 0.0 and -0.0
             if at not in self._leaves:
+                if len(self._leaves) >= MOST_LEAVES:
+                    self._leaves.clear()
                 self._leaves[at] = validate_leaf(self._plain, path, value)
             taken.append(self._leaves[at])
         return config, tuple(taken)

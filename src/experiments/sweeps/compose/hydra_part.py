@@ -27,7 +27,7 @@ class HydraPart:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker elsewhere needs: the texts, not the config that they were made of."""
-        return {"special": self.special, "yaml": self.yaml, "_dirname": self._dirname, "_node": None, "_whole": None}
+        return {"special": self.special, "yaml": self.yaml, "dirname": self.dirname, "_node": None, "_whole": None}
 
     @cached_property
     def yaml(self) -> TextTemplate:
@@ -41,13 +41,13 @@ class HydraPart:
 
     def override_dirname(self, overrides: Sequence[str]) -> str:
         """A job's overrides in one word, as Hydra makes `hydra.job.override_dirname`."""
-        between, equals, left_out = self._dirname
-        return between.join(sorted(o for o in overrides if key_of(o) not in left_out)).replace("=", equals)
+        return one_word(overrides, self.dirname)
 
     @cached_property
-    def _dirname(self) -> tuple[str, str, set[str]]:
+    def dirname(self) -> tuple[str, str, list[str]]:
+        """What stands between overrides, what for the equals sign, and the keys that are left out."""
         rule = self._node.job.config.override_dirname
-        return rule.item_sep, rule.kv_sep, set(rule.exclude_keys)
+        return rule.item_sep, rule.kv_sep, list(rule.exclude_keys)
 
     def subdir(self, number: int, overrides: Sequence[str], values: Mapping[str, Any]) -> str | None:
         """`hydra.sweep.subdir` as Hydra resolves it for the job with these values; None where it is left to us."""
@@ -66,6 +66,12 @@ class HydraPart:
             return str(config.hydra.sweep.subdir)
         finally:
             singleton.cfg = before
+
+
+def one_word(overrides: Sequence[str], rule: Sequence[Any]) -> str:
+    """Overrides in one word; the rule is that of `HydraPart.dirname`."""
+    between, equals, left_out = rule
+    return between.join(sorted(o for o in overrides if key_of(o) not in left_out)).replace("=", equals)
 
 
 def names_folders(hydra: DictConfig) -> bool:

@@ -1,5 +1,6 @@
 """One job of a sweep, and the texts of the config files in its folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 from experiments.config.schema import Config
 from experiments.config.validation import plain_config, validate
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
+from experiments.sweeps.compose.hydra_part import one_word
 from experiments.sweeps.compose.text_template import yaml_list, yaml_scalar
 from experiments.tracking.hparams import flat
 
@@ -59,12 +61,17 @@ class Job:
 
     def task_overrides(self) -> list[str]:
         """The overrides that are not Hydra's own."""
-        return [o for o in self.overrides if not o.lstrip("+~").startswith(("hydra.", "hydra/"))]
+        return task_overrides(self.overrides)
 
     def plain(self) -> dict[str, Any]:
         """The job's plain config, validated and complete."""
         assert self.template is not None
         return plain_config(validate(self.template.patched(self.values)))
+
+
+def task_overrides(overrides: Sequence[str]) -> list[str]:
+    """Those that are not Hydra's own."""
+    return [o for o in overrides if not o.lstrip("+~").startswith(("hydra.", "hydra/"))]
 
 
 def measured_in(plain: Any) -> dict[str, Any]:
@@ -79,12 +86,16 @@ def config_texts(job: Job, folder: str) -> dict[str, str]:
     """The texts of config.json and of Hydra's three files, by their path in the job's folder."""
     template = job.template
     assert isinstance(template, ConfigTemplate)
-    task, number = job.task_overrides(), str(job.number)
-    dirname = template.hydra.override_dirname(task)
-    of_hydra = [yaml_list(task, indent="    "), yaml_scalar(dirname), f"'{number}'", number, yaml_scalar(folder)]
+    task = job.task_overrides()
     return {
         ".hydra/config.yaml": template.config_yaml.fill([yaml_scalar(v) for v in job.written]),
-        ".hydra/hydra.yaml": template.hydra.yaml.fill(of_hydra),
+        ".hydra/hydra.yaml": template.hydra.yaml.fill(of_hydra(task, template.hydra.dirname, job.number, folder)),
         ".hydra/overrides.yaml": yaml_list(task),
         "config.json": template.config_json.fill([orjson.dumps(v).decode() for v in job.values] + [f'"{job.digest}"']),
     }
+
+
+def of_hydra(task: Sequence[str], dirname: Sequence[Any], number: int, folder: str) -> list[str]:
+    """What hydra.yaml is filled with, see `HydraPart.yaml`."""
+    word = yaml_scalar(one_word(task, dirname))
+    return [yaml_list(task, indent="    "), word, f"'{number}'", str(number), yaml_scalar(folder)]

@@ -1,7 +1,8 @@
 """The overrides of a sweep's jobs: every combination of the swept values, and which keys are swept."""
 
-import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
@@ -14,7 +15,36 @@ OWN = ("sweep.resume", "sweep.dry_run")
 FOLD = "data.fold"
 
 
-def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[str]], set[str]]:
+class Combinations(Sequence[list[str]]):
+    """Every combination of one override from each list, the last list's changing first, made as they are asked for."""
+
+    def __init__(self, lists: Sequence[Sequence[str]]) -> None:
+        self.lists = lists
+
+    def __len__(self) -> int:
+        return math.prod(map(len, self.lists))
+
+    @overload
+    def __getitem__(self, at: int) -> list[str]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[list[str]]: ...
+    def __getitem__(self, at: int | slice) -> list[str] | list[list[str]]:
+        if isinstance(at, slice):
+            return [self[k] for k in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        at %= len(self)
+        chosen = []
+        for values in reversed(self.lists):
+            at, place = divmod(at, len(values))
+            chosen.append(values[place])
+        return chosen[::-1]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return (self[at] for at in range(len(self)))
+
+
+def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[Combinations, set[str]]:
     """The overrides of every job, in the order in which Hydra counts them, and the keys that are swept.
 
     Raises UserError for values that have no end, are none, or can't be read.
@@ -29,7 +59,7 @@ def jobs_of(arguments: Sequence[str], context: HydraContext) -> tuple[list[list[
             lists[name] = discrete(override, name, context)
         elif key_of(name) not in OWN:
             lists[name] = [single(override, name)]
-    return [list(job) for job in itertools.product(*lists.values())], swept
+    return Combinations(list(lists.values())), swept
 
 
 def over_folds(job: Sequence[str], folds: int | None) -> list[list[str]]:
@@ -72,3 +102,9 @@ def single(override: Override, name: str) -> str:
 def key_of(override: str) -> str:
     """What stands left of an override's equals sign, without + and ~."""
     return override.lstrip("+~").partition("=")[0]
+
+
+def columns(batches: Sequence[Sequence[str]], varied: Sequence[str]) -> dict[str, list[str]]:
+    """By the keys that vary, the values of some jobs as their overrides have them."""
+    given = [{key_of(o): o.partition("=")[2] for o in overrides} for overrides in batches]
+    return {name: [values.get(name, "") for values in given] for name in varied}

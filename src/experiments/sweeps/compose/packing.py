@@ -14,6 +14,9 @@ from experiments.sweeps.compose.jobs import Job
 MOST_JOBS = 512
 """Jobs a pack at most: what a killed sweep loses, and enough for the cost of a step to be its arithmetic."""
 
+MOST_PACKED = 2_048
+"""The same of a sweep so large that files are to be few."""
+
 PER_RUN = frozenset(
     ["seed", "model.init", "data.standardize", "data.seed", "data.noise", "data.fold", "optimizer.lr",
      "optimizer.momentum", "optimizer.dampening", "optimizer.weight_decay", "optimizer.betas", "optimizer.eps",
@@ -33,8 +36,8 @@ class Plan:
     serial: tuple[tuple[Job, str], ...]
 
 
-def plan(jobs: Iterable[Job], halving: Halving | None = None) -> Plan:
-    """Group composed jobs by their program; every pack within MOST_JOBS, but those that are compared by `halving`."""
+def plan(jobs: Iterable[Job], halving: Halving | None = None, most: int = MOST_JOBS) -> Plan:
+    """Group composed jobs by their program; packs of at most `most`, but of those that are compared by `halving`."""
     programs: dict[str, list[Job]] = {}
     serial: list[tuple[Job, str]] = []
     seen: dict[tuple, tuple[str, str | None]] = {}
@@ -45,7 +48,7 @@ def plan(jobs: Iterable[Job], halving: Halving | None = None) -> Plan:
             programs.setdefault(program, []).append(job)
         else:
             serial.append((job, reason))
-    packs = [pack for of_one in programs.values() for pack in ([of_one] if halving else chunks(of_one, MOST_JOBS))]
+    packs = [pack for of_one in programs.values() for pack in ([of_one] if halving else chunks(of_one, most))]
     return Plan(tuple(map(tuple, packs)), tuple(serial))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from experiments.tracking.packed import filled
+
 _PLAIN = re.compile(r"[A-Za-z_/][\w./,+-]*[=/][\w./=,+-]*")
 """Overrides and paths that YAML writes without quotes."""
 
@@ -21,16 +23,12 @@ class TextTemplate:
     """A text cut at its marks. With `quoted`, marks stand in quotes (JSON), and these are replaced too."""
 
     def __init__(self, text: str, marks: int, quoted: bool = False) -> None:
-        pieces = re.split(r'"?XmarkX(\d+)X"?' if quoted else r"XmarkX(\d+)X", text)
-        self._numbers = [int(n) for n in pieces[1::2]]
-        assert set(self._numbers) <= set(range(marks)), self._numbers
-        self._pieces = pieces
+        self.pieces = re.split(r'"?XmarkX(\d+)X"?' if quoted else r"XmarkX(\d+)X", text)
+        assert {int(n) for n in self.pieces[1::2]} <= set(range(marks)), self.pieces[1::2]
 
     def fill(self, values: Sequence[str]) -> str:
         """The text with value number n at every mark n."""
-        whole = self._pieces.copy()
-        whole[1::2] = [values[n] for n in self._numbers]
-        return "".join(whole)
+        return filled(self.pieces, values)
 
 
 def yaml_scalar(value: Any) -> str:

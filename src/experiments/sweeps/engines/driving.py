@@ -12,6 +12,8 @@ from experiments.errors import UserError
 from experiments.sweeps.engines.parcel import Origin, Parcel, Report
 from experiments.sweeps.job_folders import Folders
 from experiments.sweeps.workers import WorkerKilled
+from experiments.tracking import pack_files
+from experiments.tracking.pack_files import PACKS
 
 if TYPE_CHECKING:
     from experiments.sweeps.stacked.packs import Done, Pack
@@ -119,8 +121,9 @@ class _Drive:
         packs = [self.waiting.popleft() for _ in range(max(1, size))]
         begun = {job.number for pack in packs for job in pack.jobs} & self.folders.begun if workers.shared else set()
         parcel = Parcel(
-            next(self.numbers), packs, self.folders.root, begun, self.origin, workers.shared, workers.processes
-        )
+            next(self.numbers), packs, self.folders.root, begun, self.origin, workers.shared, workers.processes,
+            self.folders.left, self.folders.varied,
+        )  # fmt: skip
         self.folders.begun -= begun  # what stands there from now on is the worker's
         self.sent[parcel.number] = _Sent(parcel)
         workers.send(parcel)
@@ -167,9 +170,12 @@ class _Drive:
         told = {number for number, _ in report.results}
         of_name = {job.name: job for job in its.jobs.values()}
         begun = set()
+        pack_files.put_files(self.folders.root, report.files)
         for path in sorted(report.files, key=lambda path: path.endswith("result.json")):
             name = path.rpartition("/")[0]
             place = self.folders.root / path
+            if path.startswith(f"{PACKS}/"):
+                continue
             if (job := of_name.get(name)) is None:
                 place.parent.mkdir(parents=True, exist_ok=True)
             elif job.number not in told:

@@ -27,7 +27,7 @@ from experiments.tracking.result import Result
 
 if TYPE_CHECKING:
     from experiments.sweeps.compose.jobs import Job
-    from experiments.sweeps.stacked.packs import Pack
+    from experiments.sweeps.stacked.packs import Left, Pack
     from experiments.sweeps.stacked.table_cache import TableCache
 
 COMPARED = ("torch", "experiments")
@@ -57,13 +57,16 @@ class Parcel:
     shared: bool = True
     """Whether the worker writes into the sweep's folder, else it sends back what it would have written."""
     processes: int = 1
+    left: "Left | None" = None
+    """What jobs without folders leave, see `Folders`."""
+    varied: Sequence[str] = ()
 
 
 @dataclass
 class Report:
     """What a worker tells: results by the number of the job, packs that failed by their place in the parcel."""
 
-    results: list[tuple[int, Result]] = field(default_factory=list)
+    results: list[tuple[int, Result | str]] = field(default_factory=list)
     failed: list[tuple[int, Exception]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     """By their path in the sweep's folder, where that is not shared."""
@@ -72,6 +75,13 @@ class Report:
     packs: int = 0
     """That were begun, in `seconds`."""
     seconds: float = 0.0
+
+
+class _Bare(Folders):
+    """Folders that hold only what training adds: the rest is made where they are to lie."""
+
+    def begin(self, job: "Job", folder: str) -> None:
+        os.makedirs(folder)
 
 
 Tell = Callable[[Report], None]
@@ -96,10 +106,10 @@ def work(parcel: Parcel, tell: Tell) -> None:
     """Train and write the packs of a parcel, and tell of each as it ends."""
     began, report = time.monotonic(), Report()
     root = parcel.root if parcel.shared else Path(tempfile.mkdtemp(prefix="experiments-"))
-    folders, places = Folders(root), {}
-    folders.begun = set(parcel.begun)
+    folders, places = Folders(root) if parcel.shared else _Bare(root), {}
+    folders.begun, folders.left, folders.varied = set(parcel.begun), parcel.left, parcel.varied
 
-    def done(job: "Job", result: Result) -> None:
+    def done(job: "Job", result: Result | str) -> None:
         report.results.append((job.number, result))
         if parcel.shared and len(report.results) >= AT_ONCE:
             hand_over()
@@ -128,10 +138,9 @@ def work(parcel: Parcel, tell: Tell) -> None:
         _settle(parcel)
         for at, pack in enumerate(parcel.packs):
             places |= {job.number: at for job in pack.jobs}
-        begin = folders.begin if parcel.shared else lambda job, folder: os.makedirs(folder)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the sweep's own process has told already
-            run_packs(supplied(), lambda job: str(folders.of(job)), begin, done, crashed, parcel.processes)
+            run_packs(supplied(), folders, done, crashed, parcel.processes)
     except OSError as error:
         place = f"{error.filename or root} (worker {socket.gethostname()})"
         report.stopped = OSError(error.errno or 0, error.strerror or str(error), place)

@@ -1,11 +1,13 @@
 """The table of a sweep: one row a job, as results.csv and on the terminal."""
 
 import csv
+import heapq
 import io
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +23,13 @@ from experiments.stored.ranking import (
     value_of,
 )  # fmt: skip
 from experiments.tracking.files import write_atomically
+from experiments.tracking.pack_files import table, tables_can_be_written
 from experiments.tracking.result import Result
 
+if TYPE_CHECKING:
+    import polars as pl
+
+log = logging.getLogger("experiments")
 Row = dict[str, Any]
 SINGLE = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
 
@@ -40,11 +47,45 @@ def row(result: Result) -> Row:
     }  # fmt: skip
 
 
+TAIL = ("epochs", "best_epoch", "steps", "lr", "seconds", "executed", "config_hash", "error")
+"""The columns that stand last."""
+
+
+def ordered(columns: Iterable[str]) -> list[str]:
+    """The columns of all rows in their order in the table, each once."""
+    known = dict.fromkeys(columns)
+    return [c for c in known if c not in TAIL] + [c for c in TAIL if c in known]
+
+
+def write_parquet(path: Path, rows: Sequence[Row], varied: Sequence[str]) -> None:
+    """results.parquet, replaced whole: the columns of results.csv, those that varied as numbers where all are."""
+    if not tables_can_be_written():
+        log.info("%s is not written: this process is a fork beside polars, which then stands still", path.name)
+        return
+    columns = {name: [r.get(name) for r in rows] for name in ordered(name for r in rows for name in r)}
+    frame, content = typed(table(columns), varied), io.BytesIO()
+    frame.write_parquet(content)
+    write_atomically(path, content.getvalue())
+
+
+def typed(frame: "pl.DataFrame", varied: Sequence[str]) -> "pl.DataFrame":
+    """The columns of what varied, texts, as whole numbers or numbers where all their values are."""
+    import polars as pl
+
+    def number(name: str) -> pl.Series:
+        column = frame[name]
+        for kind in (pl.Int64, pl.Float64):
+            found = column.cast(kind, strict=False)
+            if found.null_count() == column.null_count():
+                return found
+        return column
+
+    return frame.with_columns(number(name) for name in varied if name in frame.columns)
+
+
 def write_csv(path: Path, rows: Sequence[Row], durable: bool = True) -> None:
     """results.csv, replaced whole; the columns of all rows, empty where a row has none."""
-    columns = list(dict.fromkeys(name for r in rows for name in r))
-    tail = ["epochs", "best_epoch", "steps", "lr", "seconds", "executed", "config_hash", "error"]
-    columns = [c for c in columns if c not in tail] + [c for c in tail if c in columns]
+    columns = ordered(name for r in rows for name in r)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -78,8 +119,9 @@ def objective(result: Result, name: str | None) -> float | None:
 
 def best(rows: Iterable[Row], name: str, count: int = 10) -> list[Row]:
     """The best rows by `name`, which each of them has; those without one left out."""
-    ranked = [{**r, name: value} for r in rows if (value := _value(r, name)) is not None]
-    return sorted(ranked, key=lambda r: r[name], reverse=larger_is_better(name))[:count]
+    ranked = ({**r, name: value} for r in rows if (value := _value(r, name)) is not None)
+    sign = -1 if larger_is_better(name) else 1
+    return heapq.nsmallest(count, ranked, key=lambda r: sign * r[name])
 
 
 def counted(varied: Sequence[str]) -> str:
@@ -114,10 +156,13 @@ def surest(rows: Sequence[Row], varied: Sequence[str], name: str, folds: int | N
     ranked, others, word = over_seeds(rows, varied, name), _others(varied), counted(varied)
     if len(ranked) < 2 or min(r[word] for r in ranked[:2]) < 2:
         return None
-    known = [({FOLDS: folds, **r}, value) for r in rows if (value := _value(r, name)) is not None]
-    first, second = (
-        {repeat(r): value for r, value in known if all(str(r.get(v)) == at[v] for v in others)} for at in ranked[:2]
-    )
+    places = [tuple(at[v] for v in others) for at in ranked[:2]]
+    of_both: dict[tuple[str, ...], dict[Any, float]] = {place: {} for place in places}
+    for r in rows:
+        its = of_both.get(tuple(str(r.get(v)) for v in others))
+        if its is not None and (value := _value(r, name)) is not None:
+            its[repeat({FOLDS: folds, **r})] = value
+    first, second = (of_both[place] for place in places)
     if FOLD in varied and len(first.keys() & second.keys()) < 2:  # other folds hold out other rows
         return None
     best, next_best = (", ".join(f"{v}={at[v]}" for v in others) for at in ranked[:2])

@@ -10,11 +10,14 @@ from hydra.core.utils import JobReturn, JobStatus
 from experiments.config.folder_names import job_name, shared
 from experiments.errors import Failure
 from experiments.sweeps.compose.jobs import Job
-from experiments.sweeps.compose.overrides import key_of
-from experiments.sweeps.results import jobs_table
+from experiments.sweeps.compose.overrides import Combinations, columns, key_of
+from experiments.sweeps.results import jobs_table, packed_rows
+from experiments.sweeps.results.packed_rows import PackedRows
 from experiments.tracking.result import Result
 
 SECONDS_BETWEEN_TABLES = 5.0
+MOST_LISTED = 10_000
+"""Jobs of a results.csv at most."""
 
 
 class Outcomes:
@@ -25,16 +28,22 @@ class Outcomes:
         self.folder, self.objective = folder, objective
         self.ranked = True
         """Whether the jobs are ranked at the end; a search ranks its settings itself."""
+        self.note = ""
+        """A line for the summary."""
         self.jobs: dict[int, Job] = {}
         self.results: dict[int, Result] = {}
         self._rows: dict[int, jobs_table.Row] = {}
+        self.statuses: dict[int, str] = {}
+        """Of every job that has ended."""
+        self.apart = False
+        """Whether the rows of packed jobs are in their packs alone: of sweeps too large for `results`."""
         self._values: dict[str, set[str]] = {}
         self.swept: dict[str, tuple[int, int]] = {}
         self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES
 
     def vary(self, batches: Iterable[Sequence[str]]) -> None:
         """Note the overrides of jobs that are to come."""
-        for overrides in batches:
+        for overrides in batches.lists if isinstance(batches, Combinations) else batches:
             for override in overrides:
                 self._values.setdefault(key_of(override), set()).add(override)
         self.swept = {name: shared(values) for name, values in self._values.items() if len(values) > 1}
@@ -50,25 +59,43 @@ class Outcomes:
 
     def enter(self, job: Job, result: Result) -> None:
         """Note that a job has ended."""
+        self.statuses[job.number] = result.status
         self.jobs[job.number], self.results[job.number] = job, result
         self._rows[job.number] = jobs_table.row(result)
 
-    def table(self) -> list[jobs_table.Row]:
+    def table(self) -> Sequence[jobs_table.Row]:
         """A row a job, by their numbers: number, folder, what varied, and what `jobs_table.row` says."""
-        varied, rows = self.varied, []
-        for number in sorted(self.jobs):
-            job = self.jobs[number]
-            given = {key_of(o): o.partition("=")[2] for o in job.overrides}
-            own = {name: given.get(name, "") for name in varied}
-            rows.append({"number": number, "folder": job.name, **own, **self._rows[number]})
+        if self.apart:
+            return PackedRows(self.folder / "results.parquet")
+        return self._own_rows()
+
+    def _own_rows(self) -> list[jobs_table.Row]:
+        numbers = sorted(self.jobs)
+        own = columns([self.jobs[number].overrides for number in numbers], self.varied)
+        rows = []
+        for at, number in enumerate(numbers):
+            its = {name: values[at] for name, values in own.items()}
+            rows.append({"number": number, "folder": self.jobs[number].name, **its, **self._rows[number]})
         return rows
 
     def write_table(self, last: bool = True) -> None:
-        """results.csv, rewritten whole; while the sweep is under way so seldom that it takes 2 % of the time."""
+        """results.csv, rewritten whole; while the sweep is under way so seldom that it takes 2 % of the time.
+
+        Of more than MOST_LISTED jobs there is none. results.parquet has them all; it is written `last`.
+        """
         began = time.monotonic()
-        if not self.jobs or (not last and began < self._table_due):
+        if not self.statuses or (
+            not last and (self.apart or began < self._table_due or len(self.statuses) > MOST_LISTED)
+        ):
             return
-        jobs_table.write_csv(self.folder / "results.csv", self.table(), durable=last)
+        rows = self._own_rows()
+        if self.apart:
+            packed_rows.write(self.folder, rows, self.varied)
+            return
+        if len(rows) <= MOST_LISTED:
+            jobs_table.write_csv(self.folder / "results.csv", rows, durable=last)
+        if last:
+            jobs_table.write_parquet(self.folder / "results.parquet", rows, self.varied)
         now = time.monotonic()
         self._table_due = now + max(SECONDS_BETWEEN_TABLES, 50 * (now - began))
 

@@ -9,6 +9,7 @@ from typing import Any
 from experiments.errors import UserError
 from experiments.tracking.files import json_bytes, read_json, remove_leftovers, write_atomically
 from experiments.tracking.lock import SWEEP, hold, let_go
+from experiments.tracking.pack_files import remove_unfinished
 
 LARGEST = 2**20
 """Bytes of a sweep.yaml at most."""
@@ -94,6 +95,7 @@ def held(folder: Path) -> Iterator[None]:
     lock = hold(folder, SWEEP, patience=1.0)
     try:
         remove_leftovers(folder)
+        remove_unfinished(folder)
         yield
     finally:
         let_go(folder, lock, SWEEP)

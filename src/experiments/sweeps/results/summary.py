@@ -40,7 +40,7 @@ class Terminal(Console):
 def require_success(outcomes: Outcomes) -> None:
     """Raise Failure, with their number, when jobs failed."""
     if failed := sum(result.status == "failed" for result in outcomes.results.values()):
-        raise Failure(f"{failed} of {len(outcomes.results)} jobs failed")
+        raise Failure(f"{failed} of {len(outcomes.statuses)} jobs failed")
 
 
 def show(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> None:
@@ -54,10 +54,13 @@ def show(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> None:
     for note in notes:
         console.print(f"note: {one_line(note)}", markup=False, soft_wrap=True)
     for label, _ in Counter(labels).most_common(MOST_GROUPS) if outcomes.ranked else ():
-        _ranked(console, outcomes, label, [r for r, of in zip(rows, labels, strict=True) if of == label])
+        alone = len(set(labels)) == 1  # then there is no need to hold them all
+        _ranked(
+            console, outcomes, label, rows if alone else [r for r, of in zip(rows, labels, strict=True) if of == label]
+        )
     for line in failures(outcomes):
         console.print(one_line(line), markup=False, soft_wrap=True)
-    for line in pointers(outcomes.folder, outcomes.folder):
+    for line in [outcomes.note] * bool(outcomes.note) + pointers(outcomes.folder, outcomes.folder):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -67,8 +70,15 @@ def _apart(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> tuple[list[str
     Each distinct config is looked at once: ten thousand seeds are one. A job that failed before it had a config goes
     with the most.
     """
-    settings = [outcomes.jobs[r["number"]].measured() for r in rows]
-    hashes = [outcomes.results[r["number"]].environment.get("data_hash") for r in rows]
+    if outcomes.apart:
+        measured = [name for name in outcomes.varied if name.partition(".")[0] in ("loss", "data")]
+        if not measured:
+            return [""] * len(rows), []
+        settings = [{name: r[name] for name in measured} for r in rows]
+        hashes: list[Any] = [None] * len(rows)
+    else:
+        settings = [outcomes.jobs[r["number"]].measured() for r in rows]
+        hashes = [outcomes.results[r["number"]].environment.get("data_hash") for r in rows]
     keys = [(repr(own), digest) for own, digest in zip(settings, hashes, strict=True)]
     distinct = {key: own for key, own in zip(keys, settings, strict=True) if own}
     label_of = dict(zip(distinct, groups(list(distinct.values()), [digest for _, digest in distinct]), strict=True))
@@ -77,7 +87,7 @@ def _apart(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> tuple[list[str
     return labels, remarks(labels, settings)
 
 
-def _ranked(console: Console, outcomes: Outcomes, label: str, rows: list[jobs_table.Row]) -> None:
+def _ranked(console: Console, outcomes: Outcomes, label: str, rows: Sequence[jobs_table.Row]) -> None:
     """The best of the jobs that compare, and the spread over seeds."""
     metric = outcomes.objective or default_metric(rows)
     of = f" of {label}" if label else ""

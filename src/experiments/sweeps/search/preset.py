@@ -10,6 +10,7 @@ from experiments.config.schema import GROUPS
 from experiments.config.validation import choice_of
 from experiments.errors import UserError
 from experiments.stored.lookup import load_run
+from experiments.tracking import packed
 from experiments.tracking.files import read_json, write_atomically
 
 
@@ -44,4 +45,6 @@ def save(path: Path, sweep: Path) -> None:
 
 
 def _overrides(folder: Path) -> list[str]:
+    if (job := packed.of_folder(folder)) is not None:
+        return job.overrides
     return yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text())

@@ -22,6 +22,7 @@ from experiments.sweeps.compose.halving import Halving, rungs
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.compose.overrides import key_of, over_folds
 from experiments.sweeps.launching import Sweep
+from experiments.sweeps.packed.keeping import Keep
 from experiments.sweeps.results import jobs_table, stored_sweep, summary
 from experiments.sweeps.resuming import Found
 from experiments.sweeps.search.confirming import confirm
@@ -32,7 +33,7 @@ from experiments.sweeps.search.space import Space, read
 from experiments.sweeps.search.storage import Direction, Kept
 from experiments.sweeps.search.study import Setting, Study
 from experiments.sweeps.search.unwritten import kept, revived
-from experiments.sweeps.sweeping import fixed_settings, resumable, take_folder, to_store
+from experiments.sweeps.sweeping import fixed_settings, keeping, resumable, take_folder, to_store
 
 
 def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None) -> None:
@@ -58,6 +59,8 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
     with stored_sweep.held(session.folder):
         if not resumed:
             stored_sweep.write(session.folder, [*to_store(arguments, config), "hydra/sweeper=search"], varied, fixed)
+        keep = config.sweep.keep
+        keeping(session, Keep.of("all" if keep is None else keep, 0), settings.trials * settings.seeds)
         under_way.found = resuming.scan(session.folder) if resumed else Found()
         with resumable(session, under_way.progress):
             under_way.run(generation, resumed)
@@ -128,6 +131,7 @@ class _Search:
                     break
                 generation = self.ask()
             self._confirm()
+            session.keep.unpack(session.outcomes)
         finally:
             self.curve.close()
             session.outcomes.write_table()

@@ -1,8 +1,10 @@
 """One pack from jobs to finished folders: begun, trained as one tensor program, finished."""
 
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from experiments.sweeps.stacked import writing
 from experiments.sweeps.stacked.module_program import ModuleProgram, NotStacked
 from experiments.sweeps.stacked.settings import gather
 from experiments.sweeps.stacked.stacked_models import StackedModels
-from experiments.sweeps.stacked.stacked_training import train
+from experiments.sweeps.stacked.stacked_training import Evaluations, train
 from experiments.sweeps.stacked.table_cache import Case, Elsewhere, TableCache
 from experiments.tracking import environment
 from experiments.tracking.files import json_bytes, write_atomically
@@ -40,7 +42,36 @@ EVALUATIONS_AT_ONCE = 20_000
 
 Folder = Callable[[Job], str]
 Begin = Callable[[Job, str], None]
-Done = Callable[[Job, Result], None]
+Done = Callable[[Job, Any], None]
+"""To be called with each job that has ended and its result, or its status."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What jobs without folders leave."""
+
+    curves: str
+    """`sweep.curves`."""
+    results: bool = True
+    """Whether their results go to whoever waits for them; else only their statuses, and packs are larger."""
+
+
+@dataclass(frozen=True)
+class Came:
+    """What a trained pack came to, besides its results; lists have an entry a job."""
+
+    evaluations: Evaluations
+    steps: int
+    """Of an epoch."""
+    saved: list[dict[str, np.ndarray]]
+    """The tensors of model.safetensors by name."""
+    cases: list[int]
+    encodings: list[dict[str, Any] | None]
+    """Of each case: how its table's columns became inputs."""
+    began: float
+    ended: float
+    host: str
+    pid: int
 
 
 class Pack:
@@ -88,11 +119,11 @@ class Pack:
         """Whether a forked process can train it."""
         return all(case.data.x.device.type == "cpu" for case in self._cases)
 
-    def begin(self, folder: Folder, begin: Begin = writing.begin) -> None:
-        """Make the folders with what stands in them before training. Raises OSError."""
+    def begin(self, folder: Folder, begin: Begin = writing.begin, *, packed: bool = False) -> None:
+        """Make the folders with what stands in them before training; none where it is `packed`. Raises OSError."""
         self._began = time.time()
         self._folder, self._begin = folder, begin
-        if self.halving is None:
+        if self.halving is None and not packed:
             for run in range(len(self.jobs)):
                 self._make_folder(run)
 
@@ -155,7 +186,7 @@ class Pack:
         records = writing.Records(evaluations, self._models.tables.steps, self._began, self._ended)
         finished = []
         for run in range(*part.indices(len(self.jobs))):
-            job, result = self.jobs[run], self._result(run)
+            job, result = self.jobs[run], self.result(run)
             finished.append((job, result))
             if result.status == "pruned":
                 continue
@@ -165,7 +196,16 @@ class Pack:
             writing.finish(job, self._folder(job), records, run - part.start, saved, result)
         return finished
 
-    def _result(self, run: int) -> Result:
+    def came(self) -> Came:
+        """What training came to, for jobs that get no folders."""
+        encodings = [case.data.table.encoding for case in self._cases]
+        return Came(
+            self._trained.evaluations, self._models.tables.steps, self._saved, self._chosen, encodings,
+            self._began, self._ended, socket.gethostname(), os.getpid(),
+        )  # fmt: skip
+
+    def result(self, run: int) -> Result:
+        """Of one of its jobs, by its place."""
         job, came, count = self.jobs[run], self._trained, len(self.jobs)
         epochs = int(came.epochs[run])
         trained = Trained(

@@ -6,7 +6,8 @@ Half of a job's cost is creating its files, so each is one open, one write, one 
 import itertools
 import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -45,17 +46,22 @@ def write_whole(path: str, content: bytes) -> None:
 def begin(job: Job, folder: str) -> None:
     """What stands in a job's folder before it is trained: Hydra's files and config.json."""
     os.mkdir(folder)  # an attempt that did not end has been cleared away
+    write_texts(folder, config_texts(job, folder))
+
+
+def write_texts(folder: str, texts: dict[str, str]) -> None:
+    """Hydra's files and config.json, into a folder that is there."""
     os.mkdir(f"{folder}/.hydra")
-    for name, text in config_texts(job, folder).items():
+    for name, text in texts.items():
         if name == "config.json":
             write_whole(f"{folder}/{name}", text.encode())
         else:
             write_file(f"{folder}/{name}", text.encode())
 
 
-def event_file_name(now: float, number: int) -> str:
-    """The name of a job's event file, as TensorBoard's own writers template it."""
-    return f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}.{number}"
+def event_file_name(now: float, number: int, host: str | None = None, pid: int | None = None) -> str:
+    """The name of a job's event file, as TensorBoard's own writers template it; by default this process's."""
+    return f"events.out.tfevents.{int(now):010d}.{host or socket.gethostname()}.{pid or os.getpid()}.{number}"
 
 
 class Records:
@@ -103,27 +109,40 @@ class Records:
 def finish(job: Job, folder: str, records: Records, run: int, weights: bytes, result: Result) -> None:
     """What training adds to a job's folder; result.json last."""
     if job.value("tracking.tensorboard"):
-        start = event_bytes.session_start(hparam_entries(job, result.lr), records.began)
-        content = b"".join([records.header, start, records.events(run), records.footer])
+        content = event_file(records, run, job_entries(job, result.lr))
         write_file(f"{folder}/{event_file_name(records.began, job.number)}", content)
     write_file(f"{folder}/metrics.jsonl", records.metrics(run))
     write_file(f"{folder}/model.safetensors", weights)
     write_whole(f"{folder}/result.json", json_bytes(as_json(result)))
 
 
-def hparam_entries(job: Job, lr: float | None) -> bytes:
-    """The columns of the HParams page: those of the job's template, then the job's own values."""
+def event_file(records: Records, run: int, entries: bytes) -> bytes:
+    """The content of a job's event file; `entries` are its `hparam_entries`."""
+    start = event_bytes.session_start(entries, records.began)
+    return b"".join([records.header, start, records.events(run), records.footer])
+
+
+def job_entries(job: Job, lr: float | None) -> bytes:
+    """The columns of a job's HParams page."""
     template = job.template
     assert template is not None
-    base = template.cache.get("hparams")
+    return hparam_entries(template.normal, template.paths, job.values, lr, template.cache)
+
+
+def hparam_entries(
+    normal: dict[str, Any], paths: Sequence[str], values: Sequence[Any], lr: float | None, cache: dict[str, Any]
+) -> bytes:
+    """The columns of the HParams page: those of a template's plain config, then a job's own values for its keys.
+
+    `cache` is the template's.
+    """
+    base = cache.get("hparams")
     if base is None:
-        shown = hparams(template.normal, None)
-        for path in (*template.paths, "optimizer.lr"):
+        shown = hparams(normal, None)
+        for path in (*paths, "optimizer.lr"):
             shown.pop(path, None)
-        base = template.cache["hparams"] = b"".join(event_bytes.hparam(n, v, type(v)) for n, v in shown.items())
-    own = {
-        path: v for path, v in zip(template.paths, job.values, strict=True) if path.partition(".")[0] not in UNHASHED
-    }
+        base = cache["hparams"] = b"".join(event_bytes.hparam(n, v, type(v)) for n, v in shown.items())
+    own = {path: v for path, v in zip(paths, values, strict=True) if path.partition(".")[0] not in UNHASHED}
     if lr is not None:
         own["optimizer.lr"] = float(lr)
     return base + b"".join(event_bytes.hparam(n, v, type(v)) for n, v in hparams(own, None).items())

@@ -1,0 +1,77 @@
+"""The table of a sweep whose rows lie in its packs: results.parquet made of them, and read without holding it."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from experiments.errors import UserError
+from experiments.sweeps.results.jobs_table import Row, ordered, typed
+from experiments.tracking.pack_files import RESULTS, table
+from experiments.tracking.packed import packs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HIDDEN = ("overrides", "values", "written", "case", "template", "layout")
+"""Columns of a pack that its files are made of, besides those called `result.`."""
+
+
+class PackedRows(Sequence[Row]):
+    """The rows of a results.parquet, read again whenever they are gone through."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def frame(self) -> "pl.DataFrame":
+        """The whole table."""
+        import polars as pl
+
+        return pl.read_parquet(self.path)
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.frame.iter_rows(named=True)
+
+    @overload
+    def __getitem__(self, at: int) -> Row: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Row]: ...
+    def __getitem__(self, at: int | slice) -> Row | list[Row]:
+        return self.frame[at].to_dicts() if isinstance(at, slice) else self.frame.row(at, named=True)
+
+
+def write(sweep: Path, others: Sequence[Row], varied: Sequence[str]) -> None:
+    """results.parquet from a sweep's packs and the rows of jobs with folders. Raises OSError, UserError."""
+    import polars as pl
+
+    parts = [scanned(sweep)] if packs(sweep) else []
+    if others:
+        columns = {name: [r.get(name) for r in others] for name in ordered(name for r in others for name in r)}
+        parts.append(table(columns).lazy())
+    try:
+        whole = pl.concat(parts, how="diagonal_relaxed").unique("number", keep="first").sort("number").collect()
+        temporary = sweep / ".results.parquet.00000000.tmp"
+        typed(whole.select(ordered(["number", "folder", *varied, *whole.columns])), varied).write_parquet(temporary)
+        temporary.replace(sweep / "results.parquet")
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{sweep / 'results.parquet'}: can't be made of the packs: {error}") from None
+
+
+def scanned(sweep: Path) -> "pl.LazyFrame":
+    """The rows of all packs of a sweep, with the columns of results.csv. Raises PolarsError for what is no table."""
+    import polars as pl
+
+    kinds: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for pack in packs(sweep):
+        schema = pl.read_parquet_schema(pack / RESULTS)
+        shown = [(n, str(k)) for n, k in schema.items() if n not in HIDDEN and not n.startswith("result.")]
+        kinds.setdefault(tuple(shown), []).append(pack / RESULTS)
+    parts = [
+        pl.scan_parquet(paths, extra_columns="ignore", missing_columns="insert").select(name for name, _ in kind)
+        for kind, paths in kinds.items()
+    ]
+    return pl.concat(parts, how="diagonal_relaxed")
