@@ -29,7 +29,7 @@ FIELDS = {
     "conditioning": "`lambda_max`, `condition_number`, `max_stable_lr`, of the loss as trained",
     "features": "names of the inputs, in the weights' order",
     "targets": "names of the targets",
-    "rows": "`train`, `validation`, and what else became of the table's rows (`dropped`)",
+    "rows": "`train`, `validation`, and what else became of the table's rows (`dropped`, and `test` with `data.test`)",
     "timing": "`train_seconds`, `total_seconds`, `rows_per_second`",
     "environment": "versions, git commit, device, threads, dtype, hash of the data",
     "error": "null, or `type` and `message` of what made the run fail",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from experiments.data.dataset import Dataset
-from experiments.data.folds import held_rows
+from experiments.data.folds import HELD, TESTED, TRAINED, held_rows, parts
 from experiments.data.prepared import Preparation, prepare, rescaled
 from experiments.data.sources.samples import Iris
 from experiments.data.sources.table import Table
@@ -23,6 +23,7 @@ from experiments.errors import UserError
 class Keys:
     validation: float = 0.0
     split_seed: int = 0
+    test: float = 0.0
     folds: int | None = None
     fold: int | None = None
 
@@ -181,6 +182,43 @@ def test_what_is_wrong_names_its_key(keys: dict[str, object], said: str, tmp_pat
     table = Table(str(file(tmp_path)), targets=["y"], inputs=["row"], **keys)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=said.replace("?", r"\?")):
         table.prepared(Preparation(labels=True))
+
+
+@pytest.mark.parametrize("keys", [{"folds": 5, "fold": 1}, {"validation": 0.25}, {}])
+def test_rows_of_the_test_come_first_and_are_even_of_each_class(keys: dict[str, float]) -> None:
+    classes = np.repeat([0, 1, 2], [100, 50, 10])
+    found = parts(Keys(test=0.2, **keys), classes, held=None if keys else np.zeros(160, bool))  # type: ignore[arg-type]
+    assert np.bincount(classes[found == TESTED]).tolist() == [20, 10, 2]
+    held = int((found == HELD).sum())
+    assert held == {"folds": 26, "validation": 32}.get(next(iter(keys), ""), 0)
+    assert (found == TRAINED).sum() == 128 - held
+    assert (found == TESTED).tolist() == (parts(Keys(test=0.2, folds=3, fold=0), classes) == TESTED).tolist()
+
+
+def test_rows_of_the_test_are_whole_groups_and_no_fold_has_them() -> None:
+    groups = np.random.default_rng(5).integers(0, 50, 500)
+    of = [parts(Keys(test=0.2, folds=4, fold=k), np.zeros(500, np.int64), groups) for k in range(4)]
+    tested = of[0] == TESTED
+    assert abs(tested.mean() - 0.2) < 0.02 and not set(groups[tested]) & set(groups[~tested])
+    assert ((np.array(of) == HELD).sum(0) == ~tested).all()
+
+
+def test_scaling_means_and_digits_are_those_of_the_training_rows_alone(tmp_path: Path) -> None:
+    keys = Table(str(file(tmp_path)), targets=["row"], missing="mean", inputs=["x"], test=0.25, validation=0.25)
+    found = keys.prepared(Preparation(standardize=True, test=0.25, validation=0.25))
+    assert found.test is not None and found.held_out is not None
+    of = [part.y[:, 0].int().tolist() for part in (found.table, found.held_out, found.test)]
+    assert [len(rows) for rows in of] == [20, 7, 9] and sorted(of[0] + of[1] + of[2]) == list(range(36))
+    x = pl.read_csv(tmp_path / "t.csv")["x"].gather(of[0])
+    assert found.table.encoding is not None
+    assert found.table.x.mean().item() == pytest.approx(x.mean())
+    assert found.scaling.x_shift.item() == pytest.approx(found.table.x.mean().item())
+
+
+@pytest.mark.parametrize(("share", "left"), [(0.01, "the test"), (0.99, "training")])
+def test_a_test_without_rows_is_refused(share: float, left: str) -> None:
+    with pytest.raises(UserError, match=rf"data\.test={share}: of 36 rows this leaves no row for {left}"):
+        parts(Keys(test=share), np.zeros(36, np.int64), held=np.zeros(36, bool))
 
 
 def test_data_with_rows_for_validation_of_their_own_have_no_folds() -> None:

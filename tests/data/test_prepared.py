@@ -32,7 +32,7 @@ def test_rows_begin_on_a_cache_line_wherever_their_source_put_them() -> None:
 
 @pytest.mark.parametrize(("share", "held"), [(0.2, 3), (0.5, 8), (0.9, 14), (1 / 15, 1)])
 def test_split_holds_out_rows_once(share: float, held: int) -> None:
-    table, rest = split(crops(15), Preparation(validation=share))
+    table, rest, _ = split(crops(15), Preparation(validation=share))
     assert rest is not None
     assert len(rest.x) == held and len(table.x) == 15 - held
     both = torch.cat([table.x, rest.x]).tolist()

@@ -56,6 +56,7 @@ CASES = {
     "data.targets": ("", "[apples]"),
     "data.validation": ("", "0.4"),
     "data.split_seed": ("data.validation=0.4", "1"),
+    "data.test": ("", "0.4"),
     "data.folds": ("data.folds=3 data.fold=0", "4"),
     "data.fold": ("data.folds=3 data.fold=0", "1"),
     "data.groups": (f"{TABLE} data.inputs=[a] data.folds=2 data.fold=0", "b"),

@@ -1,4 +1,17 @@
 """The command line."""
 
-COMMANDS = ("diagnose", "compare", "predict", "export", "unpack", "diff", "rerun", "resume", "board", "list", "remove")
+COMMANDS = (
+    "diagnose",
+    "compare",
+    "predict",
+    "export",
+    "test",
+    "unpack",
+    "diff",
+    "rerun",
+    "resume",
+    "board",
+    "list",
+    "remove",
+)
 """Words that are commands: `experiments diagnose` is `commands.diagnose.main`."""

@@ -14,6 +14,7 @@ experiments -m key=a,b seed='range(0,9)'   a sweep
 experiments diagnose [OVERRIDES]           conditioning and learning-rate verdict, nothing trained
 experiments compare [FOLDER...]            table of runs; --csv F, --html F, --png F, --sort METRIC, --group-by KEY
 experiments predict RUN 75,63,44           one line per input row; also --table FILE
+experiments test RUN                       the metrics on the rows of data.test, which nothing else reads
 experiments export RUN --onnx FILE         the model for other programs; --card FILE describes it
 experiments diff RUN RUN                   what differs between two runs
 experiments rerun RUN [OVERRIDES]          the stored config again

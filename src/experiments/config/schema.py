@@ -213,6 +213,7 @@ class Data:
     targets: list[str] | None = key(None, "columns to predict (null: the data set's own)")
     validation: float = key(0.0, "share of the rows held out for validation", low=0, below=1)
     split_seed: int = key(0, "which rows are held out, apart from the run's seed", low=0, high=2**63 - 1)
+    test: float = key(0.0, "share of the rows that nothing but `experiments test RUN` reads", low=0, below=1)
     folds: int | None = key(None, "cross-validation: the rows are dealt out to so many folds, those of classes evenly "
                             "(null: none)", low=2)  # fmt: skip
     fold: int | None = key(None, "which fold this run holds out, from 0; null in a sweep: each of them", low=0)

@@ -213,9 +213,11 @@ def _held_out(data: Any) -> list[str]:
     folds, fold, groups = (keys.get(name) for name in ("folds", "fold", "groups"))
     if folds is None and fold is not None:
         found.append(f"data.fold={fold}: of how many folds? add data.folds=5")
-    if groups is not None and isinstance(data, Stream):
-        found.append(f"data.groups={groups}: a stream is never in memory as a whole; data=table reads the same file")
-    elif groups is not None and folds is None and not keys.get("validation"):
+    if isinstance(data, Stream):
+        asked = {name: keys[name] for name in ("folds", "groups", "test") if keys[name]}
+        said = "a stream is never in memory as a whole; data=table reads the same file"
+        found += [f"data.{name}={value}: {said}" for name, value in asked.items()]
+    elif groups is not None and folds is None and not keys.get("validation") and not keys.get("test"):
         found.append(f"data.groups={groups}: says what is held out together; add data.folds=5 or data.validation=0.2")
     if folds is None:
         return found
@@ -225,6 +227,4 @@ def _held_out(data: Any) -> list[str]:
         found.append(f"data.fold={fold}: data.folds={folds} are numbered from 0 to {folds - 1}")
     if keys.get("validation"):
         found.append("data.folds and data.validation: rows can be held out in one way only")
-    if isinstance(data, Stream):
-        found.append(f"data.folds={folds}: a stream is never in memory as a whole; data=table reads the same file")
     return found

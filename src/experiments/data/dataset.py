@@ -29,6 +29,8 @@ class Dataset:
     """Weight (targets, features) and bias (targets,) that the targets were made with, where known."""
     held_out: "Dataset | None" = None
     """Rows for validation that the source itself has set apart."""
+    test: "Dataset | None" = None
+    """Rows that only `experiments test` reads."""
     encoding: dict[str, Any] | None = None
     """How the inputs were made of a file's columns, where they are not the columns themselves: `files/encoding.py`."""
     classes: tuple[str | int | bool, ...] | None = None

@@ -1,4 +1,4 @@
-"""Which fold each row is of: the same for every run with one `split_seed`, whatever the run's seed.
+"""What each row is for: training, validation or the test. The same for every run with one `split_seed`.
 
 Every row is in one fold. Without groups the folds differ by one row at most, and by one row of each class at most;
 with groups each is in one fold whole, the largest first, always where the classes' shares then are the most even.
@@ -14,6 +14,9 @@ from experiments.data.order import epoch_order
 from experiments.data.splitting import held_out_rows
 from experiments.errors import UserError
 
+TRAINED, HELD, TESTED = range(3)
+"""What a row is for."""
+
 
 class SplitKeys(Protocol):
     """The keys of `data` that say which rows are held out."""
@@ -23,9 +26,46 @@ class SplitKeys(Protocol):
     @property
     def split_seed(self) -> int: ...
     @property
+    def test(self) -> float: ...
+    @property
     def folds(self) -> int | None: ...
     @property
     def fold(self) -> int | None: ...
+
+
+def parts(
+    keys: SplitKeys, classes: np.ndarray, groups: np.ndarray | None = None, held: np.ndarray | None = None
+) -> np.ndarray:
+    """What each row is for, (rows,). First the rows of `data.test` are taken out, of the others those for validation.
+
+    `held` (rows,): those for validation, where something else tells; see also `held_rows`. Raises UserError.
+    """
+    found, tested = np.full(len(classes), TRAINED), np.zeros(len(classes), bool)
+    if keys.test:
+        tested = tested_rows(keys, classes, groups)
+    if held is None:
+        rest, held = np.flatnonzero(~tested), np.zeros(len(classes), bool)
+        held[rest] = held_rows(keys, classes[rest], None if groups is None else groups[rest])
+    found[held], found[tested] = HELD, TESTED
+    return found
+
+
+def tested_rows(keys: SplitKeys, classes: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """A mask (rows,), true for the share that is for the test, evenly of each class; see `held_rows`."""
+    generator = Generator().manual_seed(2**63 - 1 - keys.split_seed)  # other draws than those for validation
+    share, rows = keys.test, len(classes)
+    if groups is not None:
+        return grouped(groups, classes, [1 - share, share], generator, f"data.test={share}") == 1
+    count = round(rows * share)
+    if count in (0, rows):
+        raise UserError(
+            f"data.test={share}: of {rows} rows this leaves no row for {'training' if count else 'the test'}"
+        )
+    order = epoch_order(rows, generator).numpy()
+    order = order[np.argsort(classes[order], kind="stable")]
+    mask = np.zeros(rows, bool)
+    mask[order[(2 * np.arange(count) + 1) * rows // (2 * count)]] = True
+    return mask
 
 
 def held_rows(keys: SplitKeys, classes: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:

@@ -15,7 +15,7 @@ from experiments.data.allocation import CACHE_LINE
 from experiments.data.batches import Batches
 from experiments.data.classes import classified, measured, require_every_class
 from experiments.data.dataset import Dataset, finite, select
-from experiments.data.folds import held_rows
+from experiments.data.folds import HELD, TESTED, TRAINED, parts
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
 from experiments.errors import UserError
 from experiments.exact.optimum import Conditioning, LeastSquares, Optimum, conditioning
@@ -30,6 +30,7 @@ class Preparation:
     targets: list[str] | None = None
     validation: float = 0.0
     split_seed: int = 0
+    test: float = 0.0
     folds: int | None = None
     fold: int | None = None
     standardize: bool | str = False
@@ -75,6 +76,8 @@ class Prepared:
     x_validation: Tensor | None
     y_validation: Tensor | None
     how: Preparation
+    test: Dataset | None = None
+    """Rows that only `experiments test` reads, in original units, on the CPU."""
 
     streamed: ClassVar[bool] = False
     """Whether the rows come block by block, see `streaming/streamed.py`."""
@@ -157,7 +160,7 @@ def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
     """Choose columns, split, scale by the training rows only, cast and place. Raises UserError."""
     dataset = select(dataset, how.inputs, how.targets)
     dataset = classified(dataset) if how.labels else measured(dataset)
-    table, held_out = split(dataset, how)
+    table, held_out, test = split(dataset, how)
     require_every_class(table)
     if how.standardize:
         scaling = standardization(table.x, table.y, how.bias, targets=how.standardize is True)
@@ -170,7 +173,7 @@ def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
         )
 
     x_validation, y_validation = (None, None) if held_out is None else placed(held_out)
-    return Prepared(table, held_out, scaling, *placed(table), x_validation, y_validation, how)
+    return Prepared(table, held_out, scaling, *placed(table), x_validation, y_validation, how, test)
 
 
 def rescaled(data: Prepared, standardize: bool | str) -> Prepared:
@@ -179,15 +182,19 @@ def rescaled(data: Prepared, standardize: bool | str) -> Prepared:
     return prepare(dataclasses.replace(data.table, held_out=data.held_out), how)
 
 
-def split(dataset: Dataset, how: Preparation) -> tuple[Dataset, Dataset | None]:
-    """Training and validation rows: those that the source has set apart, or a fold or a share by `split_seed`."""
-    if dataset.held_out is not None and how.folds is not None:
+def split(dataset: Dataset, how: Preparation) -> tuple[Dataset, Dataset | None, Dataset | None]:
+    """Training, validation and test rows: those that the source has set apart, or drawn by `split_seed`."""
+    table, held_out = dataclasses.replace(dataset, held_out=None, test=None), dataset.held_out
+    if held_out is not None and how.folds is not None:
         raise UserError(f"data.folds={how.folds}: these data have rows for validation of their own; leave them out")
-    if dataset.held_out is not None or (how.validation == 0 and how.folds is None):
-        return dataclasses.replace(dataset, held_out=None), dataset.held_out
+    drawn = held_out is None and (how.validation > 0 or how.folds is not None)
+    if not drawn and not how.test:
+        return table, held_out, dataset.test
     classes = dataset.y[:, 0].long().numpy() if dataset.classes else np.zeros(len(dataset.y), np.int64)
-    mask = torch.from_numpy(held_rows(how, classes))
-    return _rows(dataset, ~mask), _rows(dataset, mask)
+    found = torch.from_numpy(parts(how, classes, held=None if drawn else np.zeros(len(classes), bool)))
+    if drawn:
+        held_out = _rows(table, found == HELD)
+    return _rows(table, found == TRAINED), held_out, _rows(table, found == TESTED) if how.test else dataset.test
 
 
 def on_cache_line(table: Tensor) -> Tensor:

@@ -43,7 +43,10 @@ def in_common(data: Prepared, reference: Reference, about: dict[str, Any], execu
         parameters=None, optimum=None if optimum is None else _listed(optimum.weight, optimum.bias),
         conditioning=reference.finite_conditioning, features=list(data.table.features),
         targets=list(data.table.targets),
-        rows={"train": data.rows, "validation": data.validation_rows, "dropped": data.table.dropped},
+        rows={
+            "train": data.rows, "validation": data.validation_rows, "dropped": data.table.dropped,
+            **({} if data.test is None else {"test": len(data.test.x)}),
+        },
         timing={}, environment=about, **described(data.table), **_task(data.table),
     )  # fmt: skip
 

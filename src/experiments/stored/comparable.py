@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.stored.cells import cell
 
-ALIKE = ("validation", "split_seed", "folds", "fold", "groups", "standardize", "loader", "block_rows", "inputs",
+ALIKE = ("validation", "split_seed", "test", "folds", "fold", "groups", "standardize", "loader", "block_rows", "inputs",
          "one_hot", "units", "missing")  # fmt: skip
 """Keys of the data that change what is learned from, not what a loss is measured in or of."""
 PENALTIES = ("loss.l1", "loss.l2")

@@ -38,6 +38,7 @@ class FileKeys:
     validation_column: str | None = None
     validation_path: str | None = None
     split_seed: int = 0
+    test: float = 0.0
     folds: int | None = None
     fold: int | None = None
     groups: str | None = None

@@ -21,7 +21,7 @@ class Table(FileKeys):
 
     def prepared(self, how: Preparation) -> Prepared:
         """What a run trains on, see `prepare`."""
-        return prepare(self.load(how.labels), replace(how, folds=None, validation=0.0))
+        return prepare(self.load(how.labels), replace(how, folds=None, validation=0.0, test=0.0))
 
     def load(self, labels: bool = False) -> Dataset:
         """The training rows, and in `held_out` those for validation; with `labels` the target holds classes.
@@ -30,6 +30,8 @@ class Table(FileKeys):
         """
         training, held = opened(self, InMemory(self.file("table")), InMemory, labels)
         found = self._dataset(training)
+        if self.test:
+            found = replace(found, test=self._dataset(replace(training, tested=True)))
         return found if held is None else found.holding_out(self._dataset(held))
 
     def _dataset(self, rows: Rows) -> Dataset:

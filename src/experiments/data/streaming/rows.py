@@ -15,7 +15,7 @@ from experiments.data.files.chosen import FileKeys, said_groups, said_held
 from experiments.data.files.columns import labels, numbers, present, require_numbers, side_by_side
 from experiments.data.files.encoding import Encoding, numbered
 from experiments.data.files.reading import validation_file
-from experiments.data.folds import held_rows
+from experiments.data.folds import HELD, TESTED, TRAINED, parts
 from experiments.data.prefetch import prefetched
 from experiments.data.streaming.reader import Block, Reader
 
@@ -29,6 +29,8 @@ class Rows:
     encoding: Encoding
     targets: tuple[str, ...]
     held: bool = False
+    tested: bool = False
+    """Whether they are those that only `experiments test` reads."""
     second: bool = False
     """Whether they are those of data.validation_path, all of them."""
     counts: dict[int, int] | None = None
@@ -118,8 +120,9 @@ class Rows:
         if not isinstance(kept, slice):
             frame = frame.filter(pl.Series(kept))
         rows = block.numbers[kept]
-        out = self.held_out(block, frame, kept, rows)
-        return frame, rows, out if self.held or out is None else ~out
+        found = self.parts(block, frame, kept, rows)
+        part = TESTED if self.tested else HELD if self.held else TRAINED
+        return frame, rows, None if found is None else found == part
 
     def encoded(self, frame: pl.DataFrame, block: Block, rows: np.ndarray) -> tuple[list[pl.Series], list[pl.Series]]:
         """Inputs and targets of the rows of a frame, each a column of floats called as in `names`."""
@@ -130,27 +133,27 @@ class Rows:
         text = labels(frame[self.targets[0]], block.where, rows)
         return inputs, [numbered(text, known, block.where, rows, "classes").cast(pl.Float32)]
 
-    def held_out(
-        self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray
-    ) -> np.ndarray | None:
-        """Which of the kept rows of a block are held out, (rows,); None for none. Raises UserError.
+    def parts(self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray) -> np.ndarray | None:
+        """What each of the kept rows of a block is for, (rows,); None where all are trained on. Raises UserError.
 
         `frame` has their columns that tell, `rows` their numbers.
         """
-        keys = self.keys
-        if keys.split() in (None, "validation_path"):
+        keys, held = self.keys, None
+        if self.second or (keys.split() in (None, "validation_path") and not keys.test):
             return None
         if keys.validation_column:
             file = f"{block.part.known_as}: " if len(self.reader.parts) > 1 else ""
-            return said_held(frame[keys.validation_column], rows, file).to_numpy()
-        if not keys.folds and not keys.groups:
-            return self.reader.held_out(block, kept, keys.validation, keys.split_seed)
+            held = said_held(frame[keys.validation_column], rows, file).to_numpy()
+        elif not keys.folds and not keys.validation:
+            held = np.zeros(len(rows), bool)
+        elif not keys.folds and not keys.groups and not keys.test:
+            held = self.reader.held_out(block, kept, keys.validation, keys.split_seed)
         classes, groups = np.zeros(len(rows), np.int64), None
-        if self.labels:
+        if self.labels and (keys.folds or keys.test):
             classes = number_of(labels(frame[self.targets[0]], block.where, rows))
         if keys.groups:
             groups = number_of(said_groups(frame[keys.groups], rows))
-        return held_rows(keys, classes, groups)
+        return parts(keys, classes, groups, held)
 
     def _by_share(self, block: Block, kept: np.ndarray | slice = slice(None)) -> np.ndarray | None:
         """Which of the kept rows of a block these are, where a share is held out; None for all."""

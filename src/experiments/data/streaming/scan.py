@@ -25,6 +25,7 @@ from experiments.data.files.chosen import (
 from experiments.data.files.columns import empty_column, kind_of, labels, numbers, present, require, words
 from experiments.data.files.encoding import MISSING_LEVEL, Encoding
 from experiments.data.files.reading import validation_file
+from experiments.data.folds import HELD, TESTED, TRAINED
 from experiments.data.labels import MOST_CLASSES, require_classes, require_one_target
 from experiments.data.streaming.reader import Block, Reader
 from experiments.data.streaming.rows import Rows
@@ -98,7 +99,7 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
     other = dataclasses.replace(rows, held=True)
     if not (scan.cells or scan.told_by):
         return rows, other
-    dropped = rows.reader.rows - trained - held
+    dropped = rows.reader.rows - trained - held - scan.tested
     return (
         dataclasses.replace(rows, counts=scan.trained, dropped=dropped),
         dataclasses.replace(other, counts=scan.held, dropped=dropped),
@@ -137,7 +138,7 @@ class Scan:
         self.means = {name: Mean() for name in rows.encoding.inputs if filled and name not in keys.categories}
         self.cells = dict.fromkeys(rows.used if keys.missing == "drop" else (), 0)
         """With data.missing=drop: how many cells of each column are not missing."""
-        self.trained, self.held = dict[int, int](), dict[int, int]()
+        self.trained, self.held, self.tested = dict[int, int](), dict[int, int](), 0
         """How many rows of each block are left to train on, and how many are held out, by the block's number."""
         label, told = [self.label] if self.label else [], () if rows.second else keys.telling
         self.columns = list(dict.fromkeys([*self.categories, *self.means, *self.cells, *label, *told]))
@@ -155,16 +156,17 @@ class Scan:
         frame, left = frame.filter(pl.Series(kept)), span.numbers[kept]
         if self.label:
             self._learn_labels(labels(frame[self.label], span.where, left), frame[self.label].dtype)
-        held = self.rows.held_out(span, frame, kept, left)
-        held = np.zeros(len(left), bool) if held is None else held
+        part = self.rows.parts(span, frame, kept, left)
+        part = np.full(len(left), TRAINED) if part is None else part
+        trained, self.tested = part == TRAINED, self.tested + int(np.count_nonzero(part == TESTED))
         size = self.rows.reader.block_rows
         block, blocks = (left - span.first) // size, -(-span.rows // size)
-        for counts, chosen in ((self.trained, ~held), (self.held, held)):
+        for counts, chosen in ((self.trained, trained), (self.held, part == HELD)):
             of_block = np.bincount(block[chosen], minlength=blocks).tolist()
             counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
-        training = frame.filter(pl.Series(~held))
+        training = frame.filter(pl.Series(trained))
         for name, mean in self.means.items():
-            mean.add(numbers(training[name], span.where, left[~held]))
+            mean.add(numbers(training[name], span.where, left[trained]))
 
     def _learn_levels(self, column: pl.Series) -> None:
         text, found = words(column, "data.one_hot"), self.categories[column.name]
