@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from experiments.config.schema import PER_TARGET
 from experiments.errors import UserError, nearest, one_line
 from experiments.stored.ranking import larger_is_better
 
+Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
 GROUPED = ("train_loss", "validation_loss", "gap", "accuracy", "validation_accuracy")
 WORDS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[A-Za-z_][\w.]*""")
 
@@ -43,22 +45,24 @@ def _hint(name: str, columns: Sequence[str]) -> str:
     return nearest(name, [*columns, *like])
 
 
-def where(table: pl.DataFrame, expression: str) -> pl.DataFrame:
+def where(table: Table, expression: str) -> Table:
     """The rows for which an SQL expression holds, as `optimizer.lr < 0.1 and status = 'completed'`.
 
     The expression is parsed by polars: it can name columns and polars' functions and nothing else. Raises UserError.
     """
-    said = f"--where {one_line(expression)}"
+    said, names = f"--where {one_line(expression)}", table.collect_schema().names()
     if not expression.strip():
         raise UserError("--where: the condition is empty; write one, as gap < 1 and optimizer = 'sgd'")
     if ";" in re.sub(r"'[^']*'|\"[^\"]*\"", "", expression):  # some versions of polars drop what comes after it
         raise UserError(f"{said}: more than one; write an SQL condition, as gap < 1 and optimizer = 'sgd'")
     try:
-        return table.filter(pl.sql_expr(quoted(expression, table.columns)))
+        kept = table.filter(pl.sql_expr(quoted(expression, names)))
+        kept.collect_schema()  # a lazy one finds out here what its columns are
+        return kept
     except pl.exceptions.ColumnNotFoundError as error:
         found = re.search(r'unable to find column "([^"]*)"', str(error))
         name = found.group(1) if found else "a name"
-        hint = _hint(name, table.columns)
+        hint = _hint(name, names)
         raise UserError(
             f"{said}: there is no column {one_line(name)}{hint} (a text stands in 'single quotes')"
         ) from None

@@ -1,7 +1,7 @@
 """Many runs as one table: a row per run, the config keys, the final metrics."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from experiments.stored.folders import NOTHING, find
 from experiments.stored.ranking import default_metric, of_classes
 from experiments.stored.run_files import finite
 from experiments.stored.stored_run import Run
+from experiments.tracking import packed
 from experiments.tracking.hparams import flat
 
 METRICS = ("train_loss", "validation_loss", "optimum_loss", "gap", "gap_relative")
@@ -45,11 +46,15 @@ def per_target(table: pl.DataFrame) -> list[str]:
     return [name for name in table.columns if name.startswith(PREFIXES)]
 
 
-def collect(roots: Sequence[str | Path]) -> Runs:
-    """Read every run below `roots`. Raises UserError when there is none."""
+def collect(roots: Sequence[str | Path], packed_jobs: Callable[[str, list[str]], list[str]] | None = None) -> Runs:
+    """Read every run below `roots`. Raises UserError when there is none.
+
+    `packed_jobs` chooses among the jobs of a sweep's packs, and says so in the notes; by default all count.
+    """
     notes: list[str] = []
     rows: list[Run] = []
-    for folder in find(roots, notes):
+    chosen = packed.folders if packed_jobs is None else lambda sweep: packed_jobs(sweep, notes)
+    for folder in find(roots, notes, chosen):
         try:
             rows.append(stored_run.read(folder))
         except ValueError as error:

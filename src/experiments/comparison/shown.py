@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from experiments.comparison.choosing import first, ordered
+from experiments.comparison.large import Choice
 from experiments.comparison.runs_table import METRICS, Runs, collect, per_target
 from experiments.errors import UserError
 from experiments.stored.folders import OUTPUTS
@@ -27,7 +28,7 @@ def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] =
     import warnings
 
     roots = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
-    runs = collect([Path(root) for root in roots])
+    runs = collect([Path(root) for root in roots], Choice().jobs)
     for note in runs.notes:
         warnings.warn(note, stacklevel=2)
     metrics = (*METRICS, *per_target(runs.table), *of_classes(runs.table.to_dict()))

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,15 +39,19 @@ class Found:
         return sorted(began, key=lambda folder: -began[folder])
 
 
-def find(roots: Iterable[str | Path], notes: list[str], *, without_folder: bool = True) -> list[str]:
+def find(
+    roots: Iterable[str | Path], notes: list[str], packed_jobs: Callable[[str], list[str]] | None = packed.folders
+) -> list[str]:
     """The run folders below `roots` (or `roots` themselves), in the order of their names, each once.
 
     A run is a folder with a config.json, or a job in a sweep's packs, whose folder it would be. What could be
-    mistaken for one, or could not be read, is said in `notes`. Raises UserError for a root that is not there.
+    mistaken for one, or could not be read, is said in `notes`. `packed_jobs` gives those of a sweep's packs.
+
+    Raises UserError for a root that is not there.
     """
     found: dict[str, str] = {}
     for root in roots:
-        if without_folder and packed.of_folder(root) is not None:
+        if packed_jobs is not None and packed.of_folder(root) is not None:
             found[os.path.abspath(root)] = os.fspath(root)
             continue
         if not os.path.isdir(root):
@@ -56,8 +60,8 @@ def find(roots: Iterable[str | Path], notes: list[str], *, without_folder: bool 
         here = os.fspath(root)
         below = everything(here)
         runs = list(below.runs)
-        if without_folder:
-            runs += [folder for sweep in below.sweeps for folder in packed.folders(sweep)]
+        if packed_jobs is not None:
+            runs += [folder for sweep in below.sweeps for folder in packed_jobs(sweep)]
         notes += below.notes or ([] if runs else [f"{one_line(root)}{NOTHING}"])
         real = os.path.realpath(here)
         for folder in runs:  # links inside are not followed, so that the root's real path is enough

@@ -59,7 +59,7 @@ def sweep(
         if not resumed:
             stored_sweep.write(session.folder, to_store(arguments, config), swept, fixed)
         keeping(session, keep, len(batches))
-        session.outcomes.apart = large
+        session.outcomes.apart, session.outcomes.first = large, jobs[0]
         left = itertools.chain([jobs], parts)
         if resumed:
             left = resuming_large.left(session, left) if large else iter([_left(session, jobs)])

@@ -173,6 +173,12 @@ def folders(sweep: str | Path) -> list[str]:
     return [os.path.join(sweep, name) for _, name in sorted(names) if name not in there]
 
 
+def count(sweep: str | Path) -> int:
+    """How many jobs a sweep's packs have."""
+    place = Path(sweep, PACKS)
+    return len(_index(place.absolute(), os.stat(place).st_mtime_ns)[1]) if place.is_dir() else 0
+
+
 def opened(folder: Path) -> StoredPack:
     """A pack, kept for the next who asks. Raises ValueError."""
     try:

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, help=f"default: the first free one from {FIRST_PORT}")
     asked = parser.read(arguments)
     folder = str(resolve(asked.folder, many=True))
-    runs = len(find([folder], [], without_folder=False))
+    runs = len(find([folder], [], packed_jobs=None))
     port = free_port(asked.port)
     print(f"http://127.0.0.1:{port}/ shows {runs} runs of {one_line(folder)}; Ctrl-C ends it", flush=True)
     if without := sum(len(packed.folders(sweep)) for sweep in everything(folder).sweeps):

@@ -12,6 +12,8 @@ from experiments.stored.folders import OUTPUTS
 from experiments.stored.lookup import FOLDER, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars
 
     from experiments.comparison.runs_table import Runs
@@ -62,11 +64,14 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError("--group-by: goes with the table and not with --png or --html")
     if asked.against is not None and (asked.group_by is not None or files.keys() & {"png", "html"}):
         raise UserError("--against: gives a table, and goes with neither --group-by nor --png nor --html")
-    from experiments.comparison import choosing
+    from experiments.comparison import choosing, large
     from experiments.comparison.printing import show
     from experiments.comparison.runs_table import collect
 
-    runs = collect([resolve(word, many=True) for word in asked.folders] or [_outputs()])
+    folders = [resolve(word, many=True) for word in asked.folders] or [_outputs()]
+    if (asked.group_by or asked.against) and (sweeps := large.of(folders)):
+        return _over_all(sweeps, asked)
+    runs = collect(folders, chooser(asked))
     _tell(runs.notes)
     if asked.columns == "help":
         print("\n".join(runs.table.columns))
@@ -82,6 +87,30 @@ def main(arguments: Sequence[str]) -> int:
         _write(files, runs, table, shown)
     else:
         show(shown, everything=asked.top is not None)
+    return 0
+
+
+def chooser(asked: argparse.Namespace) -> "Callable[[str, list[str]], list[str]]":
+    """What chooses among the jobs of a sweep too large to be read whole."""
+    from experiments.comparison.large import Choice
+
+    return Choice(asked.where, asked.sort, asked.reverse, asked.top).jobs
+
+
+def _over_all(sweeps: Sequence[str], asked: argparse.Namespace) -> int:
+    """--group-by over all jobs of the one large sweep. Raises UserError."""
+    from experiments.comparison import large
+    from experiments.comparison.printing import show
+
+    if asked.against is not None or len(sweeps) > 1:
+        flag = "--group-by" if asked.against is None else "--against"
+        raise UserError(f"{flag}: {one_line(sweeps[0])} has too many jobs for it; results.parquet has them all")
+    table = chosen(large.whole(sweeps[0]), asked)
+    files = {kind: Path(name) for kind in WRITTEN if (name := getattr(asked, kind)) is not None}
+    if files:
+        _write(files, None, table, table)
+    else:
+        show(table, everything=asked.top is not None)
     return 0
 
 
@@ -119,13 +148,13 @@ def _tell(notes: Sequence[str]) -> None:
         print(f"note: and {len(notes) - NOTES_SHOWN} more that were left out", file=sys.stderr)
 
 
-def _write(files: dict[str, Path], runs: "Runs", table: "polars.DataFrame", shown: "polars.DataFrame") -> None:
+def _write(files: dict[str, Path], runs: "Runs | None", table: "polars.DataFrame", shown: "polars.DataFrame") -> None:
     """Write the files that were asked for; a line for each."""
     from experiments.comparison.printing import content
     from experiments.tracking.files import write_atomically
 
     plots = []
-    if files.keys() & {"png", "html"}:
+    if runs is not None and files.keys() & {"png", "html"}:
         from experiments.comparison.curves import gather
 
         plots, notes = gather(runs, table)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.cli.commands.arguments import Parser
-from experiments.cli.commands.compare import add_choice, chosen
+from experiments.cli.commands.compare import add_choice, chooser, chosen
 from experiments.errors import UserError, one_line
 from experiments.stored.folders import pointers
 from experiments.stored.lookup import resolve
@@ -53,4 +53,4 @@ def _meant(word: str, asked: argparse.Namespace) -> list[str]:
         raise UserError(f"{one_line(word)}: a sweep; name jobs, as {one_line(word)}/0, or add --top N or --where SQL")
     from experiments.comparison.runs_table import collect
 
-    return chosen(collect([place]).table, asked)["folder"].to_list()
+    return chosen(collect([place], chooser(asked)).table, asked)["folder"].to_list()

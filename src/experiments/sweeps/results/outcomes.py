@@ -37,6 +37,8 @@ class Outcomes:
         """Of every job that has ended."""
         self.apart = False
         """Whether the rows of packed jobs are in their packs alone: of sweeps too large for `results`."""
+        self.first: Job | None = None
+        """One of the jobs, where `jobs` has not all."""
         self._values: dict[str, set[str]] = {}
         self.swept: dict[str, tuple[int, int]] = {}
         self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES

@@ -103,7 +103,8 @@ def _ranked(console: Console, outcomes: Outcomes, label: str, rows: Sequence[job
         table(console, f"{metric}{of} over {over}", list(summary[0]), summary[:BEST])
         if len(summary) > BEST:
             console.print(f"... and {len(summary) - BEST} settings more, in results.csv")
-        folds = outcomes.jobs[rows[0]["number"]].measured().get("data.folds")
+        first = outcomes.first if outcomes.apart else outcomes.jobs[rows[0]["number"]]
+        folds = first.measured().get("data.folds") if first else None
         if said := jobs_table.surest(rows, outcomes.varied, metric, folds):
             console.print(one_line(said), markup=False, soft_wrap=True)
 

@@ -1,0 +1,76 @@
+"""Sweeps of so many jobs without folders that only those that are asked for are looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from experiments.comparison.choosing import column, where
+from experiments.errors import UserError, one_line
+from experiments.stored.folders import everything
+from experiments.stored.packed_table import scanned
+from experiments.stored.ranking import FINISHED, larger_is_better
+from experiments.tracking import packed
+
+MOST_WHOLE = 20_000
+"""Jobs without folders that are all read."""
+SHOWN = 1_000
+"""Of a larger sweep, where no number is asked for."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """--where, --sort, --reverse and --top: what is asked of the jobs of a large sweep."""
+
+    where: str | None = None
+    sort: str | None = None
+    reverse: bool = False
+    top: int | None = None
+
+    def jobs(self, sweep: str, notes: list[str]) -> list[str]:
+        """The folders that the jobs of a sweep's packs would have: all of them, or the first that are asked for.
+
+        Their table is read as a stream, in memory bounded by the answer. Raises UserError.
+        """
+        if (count := packed.count(sweep)) <= MOST_WHOLE:
+            return packed.folders(sweep)
+        try:
+            rows = _table(sweep)
+            by = column(self.sort, rows.collect_schema().names()) if self.sort else _metric(rows)
+            kept = rows if self.where is None else where(rows, self.where)
+            down = self.reverse != larger_is_better(by)
+            order = kept.sort(by, "number", descending=[down, False], nulls_last=True)
+            names = order.head(self.top or SHOWN).select("folder").collect(engine="streaming")["folder"].to_list()
+        except pl.exceptions.PolarsError as error:
+            raise UserError(f"{one_line(sweep)}: its packs can't be read: {one_line(error)}") from None
+        notes.append(
+            f"{one_line(sweep)}: {count} jobs without folders, of which the first {len(names)} by {by} are looked at; "
+            "results.parquet has all"
+        )
+        return [f"{sweep}/{name}" for name in names if not Path(sweep, name).exists()]
+
+
+def of(roots: Sequence[str | Path]) -> list[str]:
+    """The large sweeps below some folders."""
+    return [s for root in roots for s in everything(str(root)).sweeps if packed.count(s) > MOST_WHOLE]
+
+
+def whole(sweep: str) -> pl.DataFrame:
+    """All rows of a large sweep, for statistics over its keys."""
+    return _table(sweep).with_columns(run=pl.col("folder"), group=pl.lit("")).collect()
+
+
+def _table(sweep: str) -> pl.LazyFrame:
+    path = Path(sweep, "results.parquet")
+    return pl.scan_parquet(path) if path.exists() else scanned(Path(sweep))
+
+
+def _metric(rows: pl.LazyFrame) -> str:
+    """As `ranking.default_metric`."""
+    known = [name for name in ("validation_loss", "gap") if name in rows.collect_schema().names()]
+    ended = rows.filter(pl.col("status").is_in(FINISHED)).select(
+        pl.len().alias(""), *(pl.col(n).count() for n in known)
+    )
+    counts = ended.collect().row(0, named=True)
+    return next((name for name in known if counts[name] == counts[""] > 0), "train_loss")

@@ -1,0 +1,109 @@
+"""Sweeps of which only a part is composed at a time, and comparisons that read only what is asked for."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from experiments import compare
+from experiments.__main__ import main
+from experiments.cli.notebook import sweep
+from experiments.comparison import large
+from experiments.sweeps import sweeping
+from experiments.tracking import packed
+from tests.support.killing_packed import jobs
+
+WORDS = ["seed=range(0,9)", "optimizer.lr=1e-5,1e-4,1", "training.epochs=3", "sweep.keep=none", "sweep.curves=last"]
+TIMED = ("seconds",)
+
+
+def rows(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / "results.parquet").drop(TIMED)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sweep in one part."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert main(["-m", *WORDS, f"hydra.sweep.dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def in_parts(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The same sweep in parts of eight jobs, 27 in all."""
+    monkeypatch.setattr(sweeping, "PART", 8)
+    capsys.readouterr()
+    assert main(["-m", *WORDS, f"hydra.sweep.dir={tmp_path / 's'}"]) == 0
+    return tmp_path / "s"
+
+
+def test_parts_leave_what_the_whole_leaves(whole: Path, in_parts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Jobs, table and summary; what is told of is the same up to folders and times."""
+    assert jobs(in_parts) == jobs(whole)
+    assert rows(in_parts).equals(rows(whole).select(rows(in_parts).columns))
+    said = capsys.readouterr().out
+    assert "27 jobs: 18 completed, 9 diverged" in said and "best: optimizer.lr=" in said
+    assert not (in_parts / "results.csv").exists()
+
+
+def test_resuming_runs_what_no_pack_has(whole: Path, in_parts: Path) -> None:
+    first, *_, last = packed.packs(in_parts)
+    kept = {pack: (pack / "results.parquet").stat().st_mtime_ns for pack in packed.packs(in_parts)[1:-1]}
+    shutil.rmtree(first)
+    shutil.rmtree(last)
+    (in_parts / "packs/.99.tmp").mkdir()
+    assert main(["resume", str(in_parts)]) == 0
+    assert jobs(in_parts) == jobs(whole) and rows(in_parts).equals(rows(whole).select(rows(in_parts).columns))
+    assert {pack: (pack / "results.parquet").stat().st_mtime_ns for pack in kept} == kept
+    assert not (in_parts / "packs/.99.tmp").exists()
+
+
+def test_new_jobs_take_free_numbers(in_parts: Path) -> None:
+    """A resumed sweep that has come to have other jobs keeps the old ones as they are."""
+    before = jobs(in_parts)
+    words = [word.replace("range(0,9)", "range(4,13)") for word in WORDS]
+    assert main(["-m", *words, f"sweep.resume={in_parts}"]) == 0
+    after = jobs(in_parts)
+    assert {number: after[number] for number in before} == before
+    assert sorted(after) == list(range(27 + 12))
+    seeds = pl.read_parquet(in_parts / "results.parquet")["seed"].to_list()
+    assert sorted(set(seeds)) == list(range(13))
+
+
+def test_a_table_for_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sweeping, "PART", 8)
+    monkeypatch.chdir(tmp_path)
+    assert sweep(*WORDS).height == 27
+
+
+def test_comparing_reads_what_is_asked_for(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same first rows as when all jobs are read, and a note; statistics are over all of them."""
+
+    def shown(*words: str) -> list[str]:
+        columns = [] if "--group-by" in words else ["--columns", "run,gap"]
+        assert main(["compare", str(whole), *words, *columns]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    asked = (["--top", "3"], ["--where", "optimizer.lr < 5e-5", "--top", "2"], ["--sort", "r2.apples", "--top", "4"],
+             ["--group-by", "lr"], ["--sort", "seed", "--reverse", "--top", "2"])  # fmt: skip
+    capsys.readouterr()
+    expected = [
+        shown(*words, "--columns", "run,gap") if "--group-by" not in words else shown(*words) for words in asked
+    ]
+    monkeypatch.setattr(large, "MOST_WHOLE", 10)
+    for words, lines in zip(asked, expected, strict=True):
+        assert shown(*words) == lines
+    monkeypatch.setattr(large, "SHOWN", 5)
+    with pytest.warns(UserWarning, match="27 jobs without folders, of which the first 5 by gap are looked at"):
+        assert compare(whole).height == 5
+    for words, said in (
+        (["--where", "nope < 1"], "there is no column nope"),
+        (["--against", "optimizer.lr=1e-5"], "too many jobs for it; results.parquet has them all"),
+        (["--sort", "gaap"], "gaap: there is no such column; did you mean gap?"),
+    ):
+        assert main(["compare", str(whole), *words]) == 2
+        assert said in capsys.readouterr().err
