@@ -245,7 +245,8 @@ class Synthetic(Data):
 @dataclass(frozen=True)
 class Table(Data):
     _target_: str = target("experiments.data.sources.table.Table")
-    path: str | None = key(None, "file: CSV, TSV, Parquet, Arrow, Feather, NPY or NPZ", path=True)
+    path: str | None = key(None, "CSV, TSV (also .gz, .zst), XLSX, Parquet, Arrow, Feather, NPY, NPZ; or a folder of "
+                           "CSV files", path=True)  # fmt: skip
     one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
     missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean (level: among "
                        "categories it is a level of its own)", choices=("error", "drop", "mean", "level"))  # fmt: skip
@@ -278,7 +279,7 @@ Linnerud = variant("Linnerud", Data, "experiments.data.sources.samples.Linnerud"
 @dataclass(frozen=True)
 class Stream(Table):
     _target_: str = target("experiments.data.sources.stream.Stream")
-    path: str | None = key(None, "Parquet file or folder, NPY or CSV file, of any size", path=True)
+    path: str | None = key(None, "Parquet, NPY or CSV file of any size, or a folder of Parquet or CSV", path=True)
     batch_blocks: int | None = key(
         None, "blocks that a batch takes its rows from, for torchrun's processes to share (null: one)", low=1, high=4096
     )

@@ -4,6 +4,7 @@ import json
 import math
 import operator
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -91,6 +92,9 @@ def _single(kind: type, value: Any, rules: Mapping[str, Any]) -> Any:
             return value
         special = (*special, f"{prefix}N")
     if isinstance(value, str) and rules.get("path"):
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", value):
+            raise ValueError("is an address, and what is there may be other rows next time; fetch it first, as with "
+                             "curl -LO, and name the file")  # fmt: skip
         return os.path.abspath(os.path.expanduser(value))
     if kind is float and type(value) is int:
         try:

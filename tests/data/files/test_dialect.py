@@ -67,11 +67,10 @@ def test_a_single_column_keeps_its_empty_cells() -> None:
 
 
 OTHER_CONTENT = {
-    "gzip": (gzip.compress(PLAIN.encode()), "compressed (gzip); unpack it first"),
-    "excel": (b"PK\x03\x04" + bytes(60), "an Excel workbook; unpack it, or save the sheet as CSV"),
+    "gzip": (gzip.compress(PLAIN.encode()), "compressed (gzip); give it the ending .gz"),
+    "excel": (b"PK\x03\x04" + bytes(60), "an Excel workbook; unpack it, or give it the ending .xlsx"),
     "windows-1252 header": ("größe,b,y\n1,2,3\n".encode("cp1252"), "not in UTF-8 (Windows-1252, perhaps)"),
     "windows-1252 cell": ("a,b,y\n1,2,größe\n".encode("cp1252"), "it is not in UTF-8"),
-    "utf-16": (PLAIN.encode("utf-16"), "not in UTF-8 (UTF-16, perhaps); save it in that encoding"),
     "utf-16 without mark": (PLAIN.encode("utf-16-le"), "not in UTF-8 (UTF-16, perhaps)"),
     "zeros": (bytes(100), "not in UTF-8"),
 }

@@ -198,7 +198,7 @@ def test_a_bad_file_is_one_line(tmp_path):
     (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:300])
     for name, said in (
         ("harvst.csv", "no such file; did you mean harvest.csv?"),
-        ("folder.csv", "is a folder; data=table reads one file"),
+        ("folder.csv", "is a folder without CSV files"),
         ("cut.parquet", "may be cut off or damaged"),
         ("cut.npy", "may be cut off or damaged"),
         ("flat.npy", "of shape (3,); must be numbers of shape (rows, columns)"),

@@ -17,6 +17,7 @@ import polars as pl
 
 from experiments.data.files.dialect import csv_options, some_cell
 from experiments.data.files.reading import guarded, stamp
+from experiments.data.files.unpacking import plain_text
 from experiments.errors import Failure
 
 try:
@@ -63,9 +64,9 @@ def _root(path: Path) -> Path:
 def _convert(path: Path, before: tuple[int, int], copy: Path) -> None:
     unfinished = copy.with_name(f".{copy.stem}.{secrets.token_hex(4)}.tmp")
     try:
-        with guarded(path, before):
-            options = csv_options(path)
-            rows = pl.scan_csv(path, **options)
+        with guarded(path, before), plain_text(path) as text:
+            options = csv_options(text)
+            rows = pl.scan_csv(text, **options)
             if len(options["new_columns"]) > 1:
                 rows = rows.filter(some_cell())
             try:

@@ -15,9 +15,9 @@ MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "nan", "NaN"]
 HEAD = 65_536
 """Bytes below the header that the decimal sign is told from."""
 OTHER = {
-    b"\x1f\x8b": "compressed (gzip); unpack it first",
-    b"\x28\xb5\x2f\xfd": "compressed (zstd); unpack it first",
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"\x1f\x8b": "compressed (gzip); give it the ending .gz",
+    b"\x28\xb5\x2f\xfd": "compressed (zstd); give it the ending .zst",
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or give it the ending .xlsx",
     b"PAR1": "Parquet; give it the ending .parquet",
     b"ARROW1": "Arrow; give it the ending .arrow",
 }

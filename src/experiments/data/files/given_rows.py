@@ -139,17 +139,17 @@ def from_file(path: str) -> pl.DataFrame:
 
     Raises UserError or Failure.
     """
-    from experiments.data.files import dialect, reading
+    from experiments.data.files import dialect, reading, unpacking
 
     file = Path(path)
     try:
-        reading.checked(file)
-        if file.suffix.lower() in (".csv", ".tsv"):
-            with file.open(encoding="utf-8-sig", errors="replace") as lines:
-                first = lines.readline(2**20).strip()
-            options = dialect.csv_options(file, headed=False)
-            if all(_is_number(cell) for cell in first.split(options["separator"])):
-                return pl.read_csv(file, **{**options, "has_header": False, "new_columns": None})
+        if reading.checked(file) in unpacking.CSV:
+            with reading.guarded(file), unpacking.plain_text(file) as text:
+                with text.open(encoding="utf-8-sig", errors="replace") as lines:
+                    first = lines.readline(2**20).strip()
+                options = dialect.csv_options(text, headed=False)
+                if all(_is_number(cell) for cell in first.split(options["separator"])):
+                    return pl.read_csv(text, **{**options, "has_header": False, "new_columns": None})
         return reading.read(file)
     except (UserError, Failure) as error:  # the reader speaks of the table that a run is trained on
         raise type(error)(str(error).replace("data.path=", "", 1)) from None

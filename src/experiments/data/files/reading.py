@@ -13,9 +13,11 @@ import numpy as np
 import polars as pl
 
 from experiments.data.files.dialect import csv_options, filled
+from experiments.data.files.excel import read_sheet
+from experiments.data.files.unpacking import CSV, ending, plain_text
 from experiments.errors import DataChanged, UserError, nearest, one_line
 
-FORMATS = (".csv", ".tsv", ".parquet", ".arrow", ".feather", ".npy", ".npz")
+FORMATS = (*CSV, ".xlsx", ".parquet", ".arrow", ".feather", ".npy", ".npz")
 LONGEST = 300
 """Characters that a library's own reason may take: it may quote a cell of any length."""
 DAMAGED = (
@@ -38,11 +40,16 @@ MEANS = {
 
 
 def read(path: Path) -> pl.DataFrame:
-    """The table in `path`, every column as the file has it. Raises UserError, and DataChanged."""
+    """The table in `path`, columns as the file has them; of a folder its CSV files. Raises UserError, DataChanged."""
+    if path.is_dir() and (parts := csv_files(path)):
+        return _joined(path, [read(part) for part in parts])
     suffix = checked(path)
     with guarded(path):
-        if suffix in (".csv", ".tsv"):
-            frame = filled(pl.read_csv(path, **csv_options(path)))
+        if suffix in CSV:
+            with plain_text(path) as text:
+                frame = filled(pl.read_csv(text, **csv_options(text)))
+        elif suffix == ".xlsx":
+            frame = read_sheet(path)
         elif suffix == ".parquet":
             frame = pl.read_parquet(path, glob=False)
         elif suffix in (".arrow", ".feather"):
@@ -53,9 +60,24 @@ def read(path: Path) -> pl.DataFrame:
     if frame.width == 0:
         raise UserError(f"data.path={path}: the table has no columns")
     if frame.height == 0:
-        below = " below its header" if suffix in (".csv", ".tsv") else ""
+        below = " below its header" if suffix in (*CSV, ".xlsx") else ""
         raise UserError(f"data.path={path}: the table has no rows{below}")
     return frame
+
+
+def csv_files(folder: Path) -> list[Path]:
+    """The files of CSV in a folder and in those below, in the order of their names."""
+    return sorted(p for p in folder.glob("**/*") if ending(p) in CSV and p.is_file())
+
+
+def _joined(folder: Path, frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Tables with the same columns, one below the other. Raises UserError."""
+    names = frames[0].columns
+    for path, frame in zip(csv_files(folder), frames, strict=True):
+        if odd := sorted(set(names) ^ set(frame.columns)):
+            what = "has no column" if odd[0] in names else "has a column that the first file has not,"
+            raise UserError(f"data.path={path}: {what} {odd[0]}; the files of a folder need the same columns")
+    return pl.concat([frame.select(names) for frame in frames], how="vertical_relaxed", rechunk=True)
 
 
 @contextmanager
@@ -92,7 +114,7 @@ def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
     """The format of an existing, non-empty file, as its suffix in lower case. Raises UserError."""
     require_way(path)
     if path.is_dir():
-        raise UserError(f"data.path={path}: is a folder; data=table reads one file, data=stream a folder of Parquet")
+        raise UserError(f"data.path={path}: is a folder without CSV files; data=stream reads one of Parquet files")
     if path.is_symlink() and not path.exists():
         raise UserError(f"data.path={path}: is a link that leads to no file")
     if not path.exists():
@@ -102,7 +124,7 @@ def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:
         raise UserError(
             f"data.path={path}: is a pipe or a device; a table is read more than once, so it must be a file"
         )
-    suffix = path.suffix.lower()
+    suffix = ending(path)
     if suffix not in formats:
         raise UserError(f"data.path={path}: its ending must be one of {', '.join(formats)}")
     if path.stat().st_size == 0:
@@ -141,7 +163,7 @@ def unreadable(path: Path, error: Exception) -> UserError:
     reason = FURTHER.split(one_line(error))[0][:LONGEST].rstrip(" :;.")
     means = next((means for said, means in MEANS.items() if re.search(said, reason)), None)
     why = f": {means}" if means else f", it may be cut off or damaged: {reason}"
-    return UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}{why}")
+    return UserError(f"data.path={path}: cannot be read as {ending(path)[1:]}{why}")
 
 
 def array(path: Path, mapped: bool = False) -> np.ndarray:

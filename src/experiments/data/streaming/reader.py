@@ -14,12 +14,13 @@ from experiments.data.allocation import reused
 from experiments.data.files import reading
 from experiments.data.files.cache import converted
 from experiments.data.files.columns import require
+from experiments.data.files.unpacking import CSV
 from experiments.data.order import rows_of_a_block
 from experiments.data.splitting import held_by_hash, held_out_rows
 from experiments.errors import UserError
 
 NPY = ".npy"
-FORMATS = (".parquet", NPY, ".csv", ".tsv")
+FORMATS = (".parquet", NPY, *CSV)
 HEAD = 1000
 """Rows that tell which columns hold numbers."""
 SPAN = 2**22
@@ -73,7 +74,7 @@ class Reader:
     def __init__(self, path: Path, asked: int) -> None:
         """Looks at names and sizes only. Raises UserError."""
         self.asked = asked
-        self.parts = [opened(p, path if path.is_file() else p) for p in files(path, self)]
+        self.parts = [opened(p, known_as) for p, known_as in files(path, self)]
         self.names = self.parts[0].names
         for part in self.parts[1:]:
             require(part.names, self.names, f"data.path={part.path}")
@@ -179,8 +180,11 @@ class InMemory(Reader):
         return self._table[list(names)]
 
 
-def files(path: Path, reader: object = None) -> list[Path]:
-    """The files to read, in the order of their names; a CSV file's is its copy in the cache. Raises UserError."""
+def files(path: Path, reader: object = None) -> list[tuple[Path, Path]]:
+    """The files to read, in the order of their names, and as what the user knows them. Raises UserError.
+
+    A CSV file's is its copy in the cache. A folder is one of Parquet files, or else of CSV files.
+    """
     reading.require_way(path)
     if path.is_dir():
         found = [p for p in sorted(path.glob("**/*.parquet")) if not p.is_dir()]
@@ -189,11 +193,14 @@ def files(path: Path, reader: object = None) -> list[Path]:
         if not found and not os.access(path, os.R_OK | os.X_OK):
             raise UserError(f"data.path={path}: no permission to read the folder; change its permissions")
         if not found:
-            raise UserError(f"data.path={path}: the folder holds no Parquet file")
-        return found
-    if reading.checked(path, FORMATS) in (".csv", ".tsv"):
-        return [converted(path, reader)]
-    return [path]
+            found = reading.csv_files(path)
+            if not found:
+                raise UserError(f"data.path={path}: the folder holds no Parquet file, and no CSV file")
+            return [(converted(part, reader), part) for part in found if reading.checked(part)]
+        return [(part, part) for part in found]
+    if reading.checked(path, FORMATS) in CSV:
+        return [(converted(path, reader), path)]
+    return [(path, path)]
 
 
 def opened(path: Path, known_as: Path) -> Part:
