@@ -1,6 +1,7 @@
 """A file to a polars frame, whatever its format; what is wrong with a file is said in one line, by name."""
 
 import io
+import os
 import re
 import tokenize
 import zipfile
@@ -41,7 +42,7 @@ MEANS = {
 
 def read(path: Path) -> pl.DataFrame:
     """The table in `path`, columns as the file has them; of a folder its CSV files. Raises UserError, DataChanged."""
-    if path.is_dir() and (parts := csv_files(path)):
+    if os.path.isdir(path) and (parts := csv_files(path)):
         return _joined(path, [read(part) for part in parts])
     suffix = checked(path)
     with guarded(path):
