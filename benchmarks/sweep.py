@@ -1,6 +1,7 @@
 """Sweeps as whole processes beside Hydra's basic launcher on a plain script, and beside only creating the files.
 
     python benchmarks/sweep.py [ROUNDS] [LARGEST]
+    python benchmarks/sweep.py packed [JOBS]    jobs without folders; 1,000,000 take some minutes
 
 The peer is `plain_script.py` under `-m`: its marginal cost is that of 40 jobs less that of 1. Outputs of earlier
 timings are left until the end: deleting them slows down the file system for the next.
@@ -84,6 +85,25 @@ def main(rounds: int, largest: int) -> None:
         print(f"peak memory of any of them: {peak:.2f} GB; load {os.getloadavg()[0]:.1f}")
 
 
+def packed(jobs: int) -> None:
+    """One sweep whose jobs have no folders, beside the peer."""
+    words = [PYTHON, "-m", "experiments", "-m", f"seed=range(0,{jobs})", "sweep.keep=none", "sweep.curves=last"]
+    with tempfile.TemporaryDirectory() as folder:
+        peer = marginal_of_the_peer(folder, 3)
+        print(f"peer: {peer * 1e3:.0f} ms a job; load {os.getloadavg()[0]:.1f}")
+        took = timed([*words, "hydra.sweep.dir=s"], folder)
+        files = [path for path in Path(folder, "s").rglob("*") if path.is_file()]
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        size, peak = sum(path.stat().st_size for path in files), used.ru_maxrss / 2**20
+    each, times = took / jobs * 1e3, peer * jobs / took
+    print(f"{jobs} jobs: {took:.1f} s, {each:.3f} ms a job (aim 0.15), {times:.0f} times the peer (aim 1,200)")
+    print(f"{len(files)} files (aim 10,000) of {size / 1e6:.0f} MB; peak memory {peak:.2f} GB (aim 1.5)")
+    print(f"processors of all that ran: {used.ru_utime + used.ru_stime:.0f} s; load {os.getloadavg()[0]:.1f}")
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["packed"]:
+        packed(int(sys.argv[2]) if sys.argv[2:] else 1_000_000)
+        sys.exit()
     numbers = [int(a) for a in sys.argv[1:] if re.fullmatch(r"\d+", a)]
     main(*(numbers + [3, 10_000][len(numbers) :]))

@@ -94,6 +94,10 @@ def test_several_objectives_show_the_pareto_set(capsys: pytest.CaptureFixture[st
         ([RATE, "search.objectives=[validation_loss]"], "search.objectives=validation_loss: job 0 has none"),
         (["optimizer.lr=interval(-2,-1)"], "must be above 0"),
         ([RATE, "hydra/launcher=basic"], "leave out hydra/launcher"),
+        (
+            [RATE, "hydra.launcher.engine=submitit", "hydra.launcher.cluster=local", "hydra.launcher.wait=false"],
+            "hydra.launcher.wait=false: a search waits for each generation",
+        ),
     ],
 )
 def test_bad_requests_are_one_line(asked: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,6 +40,8 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
     """Run a whole search; `outcomes.LATEST` has its jobs. Raises UserError, Failure, KeyboardInterrupt."""
     if session is None:
         raise UserError("hydra/sweeper=search: trains packs; leave out hydra/launcher, or use hydra/sweeper=optuna")
+    if not getattr(session.engine, "wait", True):
+        raise UserError("hydra.launcher.wait=false: a search waits for each generation before it asks for the next")
     settings = _settings(config)
     with explained():
         searched = read(arguments, context)
