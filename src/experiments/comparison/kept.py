@@ -11,8 +11,9 @@ from pathlib import Path
 from experiments.comparison.choosing import where
 from experiments.comparison.runs_table import collect
 from experiments.errors import UserError, one_line
-from experiments.stored.folders import REMOVED, everything
+from experiments.stored.folders import JOB, REMOVED, everything
 from experiments.stored.run_files import read_json
+from experiments.tracking import packed
 from experiments.tracking.lock import RUN, SWEEP, at_work, hold
 
 UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -25,7 +26,7 @@ class Kept:
 
     folder: str
     jobs: int | None
-    """Of a sweep: its jobs' folders."""
+    """Of a sweep: its jobs that have a folder or are in a pack."""
     status: str
     written: float
     size: int
@@ -52,14 +53,22 @@ def _kept(folder: str, jobs: Sequence[str] | None) -> Kept:
         for name in names:
             about = os.lstat(os.path.join(place, name))
             written, size = max(written, about.st_mtime), size + about.st_size
+    if jobs is None:
+        status, count = _status(folder), None
+    else:
+        alone, inside = [job for job in jobs if not _packed(folder, job)], packed.count(folder)
+        ended = sum(os.path.exists(f"{job}/result.json") for job in alone)
+        status = "all ended" if ended == len(alone) else f"{ended + inside} ended"
+        count = len(alone) + inside
     if who := at_work(Path(folder), RUN if jobs is None else SWEEP):
         status = f"running ({who})"
-    elif jobs is None:
-        status = _status(folder)
-    else:
-        ended = sum(os.path.exists(f"{job}/result.json") for job in jobs)
-        status = "all ended" if ended == len(jobs) else f"{ended} ended"
-    return Kept(folder, None if jobs is None else len(jobs), status, written, size)
+    return Kept(folder, count, status, written, size)
+
+
+def _packed(sweep: str, job: str) -> bool:
+    """Whether a job that has a folder is in a pack, too."""
+    match = JOB.match(os.path.basename(job))
+    return match is not None and packed.job(sweep, int(match.group(1))) is not None
 
 
 def _status(run: str) -> str:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from experiments.__main__ import main
+from experiments.comparison.kept import below
 from experiments.stored import stored_run
 from experiments.stored.lookup import load_run
 from experiments.sweeps.packed import laying, unpacking
@@ -115,6 +116,7 @@ def test_kept_folders(tmp_path: Path) -> None:
         folder = tmp_path / keep
         assert main([*words, f"sweep.keep={keep}", f"hydra.sweep.dir={folder}"]) == 0
         assert {path.name.split("_")[0] for path in folder.iterdir() if path.is_dir()} - {"packs"} == numbers
+    assert {(found.jobs, found.status) for found in below(str(tmp_path))} == {(3, "all ended")}
 
 
 def test_a_changed_config_is_said(
