@@ -15,6 +15,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("sr
 
 from campaign import Trial, campaign
 
+from tests.support import killing_packed
 from tests.support.killing_sweeps import trial
 from tests.support.killing_sweeps import undisturbed as sweep_whole
 
@@ -25,6 +26,7 @@ CASES = {
     "early stopping, diverging": ["seed=range(0,6)", "optimizer.lr=1e-5,1e-2", "training.patience=3", "training.epochs=30",
                                   "data.validation=0.3", "model=manual,linear", TWO],
     "failing jobs": ["seed=range(0,6)", "training.batch_size=5,-1,3", "training.epochs=5", TWO],
+    "no folders": ["seed=range(0,700)", "training.batch_size=5,3", "training.epochs=30", "sweep.keep=none", TWO],
     "serial jobs": ["seed=range(0,4)", "training.shuffle=blocks,true", "training.epochs=5", "training.batch_size=5,3", TWO],
 }  # fmt: skip
 
@@ -37,10 +39,28 @@ def cases(place: Path) -> dict[str, list[str]]:
 
 def undisturbed(arguments: list[str], reference: Path) -> tuple[Trial, str]:
     """The sweep as it should come out, and what one trial of it is."""
+    if "sweep.keep=none" in arguments:
+        return without_folders(arguments, reference)
     seconds = sweep_whole(arguments, reference)
 
     def once(folder: Path, dice: random.Random) -> list[str]:
         return [*trial(arguments, folder, reference, seconds, dice.randint(1, 3), dice), *left_behind(folder)]
+
+    return once, f"undisturbed it takes {seconds:.2f} s"
+
+
+def without_folders(arguments: list[str], reference: Path) -> tuple[Trial, str]:
+    """The same of a sweep whose jobs have no folders, in processes that are not forks."""
+    clock = time.perf_counter()
+    killing_packed.begun(arguments, reference).wait()
+    seconds = time.perf_counter() - clock
+
+    def once(folder: Path, dice: random.Random) -> list[str]:
+        try:
+            count = killing_packed.trial(arguments, folder, reference, seconds, dice.randint(1, 3), dice)
+        except AssertionError as error:
+            return ["0", str(error)]
+        return [str(count), *left_behind(folder)]
 
     return once, f"undisturbed it takes {seconds:.2f} s"
 
