@@ -69,7 +69,7 @@ class StackedLauncher(Launcher):
         if config.sweep.resume is not None and not config.sweep.dry_run:
             from experiments.sweeps.engines.on_submitit import wait_for_tasks
 
-            wait_for_tasks(Path(config.sweep.resume))
+            wait_for_tasks(Path(str(config.sweep.resume)))  # a text, or refused by what comes next
         # one for all launches, so that what was composed is not composed again
         self.session = Sweep(hydra_context, task_function, config, engine_of(self.settings))
 

@@ -18,7 +18,7 @@ def test_the_overview_is_a_screen_with_the_usual_keys_and_all_has_every_one() ->
     overview = text()
     assert len(overview.splitlines()) <= 40
     assert set(USUAL) <= set(named(overview)) and set(USUAL) < set(EVERY)
-    assert "file: CSV" in next(line for line in overview.splitlines() if "data.path" in line)
+    assert "CSV, TSV" in next(line for line in overview.splitlines() if "data.path" in line)
     assert set(EVERY) <= set(named(text(["all"])))
     assert named(text(["--help", "seed=3", "-m"])) == named(overview)
 

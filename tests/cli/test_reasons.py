@@ -48,8 +48,8 @@ def said(*overrides: str) -> str:
         ([*IRIS, "optimizer.lr=auto"], ["6.39e+04 times as steep", "below 0.06415", "(condition number 98.3)"]),
         ([*IRIS, "data.standardize=inputs", "optimizer.lr=1e-5"], ["lr 1e-05 is small", "stable up to 1.369"]),
         (
-            [*IRIS, "data.standardize=inputs", "optimizer.lr=20"],
-            ["lr 20 is too large: above 1.369", "not sure to fall"],
+            [*IRIS, "data.standardize=inputs", "optimizer.lr=100"],
+            ["lr 100 is too large: above 1.369", "not sure to fall"],
         ),
     ],
 )

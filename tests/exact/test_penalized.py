@@ -86,7 +86,10 @@ def test_no_weight_wants_to_change(seed: int, bias: bool, l2: float, l1: float, 
     x, y = g.normal(1, 2, (n, d)), g.normal(size=(n, targets))
     if whole:  # with ties, copies and columns of zeros
         x, y = np.round(x)[:, g.integers(0, d, d)] * g.integers(0, 2, d), np.round(y)
-    found = best(x, y, Penalty(l2, l1), bias)
+    found = penalized_optimum(squares(x, y, bias), Penalty(l2, l1))
+    if not isinstance(found, Optimum):  # one processor's rounding finds it, another's does not, and says so
+        assert l2 == 0 and d >= n - bias and "was not found to 10 digits: columns almost depend" in found.reason
+        return
     left = x @ found.weight.T + found.bias - y
     slope = 2 / y.size * left.T @ x + 2 * l2 * found.weight
     rounding = 1e-12 * (np.linalg.norm(x) * np.linalg.norm(y) / y.size + 1)

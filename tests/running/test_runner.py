@@ -520,9 +520,11 @@ def test_an_earlier_epoch_with_a_smaller_held_out_loss_is_told(
     held_out = {row["epoch"]: row["loss/validation"] for row in metrics(tmp_path / "run")}
     best = min(held_out, key=held_out.__getitem__)
     assert result.best_epoch == best < 50 and held_out[50] > 1.01 * held_out[best]
+    last = result.metrics["validation_loss"]
     said = None if keep == "best" else (
-        f"the held-out loss was smaller after epoch {best}: {held_out[best]:.6g}, now {held_out[50]:.6g}; "
+        f"the held-out loss was smaller after epoch {best}: {held_out[best]:.6g}, now {last:.6g}; "
         "training.keep=best saves those weights"
     )  # fmt: skip
+    assert last == pytest.approx(held_out[best if keep == "best" else 50], rel=1e-5)
     assert result.message == said
     assert runner.run(configured(epochs=best, validation=0.2), tmp_path / "to the best").message is None

@@ -15,13 +15,15 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser("resume", description="Go on with a run or sweep that was cut off.")
     parser.add_argument("folder", metavar="FOLDER", help="an unfinished run or sweep: its folder, last, or its name")
     parser.add_argument(
-        "launcher", nargs="*", metavar="KEY=VALUE", help="of a sweep: hydra.launcher.engine=... and its"
+        "launcher", nargs="*", default=[], metavar="KEY=VALUE", help="of a sweep: hydra.launcher.engine=... and its"
     )
     asked = parser.read(arguments)
-    folder = resolve(asked.folder, many=True).absolute()
     for word in asked.launcher:
+        if "=" not in word:
+            raise UserError(f"resume: {word}: one argument too many; see experiments resume --help")
         if not word.startswith("hydra.launcher."):
             raise UserError(f"{word}: a stored config is gone on with as it is; only hydra.launcher.... may differ")
+    folder = resolve(asked.folder, many=True).absolute()
     if (folder / "result.json").exists():
         clear(folder)
         print(f"{folder}: the run has ended; there is nothing to resume")

@@ -38,7 +38,7 @@ def csv_options(path: Path, headed: bool = True) -> dict[str, Any]:
     bare = re.sub(r'"[^"]*"', "", line)
     tsv = path.suffix.lower() == ".tsv"
     separator = "\t" if tsv and "\t" in bare else max(",;\t|", key=bare.count)
-    undated = re.sub(r"\d+\.\d+\.\d+", "", head)  # 24.12.2024 has no decimal point
+    undated = re.sub(r"(?<!\d)\d{1,9}\.\d{1,9}\.\d+", "", head)  # 24.12.2024 has no decimal point
     decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", undated)
     lines = io.StringIO(line + head, newline="")
     try:
