@@ -68,7 +68,7 @@ def _kept(folder: str, jobs: Sequence[str] | None) -> Kept:
 def _packed(sweep: str, job: str) -> bool:
     """Whether a job that has a folder is in a pack, too."""
     match = JOB.match(os.path.basename(job))
-    return match is not None and packed.job(sweep, int(match.group(1))) is not None
+    return match is not None and packed.pack_of(sweep, int(match.group(1))) is not None
 
 
 def _status(run: str) -> str:

@@ -45,7 +45,7 @@ class Processes:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
             backend = "cpu:gloo,cuda:nccl"
         # a part of the store for each attempt: the addresses of the last one are still there
-        store = dist.PrefixStore(f"experiments/{self._attempt}", self._store)  # type: ignore[reportPrivateImportUsage]
+        store = dist.PrefixStore(f"experiments/{self._attempt}", self._store)  # type: ignore[reportPrivateImportUsage]  # documented
         with ended_by_sigterm():
             dist.init_process_group(backend, store=store, rank=self.rank, world_size=size, timeout=LONGEST)
             try:

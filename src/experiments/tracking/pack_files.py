@@ -14,12 +14,13 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from experiments.errors import UserError
 from experiments.tracking.files import json_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PACKS = "packs"
 RESULTS, CURVES, WEIGHTS, ABOUT = "results.parquet", "curves.parquet", "weights.safetensors", "about.json"
@@ -51,8 +52,8 @@ class Contents:
     number: int
     """Of its first job."""
     rows: dict[str, list[Any]]
-    curves: dict[str, np.ndarray] | None
-    weights: dict[str, np.ndarray]
+    curves: "dict[str, np.ndarray] | None"
+    weights: "dict[str, np.ndarray]"
     about: dict[str, Any]
 
 

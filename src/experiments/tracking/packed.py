@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 
 from experiments.errors import one_line
 from experiments.tracking.files import json_bytes, read_json
 from experiments.tracking.pack_files import ABOUT, CURVES, PACKS, RESULTS, WEIGHTS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # whoever looks for folders imports this, TAB too, and waits for neither
+    import numpy as np
     import polars as pl
 
 LARGEST = 64 * 2**20
@@ -43,7 +44,7 @@ class StoredPack:
         """The job of this number. Raises KeyError."""
         return PackedJob(self, self._row_of[number])
 
-    @property
+    @cached_property
     def curves(self) -> "pl.DataFrame | None":
         """A row a job and logged epoch; None where they were not kept."""
         import polars as pl
@@ -51,19 +52,18 @@ class StoredPack:
         path = self.folder / CURVES
         return pl.read_parquet(path) if path.exists() else None
 
-    def tensors(self, row: int) -> dict[str, np.ndarray]:
+    def tensors(self, row: int) -> "dict[str, np.ndarray]":
         """A job's tensors by name."""
         layout = self._layouts[row]
         at = int((self._layouts[:row] == layout).sum())
         prefix = f"{layout}:"
-        return {name.removeprefix(prefix): t[at] for name, t in self._weights().items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): t[at] for name, t in self._weights.items() if name.startswith(prefix)}
 
-    def _weights(self) -> dict[str, np.ndarray]:
+    @cached_property
+    def _weights(self) -> "dict[str, np.ndarray]":
         from safetensors.numpy import load_file
 
-        if not hasattr(self, "_loaded"):
-            self._loaded = load_file(self.folder / WEIGHTS)
-        return self._loaded
+        return load_file(self.folder / WEIGHTS)
 
 
 class PackedJob:
@@ -127,6 +127,7 @@ class PackedJob:
 
     def weights(self) -> bytes:
         """The content of model.safetensors."""
+        import numpy as np
         from safetensors.numpy import save
 
         return save({name: np.ascontiguousarray(t) for name, t in self.pack.tensors(self.row).items()})
@@ -136,7 +137,7 @@ def _plain(value: Any) -> Any:
     """A value of a column as JSON has it: what is no finite number is null."""
     if isinstance(value, list):
         return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def filled(pieces: Sequence[str], values: Sequence[str]) -> str:
@@ -195,21 +196,26 @@ def _opened(folder: Path, _changed: int) -> StoredPack:
 
 def job(sweep: str | Path, number: int) -> PackedJob | None:
     """The job of this number in a sweep's packs, None where there is none. Raises ValueError."""
+    folder = pack_of(sweep, number)
+    return None if folder is None else opened(folder).job(number)
+
+
+def pack_of(sweep: str | Path, number: int) -> Path | None:
+    """The folder of the pack that has a job, None where none has."""
     place = Path(sweep, PACKS)
     try:
         changed = os.stat(place).st_mtime_ns
     except OSError:
         return None
     folders, numbers, of = _index(place.absolute(), changed)
-    at = int(np.searchsorted(numbers, number))
-    if at == len(numbers) or numbers[at] != number:
-        return None
-    return opened(place / folders[of[at]]).job(number)
+    at = int(numbers.searchsorted(number))
+    return place / folders[of[at]] if at < len(numbers) and numbers[at] == number else None
 
 
 @lru_cache(maxsize=4)
-def _index(place: Path, _changed: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _index(place: Path, _changed: int) -> "tuple[list[str], np.ndarray, np.ndarray]":
     """The packs of a sweep; the numbers of its jobs, sorted; and which of the packs each is in."""
+    import numpy as np
     import polars as pl
 
     folders = [folder.name for folder in packs(place.parent)]

@@ -78,7 +78,7 @@ def test_accuracy_and_loss_are_scikit_learns() -> None:
         prepare(Iris().load(), Preparation(labels=True, test=0.2)).test,
     )
     assert rows is not None
-    model, names = load_run("a").model, sorted(load_iris()["target_names"])  # type: ignore[call-overload]
+    model, names = load_run("a").model, sorted(load_iris()["target_names"])  # type: ignore[call-overload]  # a Bunch
     truth = [names[int(k)] for k in rows.y[:, 0]]
     chances = softmax(model.of(rows.x.numpy()), axis=1)
     likely = [names[k] for k in chances.argmax(1)]
