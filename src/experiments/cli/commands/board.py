@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 
 from experiments.cli.commands.arguments import Parser
@@ -34,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"HParams shows {PAGE} runs at a time: 'Max # of session groups per page' below its list shows more")
     sys.stdout.flush()
     server = subprocess.Popen(command(folder, port, runs))
-    try:
-        return server.wait()
+    try:  # with a limit wait() looks 20 times a second: the kernel may hand Ctrl-C to a thread of NumPy, which wakes nobody
+        return server.wait(timeout=threading.TIMEOUT_MAX)
     finally:
         if server.poll() is None:
             server.terminate()
