@@ -8,7 +8,7 @@ run: .venv/installed
 	@$(BIN)/experiments
 
 test: .venv/installed-test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: .venv/installed-test
 	$(BIN)/ruff check .

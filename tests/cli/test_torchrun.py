@@ -57,13 +57,12 @@ def process(parent: int, rank: int) -> int:
     raise LookupError(rank)
 
 
-def wait_for_epochs(folder: Path, count: int) -> None:
+def wait_for(file: Path, words: bytes, times: int) -> None:
+    """Until the file has the words so many times."""
     end = time.monotonic() + LONGEST
-    while time.monotonic() < end:
-        if (folder / "metrics.jsonl").exists() and len((folder / "metrics.jsonl").read_bytes().splitlines()) >= count:
-            return
+    while not file.exists() or file.read_bytes().count(words) < times:
+        assert time.monotonic() < end, f"{file}: not {times} times {words!r}"
         time.sleep(0.01)
-    raise TimeoutError(folder)
 
 
 def left(folder: Path) -> tuple[dict, list[dict], dict]:
@@ -90,29 +89,25 @@ def test_four_processes_and_none_give_a_network_of_classes_the_same_bits(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_killed_ends_the_others_and_torchrun_goes_on_to_the_same_bits(
-    place: Path, rank: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_process_killed_ends_the_others_and_torchrun_or_resume_goes_on_to_the_same_bits(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
-    more = ["training.epochs=30", "optimizer.lr=0.01", "optimizer.momentum=0.5"]
-    if not (place / "whole").exists():
-        run(*words("numbers", place / "whole", *more))
-    folder = place / f"killed{rank}"
-    restarts = ("--max-restarts", "1") if rank == 0 else ()
-    started = torchrun(place, 2, words("numbers", folder, *more), *restarts)
-    wait_for_epochs(folder, 2)
-    os.kill(process(started.pid, rank), signal.SIGKILL)
-    out, error = started.communicate(timeout=LONGEST)
-    (line,) = (line for line in error.splitlines() if line.startswith("error: "))
-    assert line == f"error: another process of torchrun has ended; go on with: experiments resume {folder}"
-    if not restarts:  # then without torchrun
-        assert started.returncode != 0 and list((folder / "checkpoint").glob("*.safetensors"))
-        assert main(["resume", str(folder)]) == 0
-        out = capsys.readouterr().out
-    assert out.count("completed after 30 epochs") == 1, error
+    more = ["training.epochs=60", "optimizer.lr=0.01", "optimizer.momentum=0.5"]
+    run(*words("numbers", place / "whole", *more))
+    folder = place / "killed"
+    started = torchrun(place, 2, words("numbers", folder, *more), "--max-restarts", "1")
+    wait_for(folder / "metrics.jsonl", b"\n", 2)
+    os.kill(process(started.pid, 0), signal.SIGKILL)
+    wait_for(folder / "run.log", b"going on after epoch", 1)
+    os.kill(process(started.pid, 1), signal.SIGKILL)
+    _, error = started.communicate(timeout=LONGEST)
+    said = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert said == [f"error: another process of torchrun has ended; go on with: experiments resume {folder}"] * 2
+    assert started.returncode != 0 and list((folder / "checkpoint").glob("*.safetensors"))
+    assert main(["resume", str(folder)]) == 0
+    assert "completed after 60 epochs" in capsys.readouterr().out
     assert left(folder) == left(place / "whole")
-    assert "going on after epoch" in (folder / "run.log").read_text()
 
 
 @pytest.mark.parametrize(("asked", "said"), [

@@ -1,5 +1,6 @@
 """Who trains the packs of a sweep: this machine's forks; sweeps/engines has those that reach further."""
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,8 +22,8 @@ class Engine(Protocol):
     workers: int
     """Packs that train at once."""
 
-    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
-        """Train packs, about `count` or more, write them, and call `done` for each job that has ended.
+    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", jobs: int) -> None:
+        """Train packs of `jobs` jobs or fewer, write them, and call `done` for each job that has ended.
 
         An error of a pack goes to `crashed`, which says what to train in its place. Raises OSError, KeyboardInterrupt,
         Failure for what the next pack would meet too, after which nothing goes on that was begun, and Submitted.
@@ -41,10 +42,11 @@ class Local:
         """`workers`: by default one a processor. Raises UserError."""
         self.workers = most_workers(workers)
 
-    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
+    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", jobs: int) -> None:
         whole = folders.left is None or folders.left.results
-        workers = 1 if count == 1 and whole else self.workers
-        run_packs(packs, folders, done, crashed, workers)
+        ahead = list(itertools.islice(packs, 2)) if whole else []
+        workers = 1 if len(ahead) == 1 else self.workers
+        run_packs(itertools.chain(ahead, packs), folders, done, crashed, workers)
 
     def close(self) -> None:
         """There is nothing to let go of."""

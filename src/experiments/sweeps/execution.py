@@ -50,17 +50,16 @@ class Execution:
         self._tables: TableCache | None = None
 
     def run(
-        self, parts: Iterable[Sequence[Job]], engine: Engine, *, suggest: bool = True, halving: "Halving | None" = None
-    ) -> None:
-        """Run all jobs, a part of them after another as there is room, and `suggest` rates to those that diverged.
+        self, parts: Iterable[Sequence[Job]], count: int, engine: Engine, *, suggest: bool = True,
+        halving: "Halving | None" = None,
+    ) -> None:  # fmt: skip
+        """Run `count` jobs, a part of them after another as there is room, and `suggest` rates to those that diverged.
 
         Raises KeyboardInterrupt, OSError, and Failure under fail_fast.
         """
         self._alone, self._refused, self._diverged = [], [], []
-        plans = (self._plan(part, halving) for part in parts)
-        first = next(plans, Plan((), ()))
-        packs = self._packs(itertools.chain([first], plans), halving)
-        engine.run(packs, self.folders, self._done, self._crashed, len(first.packs))
+        packs = self._packs((self._plan(part, halving) for part in parts), halving)
+        engine.run(packs, self.folders, self._done, self._crashed, count)
         _explain(Plan((), tuple(self._refused)))
         for job, _ in self._alone + self._refused:
             self._serial(job)

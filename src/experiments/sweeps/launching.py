@@ -118,7 +118,7 @@ class Sweep:
             self.folders.left = None if self.keep.everything else self._left()
             self.folders.varied = self.outcomes.varied
             try:
-                self._execution.run(noted(), self.engine, suggest=not searching, halving=halving)
+                self._execution.run(noted(), count, self.engine, suggest=not searching, halving=halving)
             except BaseException:
                 with contextlib.suppress(OSError):  # of the disk that stopped the sweep, say: the first error is told
                     self._execution.notice(begun)

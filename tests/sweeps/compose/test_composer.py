@@ -63,7 +63,7 @@ KEYS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     groups=st.lists(st.sampled_from(GROUPS), max_size=2, unique_by=lambda o: o.partition("=")[0]),
     batches=st.lists(st.lists(st.sampled_from(KEYS), max_size=3, unique_by=lambda o: o.lstrip("+~").partition("=")[0]),

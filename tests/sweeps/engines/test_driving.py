@@ -32,8 +32,8 @@ class Tame:
         self.sizes: list[int] = []
         self.cancelled = False
 
-    def run(self, packs: Any, folders: Any, done: Any, crashed: Any, count: int) -> None:
-        drive(self, packs, folders, done, crashed)
+    def run(self, packs: Any, folders: Any, done: Any, crashed: Any, jobs: int) -> None:
+        drive(self, packs, folders, done, crashed, jobs)
 
     def send(self, parcel: Parcel) -> None:
         self.sent.append(parcel)

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"HParams shows {PAGE} runs at a time: 'Max # of session groups per page' below its list shows more")
     sys.stdout.flush()
     server = subprocess.Popen(command(folder, port, runs))
-    try:  # with a limit wait() looks 20 times a second: the kernel may hand Ctrl-C to a thread of NumPy, which wakes nobody
+    try:  # with a limit it looks 20 times a second: Ctrl-C may reach a thread of NumPy, which wakes nobody
         return server.wait(timeout=threading.TIMEOUT_MAX)
     finally:
         if server.poll() is None:

@@ -62,9 +62,11 @@ class Workers(Protocol):
         ...
 
 
-def drive(workers: Workers, packs: Iterator["Pack"], folders: Folders, done: "Done", crashed: "Crashed") -> None:
-    """`Engine.run` with parcels. Raises as it does."""
-    under_way = _Drive(workers, deque(pack.without_tables() for pack in packs), folders, done, crashed)
+def drive(
+    workers: Workers, packs: Iterator["Pack"], folders: Folders, done: "Done", crashed: "Crashed", jobs: int
+) -> None:
+    """`Engine.run` with parcels; packs are taken as there is room. Raises as it does."""
+    under_way = _Drive(workers, packs, folders, done, crashed, jobs)
     try:
         under_way.run()
     except BaseException:
@@ -95,30 +97,53 @@ class _Sent:
 
 class _Drive:
     def __init__(
-        self, workers: Workers, waiting: "deque[Pack]", folders: Folders, done: "Done", crashed: "Crashed"
+        self, workers: Workers, packs: Iterator["Pack"], folders: Folders, done: "Done", crashed: "Crashed", jobs: int
     ) -> None:
-        self.workers, self.waiting, self.folders, self.done, self.crashed = workers, waiting, folders, done, crashed
+        self.workers, self.packs, self.folders, self.done, self.crashed = workers, packs, folders, done, crashed
+        self.again: deque[Pack] = deque()
+        """Those that come before `packs`."""
+        self.jobs = jobs
+        """That `packs` has, about."""
         self.sent: dict[int, _Sent] = {}
         self.numbers, self.origin = itertools.count(), Origin()
-        self.seconds, self.packs, self.losses = 0.0, 0, 0
-        """What packs took that have ended, how many, and workers lost since the last one."""
+        self.seconds, self.ended, self.losses = 0.0, 0, 0
+        """What jobs took that have ended, how many, and workers lost since the last one."""
 
     def run(self) -> None:
-        while self.waiting or self.sent:
-            while self.waiting and len(self.sent) < self.workers.slots:
-                self._send()
+        while True:
+            while len(self.sent) < self.workers.slots and (packs := self._group()):
+                self._send(packs)
+            if not self.sent:
+                return
             for number, message in self.workers.receive():
                 if isinstance(message, Report):
                     self._take(self.sent[number], message)
                 else:
                     self._lose(self.sent.pop(number), message)
 
-    def _send(self) -> None:
+    def _group(self) -> list["Pack"]:
+        """What travels next; nothing where nothing is left."""
         workers = self.workers
-        size = -(-len(self.waiting) // (workers.parts * workers.slots))
+        left = self.jobs + sum(len(pack.jobs) for pack in self.again)
+        size = left / (workers.parts * workers.slots)
         if workers.seconds < math.inf:
-            size = min(size, int(workers.seconds * self.packs / self.seconds) if self.packs else 1)
-        packs = [self.waiting.popleft() for _ in range(max(1, size))]
+            size = min(size, workers.seconds * self.ended / self.seconds if self.ended else 1)
+        packs: list[Pack] = []
+        while (not packs or sum(len(pack.jobs) for pack in packs) < size) and (pack := self._next()) is not None:
+            packs.append(pack)
+        return packs
+
+    def _next(self) -> "Pack | None":
+        if self.again:
+            return self.again.popleft()
+        if (pack := next(self.packs, None)) is None:
+            self.jobs = 0
+            return None
+        self.jobs = max(0, self.jobs - len(pack.jobs))
+        return pack.without_tables()
+
+    def _send(self, packs: list["Pack"]) -> None:
+        workers = self.workers
         begun = {job.number for pack in packs for job in pack.jobs} & self.folders.begun if workers.shared else set()
         parcel = Parcel(
             next(self.numbers), packs, self.folders.root, begun, self.origin, workers.shared, workers.processes,
@@ -138,9 +163,9 @@ class _Drive:
         for at, error in report.failed:
             pack = its.parcel.packs[at]
             its.forget(pack)
-            self.waiting.extendleft(self.crashed(pack, error))
+            self.again.extendleft(self.crashed(pack, error))
         if report.results:
-            self.packs, self.seconds = self.packs + report.packs, self.seconds + report.seconds
+            self.ended, self.seconds = self.ended + len(report.results), self.seconds + report.seconds
             self.losses = 0
 
     def _lose(self, its: _Sent, lost: Lost) -> None:
@@ -151,7 +176,7 @@ class _Drive:
         if its.parcel.shared:
             self.folders.begun |= its.jobs.keys()
         if not lost.begun:
-            self.waiting.extendleft(reversed(left))
+            self.again.extendleft(reversed(left))
             return
         self.losses += 1
         if self.losses > LOSSES * self.workers.slots:
@@ -161,7 +186,7 @@ class _Drive:
                 )
             return
         at, *others = left
-        self.waiting.extendleft(reversed([*self.crashed(at, WorkerKilled(lost.reason)), *others]))
+        self.again.extendleft(reversed([*self.crashed(at, WorkerKilled(lost.reason)), *others]))
 
     def _write(self, its: _Sent, report: Report) -> None:
         """Write what a worker sent back: of jobs that have ended, and what belongs to no job."""

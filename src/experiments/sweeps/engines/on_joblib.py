@@ -34,8 +34,8 @@ class Joblib:
         self._futures: dict[Future[bytes], tuple[int, int]] = {}
         """The number of the parcel, and of the process."""
 
-    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
-        drive(self, packs, folders, done, crashed)
+    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", jobs: int) -> None:
+        drive(self, packs, folders, done, crashed, jobs)
 
     def send(self, parcel: Parcel) -> None:
         busy = [at for _, at in self._futures.values()]

@@ -39,7 +39,7 @@ class Ray:
         self._ours = False
         """Whether the connection is, and not that of a program that had it before."""
 
-    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
+    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", jobs: int) -> None:
         if not self._ray.is_initialized():
             self._connect()
             self._ours = True
@@ -47,7 +47,7 @@ class Ray:
         self.slots = AHEAD * self.workers
         options = {"max_retries": 0, "num_cpus": 1, "num_gpus": self._gpus or 0}
         self._task = self._ray.remote(**options)(work_on)
-        drive(self, packs, folders, done, crashed)
+        drive(self, packs, folders, done, crashed, jobs)
 
     def _connect(self) -> None:
         """Raises UserError."""

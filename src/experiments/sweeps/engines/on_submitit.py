@@ -60,7 +60,7 @@ class Submitit:
         self._jobs: dict[int, tuple[Any, set[str]]] = {}
         """By the number of the parcel: submitit's job, and the reports of it that were read."""
 
-    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", count: int) -> None:
+    def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", jobs: int) -> None:
         bare = [pack.without_tables() for pack in packs]
         if self.cluster == "slurm" and self._given is None:
             seconds = seconds_of([job for pack in bare for job in pack.jobs]) / self.processes
@@ -68,7 +68,7 @@ class Submitit:
         self.slots = self.workers
         self._folder = folders.root / FOLDER
         self._executor = self._made()
-        drive(self, iter(bare), folders, done, crashed)
+        drive(self, iter(bare), folders, done, crashed, jobs)
         with contextlib.suppress(OSError):
             (self._folder / TASKS).unlink()
 
