@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
@@ -47,6 +48,16 @@ def test_a_setting_is_held_against_the_one_that_differs_in_that_key_alone(swept:
         assert row["gap"] == pytest.approx(ours.mean())
         assert row["verdict"] == ("better" if row["p"] < 0.05 else row["verdict"])
     assert found["difference"].is_sorted()  # the best first: of a gap the least
+
+
+@pytest.mark.parametrize("statistic", ["median", "iqm"])
+def test_the_metric_shown_is_the_statistic_that_was_asked_for(statistic: str, swept: Path) -> None:
+    found = decided(swept, "model=linear", statistic)
+    table = collect([swept]).table.filter(pl.col("model") == "manual")
+    for row in found.iter_rows(named=True):
+        gaps = table.filter(pl.col("optimizer.lr") == float(row["optimizer.lr"]))["gap"].to_numpy()
+        expected = np.median(gaps) if statistic == "median" else stats.trim_mean(gaps, 0.25)
+        assert row["gap"] == pytest.approx(expected) != pytest.approx(gaps.mean())
 
 
 def test_a_run_stands_for_its_setting(swept: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from experiments.comparison.choosing import column
-from experiments.comparison.deciding import FOLD, REPEATED, Decision, decide, holm, repeat
+from experiments.comparison.deciding import FOLD, REPEATED, Decision, decide, holm, repeat, summary
 from experiments.comparison.runs_table import Runs, ranked_by
 from experiments.errors import UserError, one_line
 from experiments.stored.cells import cell
@@ -54,7 +54,7 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
             **{key: None if value is None else cell(value) for key, value in zip(keys, at, strict=True)},
             "folds" if FOLD in runs.varied else "seeds": d.seeds,
             "paired": d.paired, "lost": lost.get(at, 0) + lost.get(pairs[at], 0),
-            metric: sum(settings[at].values()) / len(settings[at]), "difference": d.difference, "low": d.low,
+            metric: summary(settings[at].values(), statistic), "difference": d.difference, "low": d.low,
             "high": d.high, "p": corrected[at], "better": d.likely if sign > 0 else 1 - d.likely,
             "verdict": verdict(d, corrected[at], sign),
         }

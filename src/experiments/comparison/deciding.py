@@ -8,7 +8,7 @@ variance is corrected (C. Nadeau and Y. Bengio, "Inference for the Generalizatio
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,13 @@ def decide(values: Mapping[Any, float], baseline: Mapping[Any, float], statistic
     decided = low > 0 or high < 0
     more = 0 if decided else None if overlap else _further(len(ours), difference, error)
     return Decision(len(ours), paired, difference, low, high, p, likely, more)
+
+
+def summary(values: Iterable[float], statistic: str) -> float:
+    """The mean, interquartile mean or median of some runs' metric, as `decide` has it of their differences."""
+    found = np.sort(np.fromiter(values, dtype=float))
+    cut = int(TRIM * len(found)) if statistic == "iqm" else 0
+    return float(np.median(found) if statistic == "median" else found[cut : len(found) - cut].mean())
 
 
 def _of_folds(values: Mapping[Fold, float]) -> dict[int, float]:

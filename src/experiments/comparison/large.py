@@ -10,7 +10,7 @@ from experiments.comparison.choosing import column, where
 from experiments.errors import UserError, one_line
 from experiments.stored.folders import everything
 from experiments.stored.packed_table import scanned
-from experiments.stored.ranking import FINISHED, larger_is_better
+from experiments.stored.ranking import default_metric, larger_is_better
 from experiments.tracking import packed
 
 MOST_WHOLE = 20_000
@@ -56,6 +56,17 @@ def of(roots: Sequence[str | Path]) -> list[str]:
     return [s for root in roots for s in everything(str(root)).sweeps if packed.count(s) > MOST_WHOLE]
 
 
+def beside(sweep: str, roots: Sequence[str | Path]) -> str | None:
+    """The first run or sweep with jobs below some folders that is no part of a large sweep."""
+    for root in roots:
+        found = everything(str(root))
+        others = [run for run, of in found.runs.items() if of != sweep]
+        others += [other for other in found.sweeps if other != sweep and packed.count(other)]
+        if others or packed.of_folder(root):
+            return others[0] if others else str(root)
+    return None
+
+
 def whole(sweep: str) -> pl.DataFrame:
     """All rows of a large sweep, for statistics over its keys."""
     return _table(sweep).with_columns(run=pl.col("folder"), group=pl.lit("")).collect()
@@ -67,10 +78,7 @@ def _table(sweep: str) -> pl.LazyFrame:
 
 
 def _metric(rows: pl.LazyFrame) -> str:
-    """As `ranking.default_metric`."""
-    known = [name for name in ("validation_loss", "gap") if name in rows.collect_schema().names()]
-    ended = rows.filter(pl.col("status").is_in(FINISHED)).select(
-        pl.len().alias(""), *(pl.col(n).count() for n in known)
-    )
-    counts = ended.collect().row(0, named=True)
-    return next((name for name in known if counts[name] == counts[""] > 0), "train_loss")
+    """As `ranking.default_metric`, which asks of each run what it has, and these are as few as there are kinds."""
+    there = [name for name in ("validation_loss", "gap") if name in rows.collect_schema().names()]
+    known = [pl.when(pl.col(name).cast(pl.Float64).is_finite()).then(1.0).alias(name) for name in there]
+    return default_metric(rows.select("status", *known).unique().collect(engine="streaming").iter_rows(named=True))

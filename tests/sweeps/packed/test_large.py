@@ -10,6 +10,7 @@ from experiments import compare
 from experiments.__main__ import main
 from experiments.cli.notebook import sweep
 from experiments.comparison import large
+from experiments.comparison.runs_table import collect, ranked_by
 from experiments.sweeps import sweeping
 from experiments.tracking import packed
 from tests.support.killing_packed import jobs
@@ -107,3 +108,33 @@ def test_comparing_reads_what_is_asked_for(
     ):
         assert main(["compare", str(whole), *words]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_a_large_sweep_is_not_grouped_without_the_small_one_beside_it(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-m", "seed=0,1", "training.epochs=3", "hydra.sweep.dir=small", "sweep.keep=none"]) == 0
+    assert main(["training.epochs=3", "hydra.run.dir=one"]) == 0
+    monkeypatch.setattr(large, "MOST_WHOLE", 10)
+    for other in ("small", "small/1_seed=1", "one"):
+        capsys.readouterr()
+        assert main(["compare", str(whole), other, "--group-by", "lr"]) == 2
+        said = capsys.readouterr().err
+        assert "too many jobs to be grouped together with" in said and said.count("\n") == 1 and other in said
+    assert main(["compare", str(whole), "--group-by", "lr"]) == 0
+
+
+@pytest.mark.parametrize("held_out", ["0", "0.2"])
+def test_the_metric_of_jobs_none_of_which_finished(
+    held_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Is the one that they are ranked by when all of them are read."""
+    words = ["seed=range(0,12)", "optimizer.lr=1e4", "training.epochs=40", f"data.validation={held_out}"]
+    assert main(["-m", *words, "sweep.keep=none", f"hydra.sweep.dir={tmp_path / 's'}"]) == 0
+    assert set(pl.read_parquet(tmp_path / "s/results.parquet")["status"]) == {"diverged"}
+    asked = ranked_by(collect([tmp_path / "s"]).table)
+    assert asked != "train_loss"
+    monkeypatch.setattr(large, "MOST_WHOLE", 10)
+    notes: list[str] = []
+    large.Choice(top=3).jobs(str(tmp_path / "s"), notes)
+    assert f"the first 3 by {asked} are looked at" in notes[0]

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
 
     folders = [resolve(word, many=True) for word in asked.folders] or [_outputs()]
     if (asked.group_by or asked.against) and (sweeps := large.of(folders)):
-        return _over_all(sweeps, asked)
+        return _over_all(sweeps, folders, asked)
     runs = collect(folders, chooser(asked))
     _tell(runs.notes)
     if asked.columns == "help":
@@ -97,14 +97,16 @@ def chooser(asked: argparse.Namespace) -> "Callable[[str, list[str]], list[str]]
     return Choice(asked.where, asked.sort, asked.reverse, asked.top).jobs
 
 
-def _over_all(sweeps: Sequence[str], asked: argparse.Namespace) -> int:
+def _over_all(sweeps: Sequence[str], folders: Sequence[str | Path], asked: argparse.Namespace) -> int:
     """--group-by over all jobs of the one large sweep. Raises UserError."""
     from experiments.comparison import large
     from experiments.comparison.printing import show
 
-    if asked.against is not None or len(sweeps) > 1:
-        flag = "--group-by" if asked.against is None else "--against"
-        raise UserError(f"{flag}: {one_line(sweeps[0])} has too many jobs for it; results.parquet has them all")
+    if asked.against is not None:
+        raise UserError(f"--against: {one_line(sweeps[0])} has too many jobs for it; results.parquet has them all")
+    if others := large.beside(sweeps[0], folders):
+        raise UserError(f"--group-by: {one_line(sweeps[0])} has too many jobs to be grouped together with "
+                        f"{one_line(others)}; name it alone")  # fmt: skip
     table = chosen(large.whole(sweeps[0]), asked)
     files = {kind: Path(name) for kind in WRITTEN if (name := getattr(asked, kind)) is not None}
     if files:
