@@ -1,7 +1,9 @@
 """SIGKILL of a search and its workers: no trial lost, none twice, none renumbered, the same best at the end."""
 
+import csv
 import random
 from pathlib import Path
+from typing import cast
 
 import optuna
 import pytest
@@ -55,6 +57,29 @@ def test_a_search_is_extended_and_one_of_other_parameters_refused(capsys: pytest
     assert "the stored study has other parameters: trial 0 is optimizer.lr=" in capsys.readouterr().err
     assert main([*asked(22, "sweep.resume=part"), "search.seeds=3"]) == 2
     assert "search.seeds=3: the sweep in" in capsys.readouterr().err
+
+
+def test_a_halved_search_is_extended_from_a_generation_that_was_not_full(capsys: pytest.CaptureFixture[str]) -> None:
+    halved = ["-m", *SEARCH, "search.pruner=halving", "search.min_epochs=1", "search.eta=2"]
+    assert main([*halved, "search.trials=11", "hydra.sweep.dir=a"]) == 0
+    before = stored(Path("a"))
+    assert main([*halved, "search.trials=22", "sweep.resume=a"]) == 0
+    after = stored(Path("a"))
+    assert after[:11] == before and [trial[0] for trial in after] == list(range(22))
+    steps = [next(iter(cast(dict[int, float], trial[4])), 3) for trial in after]  # the rungs are at 1 and 2
+    each = [[steps[a:b].count(epoch) for epoch in (1, 2, 3)] for a, b in ((0, 8), (8, 11), (11, 19), (19, 22))]
+    assert each == [[4, 2, 2], [2, 0, 1], [4, 2, 2], [2, 0, 1]]  # of 8 and 3, then of 8 and 3 anew
+    with Path("a/results.csv").open() as file:
+        assert [int(row["number"]) for row in csv.DictReader(file)] == list(range(44))
+    journal = Path("a/study.journal")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:-3]))  # killed before the last generation was stored
+    assert main(["resume", "a"]) == 0
+    assert stored(Path("a")) == after
+    capsys.readouterr()
+    assert main([*halved, "search.trials=21", "sweep.resume=a"]) == 2
+    assert "search.trials=21: 22 trials of the search in" in capsys.readouterr().err
+    assert stored(Path("a")) == after
 
 
 def test_a_torn_journal_is_cut_back_to_whole_lines(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import UserError
+from experiments.sweeps.compose.overrides import key_of
 from experiments.tracking.files import json_bytes, read_json, remove_leftovers, write_atomically
 from experiments.tracking.lock import SWEEP, hold, let_go
 from experiments.tracking.pack_files import remove_unfinished
@@ -63,6 +64,24 @@ def stored_arguments(folder: Path) -> list[str]:
                 f"experiments -m {argument} ... sweep.resume={folder}"
             )
     return arguments
+
+
+def extents(folder: Path) -> list[int]:
+    """The numbers of trials that the sessions of a stored search were asked for, as they grew. Raises UserError."""
+    content = read(folder)
+    first = [(content.get("fixed") or {}).get("search.trials")]
+    found = content.get("trials", first)
+    return [n for n in (found if isinstance(found, list) else first) if isinstance(n, int)]
+
+
+def extend(folder: Path, trials: int) -> None:
+    """Have a stored search end after so many trials, fewer than which have ended. Raises UserError, OSError."""
+    content, before = read(folder), extents(folder)
+    after = [*(n for n in before if n < trials), trials]
+    if after != before:
+        arguments = [a for a in content["arguments"] if key_of(a) != "search.trials"]
+        changed = {"arguments": [*arguments, f"search.trials={trials}"], "trials": after}
+        write_atomically(folder / "sweep.yaml", json_bytes({**content, **changed}))
 
 
 def require_same_settings(folder: Path, fixed: dict[str, Any] | None, swept: set[str]) -> None:

@@ -48,6 +48,8 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
     session.outcomes.ranked = False
     resumed = take_folder(session, config)
     under_way = _Search(settings, config, searched, session)
+    if resumed:
+        under_way.ends = stored_sweep.extents(session.folder)
     generation = under_way.ask()
     if all(job.error for job in under_way.jobs):
         raise UserError(under_way.jobs[0].error or "")
@@ -97,12 +99,21 @@ class _Search:
         self.found = Found()
         self.jobs: list[Job] = []
         self.told: list[Setting] = []
+        self.ends: list[int] = []
+        """What earlier sessions had as `search.trials`: a generation that was halved ended there."""
+        self.generation = -1
+        """The number of the one that was asked for last."""
         self.confirmed: dict[int, float] = {}
         self.curve = Curve(self.directions[0], on=config.tracking.tensorboard and len(self.directions) == 1)
 
     def ask(self) -> list[Setting]:
         """The next generation, its jobs composed."""
-        batch = self.study.ask(min(self.settings.batch, self.settings.trials - len(self.told)))
+        first = len(self.told)
+        end = min(first + self.settings.batch, self.settings.trials)
+        if self.settings.pruner is not None:
+            end = min([end, *(earlier for earlier in self.ends if earlier > first)])
+        self.generation += 1
+        batch = self.study.ask(end - first)
         runs = len(self.repeats)
         overrides = [[*self.study.space.overrides(s.parameters), *repeat] for s in batch for repeat in self.repeats]
         self.jobs = self.session.composed(overrides, range(batch[0].number * runs, (batch[-1].number + 1) * runs))
@@ -112,11 +123,12 @@ class _Search:
         """Run the generation asked for, and all after it. Raises as `Sweep.run`, and Failure where all trials fail."""
         session = self.session
         self.study.kept = Kept(session.folder, self.settings.storage, self.directions, resumed)
+        self._extend(generation, len(self.study.kept.trials))
         self.curve.begin(session.folder)
         try:
             while True:
                 known = [self.study.restore(setting) for setting in generation]
-                halving = None if all(known) else self._halving(generation)
+                halving = None if all(known) else self._halving()
                 session.run(self._left(generation, anew=halving is not None), searching=True, halving=halving)
                 if not self.objectives:
                     came = session.outcomes.results.values()
@@ -139,6 +151,18 @@ class _Search:
             session.outcomes.write_table()
             show(self.study.trials, self.directions, self.objectives, self.settings, len(self.repeats), self.confirmed)
 
+    def _extend(self, generation: Sequence[Setting], ended: int) -> None:
+        """Store `search.trials` of this session, for those after it. Raises UserError where more have `ended`."""
+        wanted = self.settings.trials
+        if wanted < ended:
+            raise UserError(
+                f"search.trials={wanted}: {ended} trials of the search in {self.session.folder} have ended; "
+                "ask for as many or more"
+            )
+        for setting in generation:  # of a search of other parameters nothing is changed
+            self.study.restore(setting)
+        stored_sweep.extend(self.session.folder, wanted)
+
     def _confirm(self) -> None:
         """Run the best settings once more, and write what the search came to."""
         trials, session, settings = self.study.trials, self.session, self.settings
@@ -152,7 +176,7 @@ class _Search:
         }
         write(session.folder, trials, self.directions, self.objectives, self.confirmed, first)
 
-    def _halving(self, generation: Sequence[Setting]) -> Halving | None:
+    def _halving(self) -> Halving | None:
         """How the runs of a generation are compared while they train, if they are."""
         settings = self.settings
         if settings.pruner is None:
@@ -160,7 +184,7 @@ class _Search:
         epochs = max((job.value("training.epochs") for job in self.jobs if job.error is None), default=1)
         marks = rungs(settings.min_epochs or max(1, epochs // settings.eta**3), settings.eta, epochs)
         if settings.pruner == "hyperband":  # each generation is a bracket, which begins one rung later
-            marks = marks[generation[0].number // settings.batch % (len(marks) + 1) :]
+            marks = marks[self.generation % (len(marks) + 1) :]
         objective = self.objectives[0] if self.objectives else None
         sign = -1 if self.directions[0] == "maximize" else 1
         return Halving(marks, settings.eta, len(self.repeats), settings.average, objective, sign)
