@@ -55,7 +55,7 @@ def main(seconds: float, engines: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    asked = [word for word in sys.argv[1:] if word in ENGINES]
     numbers = [float(word) for word in sys.argv[1:] if word not in ENGINES]
-    chosen = ["local", *(word for word in sys.argv[1:] if word in ENGINES and word != "local")]
-    there = [e for e in ENGINES if e == "local" or importlib.util.find_spec(e)]
-    main(*(numbers or [60.0]), there if len(chosen) == 1 else chosen)
+    there = [e for e in ENGINES if e == "local" or e in asked or (not asked and importlib.util.find_spec(e))]
+    main(numbers[0] if numbers else 60.0, there)
