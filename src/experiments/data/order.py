@@ -18,7 +18,7 @@ BLOCK_NUMBERS = 2**23
 def epoch_order(rows: int, generator: Generator) -> Tensor:
     """A permutation (rows,) of one epoch; advances the generator."""
     if rows > SORTED_ROWS:
-        return torch.randperm(rows, generator=generator)
+        return randperm(rows, generator)
     return sort_keys(torch.rand(rows, generator=generator))
 
 
@@ -59,4 +59,10 @@ def block_plan(blocks: int, generator: Generator) -> tuple[list[int], int]:
 
 def within_block(rows: int, seed: int, block: int) -> Tensor:
     """The permutation (rows,) of the rows of one block, by its number and the epoch's seed."""
-    return torch.randperm(rows, generator=Generator().manual_seed(seed + block))
+    return randperm(rows, Generator().manual_seed(seed + block))
+
+
+def randperm(rows: int, generator: Generator) -> Tensor:
+    """torch.randperm's permutation (rows,) in less than half its time: half of the memory is written in random order."""
+    narrow = torch.int32 if rows <= 2**31 - 1 else torch.int64
+    return torch.randperm(rows, generator=generator, dtype=narrow).long()
