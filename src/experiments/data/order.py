@@ -63,6 +63,6 @@ def within_block(rows: int, seed: int, block: int) -> Tensor:
 
 
 def randperm(rows: int, generator: Generator) -> Tensor:
-    """torch.randperm's permutation (rows,) in less than half its time: half of the memory is written in random order."""
+    """torch.randperm's permutation (rows,) in half its time or less: half the memory is written in random order."""
     narrow = torch.int32 if rows <= 2**31 - 1 else torch.int64
     return torch.randperm(rows, generator=generator, dtype=narrow).long()
