@@ -115,6 +115,22 @@ def other_table(parcel: Parcel) -> None:
     object.__setattr__(parcel.packs[0]._of_jobs[0], "digest", "0123")
 
 
+def test_a_table_that_a_worker_does_not_have_ends_the_sweep_which_can_be_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = "x,y\n" + "".join(f"{i},{2 * i}\n" for i in range(9))
+    table = Path("here.csv").resolve()
+    table.write_text(content)
+    workers = Tame(lambda parcel: table.unlink())
+    words = ["data=table", f"data.path={table}", "data.targets=[y]", "training.epochs=2", "seed=1,2"]
+    with monkeypatch.context() as patch:
+        patch.setattr("experiments.sweeps.engines.choosing.engine_of", lambda settings: workers)
+        assert main(["-m", *words, "hydra.sweep.dir=s"]) == 1
+    assert re.fullmatch(r"error: worker \S+: data\.path=\S+here\.csv: .*\n", capsys.readouterr().err)
+    table.write_text(content)
+    assert main(["resume", "s"]) == 0
+
+
 @pytest.mark.parametrize(
     ("workers", "said"),
     [
