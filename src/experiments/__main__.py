@@ -73,11 +73,15 @@ def _answer(arguments: list[str]) -> int:
 
 
 def _show_a_sign_of_life(arguments: list[str]) -> None:
-    """A line on the terminal while Hydra is imported; the progress bar that comes, or an error, takes its place."""
-    barred = ("-m", "--multirun")  # other flags, and a dry run, print something else than a bar
-    if not sys.stderr.isatty() or any((w.startswith("-") and w not in barred) or "dry_run" in w for w in arguments):
-        return
-    print("composing the config ...", end="\r", file=sys.stderr, flush=True)
+    """A line on the terminal while Hydra is imported; the progress bar that comes, or an error, takes its place.
+
+    A sweep has its bar on standard error, a run on standard output; other flags, and a dry run, have none.
+    """
+    flags = {word for word in arguments if word.startswith("-")}
+    swept = flags and flags <= {"-m", "--multirun"}
+    barred = (swept or (not flags and sys.stdout.isatty())) and not any("dry_run" in word for word in arguments)
+    if barred and sys.stderr.isatty():
+        print("composing the config ...", end="\r", file=sys.stderr, flush=True)
 
 
 def entry() -> None:

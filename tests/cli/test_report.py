@@ -33,15 +33,17 @@ def test_a_terminal_has_a_sign_of_life_which_an_error_takes_the_place_of(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["optimizer.lr=no"]) == 2
     sign, erased, error = capsys.readouterr().err.partition("\r\x1b[2K")
     assert sign == "composing the config ..." and erased and error.startswith("error: optimizer.lr=no")
 
 
-@pytest.mark.parametrize("words", [["--cfg", "job"], ["-m", "seed=1,2", "sweep.dry_run=true"]])
+@pytest.mark.parametrize("words", [["--cfg", "job"], ["-m", "seed=1,2", "sweep.dry_run=true"], ["training.epochs=1"]])
 def test_what_shows_no_bar_has_no_line_to_be_taken_away(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The last is a run whose output is a file: it has no bar, while a sweep's would be on the terminal still."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert main(words) == 0
     assert "composing" not in capsys.readouterr().err

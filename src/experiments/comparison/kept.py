@@ -1,5 +1,6 @@
 """What an outputs folder keeps: its single runs and its sweeps, each with its size and age; and their removal."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 from experiments.comparison.choosing import where
 from experiments.comparison.runs_table import collect
 from experiments.errors import UserError, one_line
-from experiments.stored.folders import JOB, REMOVED, everything
+from experiments.stored.folders import REMOVED, everything, require_folder
 from experiments.stored.run_files import read_json
 from experiments.tracking import packed
 from experiments.tracking.lock import RUN, SWEEP, at_work, hold
@@ -37,38 +38,38 @@ class Kept:
 
 
 def below(root: str) -> list[Kept]:
-    """All that is kept below a folder, or in it, the one that was last written first."""
+    """All that is kept below a folder, or in it, the one that was last written first. Raises UserError.
+
+    What vanishes meanwhile, since a sweep is at work or somebody removes it, is left out.
+    """
+    require_folder(root)
     found = everything(root)
     jobs: dict[str, list[str]] = {sweep: [] for sweep in found.sweeps}
     for run, sweep in found.runs.items():
         if sweep is not None:
             jobs[sweep].append(run)
-    alone = [_kept(run, None) for run, sweep in found.runs.items() if sweep is None]
-    return sorted([*alone, *(_kept(sweep, runs) for sweep, runs in jobs.items())], key=lambda kept: -kept.written)
+    kept = [_kept(run, None) for run, sweep in found.runs.items() if sweep is None]
+    kept += [_kept(sweep, runs) for sweep, runs in jobs.items()]
+    return sorted((one for one in kept if os.path.isdir(one.folder)), key=lambda one: -one.written)
 
 
 def _kept(folder: str, jobs: Sequence[str] | None) -> Kept:
     written, size = 0.0, 0
     for place, _, names in os.walk(folder):
         for name in names:
-            about = os.lstat(os.path.join(place, name))
-            written, size = max(written, about.st_mtime), size + about.st_size
+            with contextlib.suppress(FileNotFoundError):
+                about = os.lstat(os.path.join(place, name))
+                written, size = max(written, about.st_mtime), size + about.st_size
     if jobs is None:
         status, count = _status(folder), None
     else:
-        alone, inside = [job for job in jobs if not _packed(folder, job)], packed.count(folder)
+        alone, inside = [job for job in jobs if not packed.has(folder, job)], packed.count(folder)
         ended = sum(os.path.exists(f"{job}/result.json") for job in alone)
         status = "all ended" if ended == len(alone) else f"{ended + inside} ended"
         count = len(alone) + inside
     if who := at_work(Path(folder), RUN if jobs is None else SWEEP):
         status = f"running ({who})"
     return Kept(folder, count, status, written, size)
-
-
-def _packed(sweep: str, job: str) -> bool:
-    """Whether a job that has a folder is in a pack, too."""
-    match = JOB.match(os.path.basename(job))
-    return match is not None and packed.pack_of(sweep, int(match.group(1))) is not None
 
 
 def _status(run: str) -> str:
@@ -97,6 +98,7 @@ def _older(kept: Sequence[Kept], than: str) -> list[Kept]:
 
 def _matching(kept: Sequence[Kept], condition: str) -> list[Kept]:
     """The runs for which an SQL condition holds, and the sweeps for all of whose jobs it holds."""
+    kept = [one for one in kept if os.path.isdir(one.folder)]
     if not kept:
         return []
     table = collect([one.folder for one in kept]).table
@@ -105,16 +107,22 @@ def _matching(kept: Sequence[Kept], condition: str) -> list[Kept]:
     return [one for one in kept if not any(f"{folder}/".startswith(f"{one.folder}/") for folder in fails)]
 
 
-def remove(kept: Kept) -> None:
-    """Remove a run's or a sweep's folder: at one stroke out of sight, then file by file.
+def remove(kept: Kept) -> bool:
+    """Remove a run's or a sweep's folder: at one stroke out of sight, then file by file. False where it has gone.
 
     Raises UserError when somebody is at work in it, OSError as it comes; what is left is removed the next time.
     """
     folder = Path(kept.folder)
-    lock = hold(folder, RUN if kept.jobs is None else SWEEP)
     try:
-        folder.rename(folder.with_name(REMOVED + folder.name))
-    finally:
-        lock.release()
+        lock = hold(folder, RUN if kept.jobs is None else SWEEP)
+        try:
+            folder.rename(folder.with_name(REMOVED + folder.name))
+        finally:
+            lock.release()
+    except FileNotFoundError:
+        return False
     for left in folder.parent.glob(f"{REMOVED}*"):
-        shutil.rmtree(left)
+        while left.exists():  # somebody else may be removing it, too
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(left)
+    return True

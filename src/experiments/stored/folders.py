@@ -40,7 +40,7 @@ class Found:
 
 
 def find(
-    roots: Iterable[str | Path], notes: list[str], packed_jobs: Callable[[str], list[str]] | None = packed.folders
+    roots: Iterable[str | Path], notes: list[str], packed_jobs: Callable[[str], list[str]] = packed.folders
 ) -> list[str]:
     """The run folders below `roots` (or `roots` themselves), in the order of their names, each once.
 
@@ -51,22 +51,25 @@ def find(
     """
     found: dict[str, str] = {}
     for root in roots:
-        if packed_jobs is not None and packed.of_folder(root) is not None:
+        if packed.of_folder(root) is not None:
             found[os.path.abspath(root)] = os.fspath(root)
             continue
-        if not os.path.isdir(root):
-            what = "is a file; name the folder it lies in" if os.path.exists(root) else "there is no such folder"
-            raise UserError(f"{one_line(root)}: {what}")
+        require_folder(root)
         here = os.fspath(root)
         below = everything(here)
-        runs = list(below.runs)
-        if packed_jobs is not None:
-            runs += [folder for sweep in below.sweeps for folder in packed_jobs(sweep)]
+        runs = [*below.runs, *(folder for sweep in below.sweeps for folder in packed_jobs(sweep))]
         notes += below.notes or ([] if runs else [f"{one_line(root)}{NOTHING}"])
         real = os.path.realpath(here)
         for folder in runs:  # links inside are not followed, so that the root's real path is enough
             found.setdefault(os.path.normpath(f"{real}/{folder[len(here) :]}"), folder)
     return list(found.values())
+
+
+def require_folder(root: str | Path) -> None:
+    """Raise UserError for what is no folder."""
+    if not os.path.isdir(root):
+        what = "is a file; name the folder it lies in" if os.path.exists(root) else "there is no such folder"
+        raise UserError(f"{one_line(root)}: {what}")
 
 
 def everything(root: str) -> Found:

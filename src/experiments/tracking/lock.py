@@ -52,6 +52,8 @@ def at_work(folder: Path, name: str = RUN) -> str | None:
             return None
     except Timeout:
         return _holder(place)
+    except OSError:  # it ended just now, and its lock with it
+        return None
 
 
 def let_go(folder: Path, lock: FileLock, name: str) -> None:

@@ -176,8 +176,7 @@ def folders(sweep: str | Path) -> list[str]:
 
 def count(sweep: str | Path) -> int:
     """How many jobs a sweep's packs have."""
-    place = Path(sweep, PACKS)
-    return len(_index(place.absolute(), os.stat(place).st_mtime_ns)[1]) if place.is_dir() else 0
+    return 0 if (index := _index_of(sweep)) is None else len(index[1])
 
 
 def opened(folder: Path) -> StoredPack:
@@ -202,14 +201,26 @@ def job(sweep: str | Path, number: int) -> PackedJob | None:
 
 def pack_of(sweep: str | Path, number: int) -> Path | None:
     """The folder of the pack that has a job, None where none has."""
+    if (index := _index_of(sweep)) is None:
+        return None
+    folders, numbers, of = index
+    at = int(numbers.searchsorted(number))
+    return Path(sweep, PACKS, folders[of[at]]) if at < len(numbers) and numbers[at] == number else None
+
+
+def has(sweep: str | Path, folder: str) -> bool:
+    """Whether the job that a folder belongs to, by the number in its name, is in a sweep's packs."""
+    number = os.path.basename(folder).partition("_")[0]
+    return number.isdecimal() and pack_of(sweep, int(number)) is not None
+
+
+def _index_of(sweep: str | Path) -> "tuple[list[str], np.ndarray, np.ndarray] | None":
+    """See `_index`; None for a sweep without packs."""
     place = Path(sweep, PACKS)
     try:
-        changed = os.stat(place).st_mtime_ns
+        return _index(place.absolute(), os.stat(place).st_mtime_ns)
     except OSError:
         return None
-    folders, numbers, of = _index(place.absolute(), changed)
-    at = int(numbers.searchsorted(number))
-    return place / folders[of[at]] if at < len(numbers) and numbers[at] == number else None
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from benchmarks.stored_runs import write_run
 from experiments.__main__ import main
+from experiments.comparison import kept as keeping
+from experiments.stored.folders import Found, everything
 from experiments.tracking.lock import SWEEP, hold
 
 Capture = pytest.CaptureFixture[str]
@@ -118,3 +121,41 @@ def test_a_run_that_is_under_way_or_unreadable_says_so(kept: Path, capsys: Captu
     (kept / "runs/new/result.json").write_bytes(orjson.dumps([]))
     assert main(["list", "outputs/runs"]) == 0
     assert "unfinished" in (out := capsys.readouterr().out) and "unreadable" in out
+
+
+def test_what_vanishes_while_it_is_looked_at_is_left_out(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def vanishing(root: str) -> Found:
+        found = everything(root)
+        shutil.rmtree(kept / "runs/old", ignore_errors=True)
+        return found
+
+    monkeypatch.setattr(keeping, "everything", vanishing)
+    walk = os.walk
+    monkeypatch.setattr(os, "walk", lambda top: ((at, below, [*names, "gone"]) for at, below, names in walk(top)))
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "runs/old" not in out and "runs/new" in out and "both" in out
+
+
+def test_what_somebody_else_removes_meanwhile_is_not_missed(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    hold, rmtree, raced = keeping.hold, shutil.rmtree, []
+
+    def after_another(folder: Path, name: str) -> object:
+        if folder.name == "old":
+            rmtree(folder)
+        return hold(folder, name)
+
+    def beside_another(place: Path) -> None:
+        raced.append(place)
+        if len(raced) == 1:  # the other was faster with a part of it
+            raise FileNotFoundError(2, "No such file or directory", str(place))
+        rmtree(place)
+
+    monkeypatch.setattr(keeping, "hold", after_another)
+    monkeypatch.setattr(keeping.shutil, "rmtree", beside_another)
+    assert main(["remove", "outputs", "--yes"]) == 0
+    assert "removed: 2\n" in capsys.readouterr().out and not left(kept) and len(raced) == 3

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from experiments.cli.commands.arguments import Parser
 from experiments.errors import UserError, one_line
-from experiments.stored.folders import OUTPUTS, everything, find
+from experiments.stored.folders import OUTPUTS, Found, everything, require_folder
 from experiments.stored.lookup import FOLDER, resolve
 from experiments.tracking import packed
 
@@ -26,21 +26,35 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, help=f"default: the first free one from {FIRST_PORT}")
     asked = parser.read(arguments)
     folder = str(resolve(asked.folder, many=True))
-    runs = len(find([folder], [], packed_jobs=None))
+    require_folder(folder)
+    found = everything(folder)
+    runs = len(found.runs)
     port = free_port(asked.port)
     print(f"http://127.0.0.1:{port}/ shows {runs} runs of {one_line(folder)}; Ctrl-C ends it", flush=True)
-    if without := sum(len(packed.folders(sweep)) for sweep in everything(folder).sweeps):
-        print(f"and not {without} jobs without a folder: `experiments unpack` makes those of the jobs that you name")
-    if runs > PAGE:
-        print(f"HParams shows {PAGE} runs at a time: 'Max # of session groups per page' below its list shows more")
-    sys.stdout.flush()
     server = subprocess.Popen(command(folder, port, runs))
-    try:  # with a limit it looks 20 times a second: Ctrl-C may reach a thread of NumPy, which wakes nobody
+    try:
+        if without := without_folder(found):  # looks into every pack, while the server is starting
+            print(
+                f"and not {without} jobs without a folder: `experiments unpack` makes those of the jobs that you name"
+            )
+        if runs > PAGE:
+            print(f"HParams shows {PAGE} runs at a time: 'Max # of session groups per page' below its list shows more")
+        sys.stdout.flush()
+        # with a limit it looks 20 times a second: Ctrl-C may reach a thread of NumPy, which wakes nobody
         return server.wait(timeout=threading.TIMEOUT_MAX)
     finally:
         if server.poll() is None:
             server.terminate()
             server.wait()
+
+
+def without_folder(found: Found) -> int:
+    """How many jobs are in the packs of sweeps and have no folder."""
+    return sum(
+        jobs - sum(of == sweep and packed.has(sweep, run) for run, of in found.runs.items())
+        for sweep in found.sweeps
+        if (jobs := packed.count(sweep))
+    )
 
 
 def command(folder: str, port: int, runs: int) -> list[str]:

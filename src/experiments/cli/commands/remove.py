@@ -38,9 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     if not asked.yes and not _agreed(f"Remove these {len(wanted)} for good"):
         print("nothing was removed")
         return 0
-    for one in wanted:
-        kept.remove(one)
-    print(f"removed: {len(wanted)}")
+    print(f"removed: {sum(map(kept.remove, wanted))}")
     return 0
 
 
