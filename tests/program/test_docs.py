@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from docs import write_reference
@@ -104,6 +106,24 @@ def test_a_page_shows_what_its_commands_print(
             assert len(shown) == len(found), (line, found)
         count += 1
     assert count == PAGES[page]
+
+
+@pytest.mark.parametrize("page", ["docs/clusters.md", "docs/data_parallel.md"])
+def test_what_is_for_other_machines_is_understood_here(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Sweeps for a cluster are planned, runs for torchrun are trained by one process; test_on_ray and so on do more."""
+    price = {"area": [float(i % 97) for i in range(9000)], "price": [2.0 * (i % 97) + 1 for i in range(9000)]}
+    pl.DataFrame(price).write_parquet("rows.parquet")
+    indented = re.sub(r" \\\n +", " ", text_of(page))
+    found = re.findall(r"^    (?:experiments|torchrun .*-m experiments) (.*=.*)", indented, re.MULTILINE)
+    assert len(found) == 2
+    for line in found:
+        words = shlex.split(line.replace(" ... ", f" {found[0]} "))
+        if "-m" in words and ("engine=ray" not in line or find_spec("ray")):
+            few = ["seed=range(0,4)" if word.startswith("seed=") else word for word in words]
+            assert main([*few, "sweep.dry_run=true"]) == 0, line
+            assert "4 jobs, 0 refused" in capsys.readouterr().out
+        elif "-m" not in words:
+            assert main([*words, "data.block_rows=1000", "optimizer.lr=1e-5", "tracking.figures=false"]) == 0, line
 
 
 def words_of(page: str) -> Iterator[list[str]]:
