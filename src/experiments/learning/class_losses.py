@@ -42,7 +42,7 @@ class CrossEntropy:
     def __call__(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Logits (n, k) and class numbers (n, 1) -> ()."""
         weight = None if self.weight is None else prediction.new_tensor(self.weight)
-        goal = target[:, 0].long()
+        goal = target.long().view(-1)
         return F.cross_entropy(logits_of(prediction), goal, weight, label_smoothing=self.label_smoothing)
 
     def gradient(self, prediction: Tensor, target: Tensor) -> Tensor:
