@@ -21,6 +21,10 @@ from experiments.config.quoting import quoted
         ("k=/home/jürgen/my table.csv", "/home/jürgen/my table.csv"),
         ("k=/home/jürgen/10:30.csv", "/home/jürgen/10:30.csv"),
         ("k={temp: C}", {"temp": "C"}),
+        ("data.query=SELECT a, b FROM t WHERE c IN ('x', \"y\")", "SELECT a, b FROM t WHERE c IN ('x', \"y\")"),
+        (r"data.query=SELECT a FROM t WHERE c ~ '\d\'' -- \\", r"SELECT a FROM t WHERE c ~ '\d\'' -- \\"),
+        ("data.query='SELECT a, b'", "SELECT a, b"),
+        ("data.uri=postgresql://ada@/rents?host=/tmp&port=1", "postgresql://ada@/rents?host=/tmp&port=1"),
     ],
 )
 def test_hydra_reads_what_was_meant(typed, means):

@@ -2,6 +2,8 @@
 
 import csv
 import itertools
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from experiments.tracking.checkpoint import Checkpoints
 from tests.conftest import Configured
 
 TABLE = "data=table data.path=rows.csv data.targets=[y]"
+SQL = """data=sql data.uri=sqlite:///rows.db data.targets=[y] data.query=SELECT"a","y"FROM"rows" """
 CLASSES = "data=iris loss=cross_entropy optimizer.lr=0.1"
 SEARCH = "-m hydra/sweeper=search optimizer.lr='tag(log,interval(1e-7,1e-3))' search.trials=4 search.confirm=0"
 HALVED = f"{SEARCH} search.trials=9 training.epochs=27 search.pruner=halving"
@@ -79,6 +82,8 @@ CASES = {
     "data.units": (TABLE, "{a:mm}"),
     "data.validation_column": (f"{TABLE} data.inputs=[a]", "held"),
     "data.validation_path": (TABLE, "other.csv"),
+    "data.uri": (SQL, "sqlite:///other.db"),
+    "data.query": (SQL, 'SELECT"b","y"FROM"rows"'),
     "data.image": ("data=table data.path=pictures.csv data.targets=[label] loss=cross_entropy", "[2,2]"),
     "data.images": ("data=idx data.images=a.idx data.labels=l.idx loss=cross_entropy", "b.idx"),
     "data.labels": ("data=idx data.images=a.idx data.labels=l.idx loss=cross_entropy", "m.idx"),
@@ -145,6 +150,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, shift in (("rows.csv", 0), ("other.csv", 1)):
         text = "".join(f"{a},{b + shift},{y},{int(a > 2)}\n" for a, b, y in rows)
         (folder / name).write_text("a,b,y,held\n" + text)
+        with closing(sqlite3.connect(folder / f"{Path(name).stem}.db")) as database:
+            database.execute("CREATE TABLE rows (a, b, y)")
+            database.executemany("INSERT INTO rows VALUES (?, ?, ?)", [(a + shift, b, y) for a, b, y in rows])
+            database.commit()
     (folder / "holes.csv").write_text("a,b,y\n" + "".join(f"{a},{b or ''},{y}\n" for a, b, y in rows))
     pictures = "".join(f"{a},{b},{y},{a + b},{'no' if y % 2 else 'yes'}\n" for a, b, y in rows)
     (folder / "pictures.csv").write_text("p,q,r,s,label\n" + pictures)

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 
+from experiments.config.database_uri import REFUSED, has_password, without_password
 from experiments.config.quoting import quoted
 from experiments.errors import UserError, nearest
 
@@ -49,7 +50,9 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 
 def override(word: str) -> str:
     """A word that is an override, in the form that Hydra's grammar takes. Raises UserError for any other word."""
-    key, sign, _ = word.partition("=")
+    key, sign, value = word.partition("=")
+    if key.lstrip("+") == "data.uri" and has_password(value):  # before a sweep writes down what it was asked for
+        raise UserError(f"{key}={without_password(value)}: {REFUSED}")
     if word.startswith("-") or not key.lstrip("+~") or not (sign or word.startswith("~")):
         raise UserError(f"{word}: not an override; write key=value")
     return quoted(word)

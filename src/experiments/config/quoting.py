@@ -14,9 +14,13 @@ def quoted(override: str) -> str:
 
     So `data.units={temp: °F}`, `data.targets=[größe]` and a path with an accent can be typed as they are. What is in
     quotes, or has an interpolation, stays. The grammar takes no quotes around the names of pairs: where names need
-    them, as in `data.units={größe: cm, 'a=b': mm}`, the pairs are read as YAML and become JSON within quotes.
+    them, as in `data.units={größe: cm, 'a=b': mm}`, the pairs are read as YAML and become JSON within quotes. A query
+    in SQL, which has commas, brackets and quotes of its own, is taken as a whole, and so is the address of a database.
     """
     key, sign, value = override.partition("=")
+    whole = key.lstrip("+") == "data.query" or (key.lstrip("+") == "data.uri" and "," not in value)
+    if whole and value != "null" and value[:1] not in ("", "'", '"') and "${" not in value:
+        return key + sign + _in_quotes(value)
     if "${" in value or (value.isascii() and not QUOTED_NAME.search(value)):
         return override
     names = _pairs(value)
@@ -24,7 +28,7 @@ def quoted(override: str) -> str:
         return key + sign + "'" + json.dumps(names, ensure_ascii=False).replace("'", "\\u0027") + "'"
     ends = r",\[\]{}:" if value[:1] in "[{" else ","
     piece = rf"({QUOTED})|(?:(?!{QUOTED})[^{ends}])+"
-    return key + sign + re.sub(piece, lambda found: found[0] if found[1] else _in_quotes(found[0]), value)
+    return key + sign + re.sub(piece, lambda found: found[0] if found[1] else _beyond_ascii(found[0]), value)
 
 
 def _pairs(value: str) -> dict[str, str]:
@@ -38,6 +42,11 @@ def _pairs(value: str) -> dict[str, str]:
     return found
 
 
-def _in_quotes(piece: str) -> str:
+def _beyond_ascii(piece: str) -> str:
     bare = piece.strip()
-    return piece if bare.isascii() else piece.replace(bare, "'" + bare.replace("'", "\\'") + "'")
+    return piece if bare.isascii() else piece.replace(bare, _in_quotes(bare))
+
+
+def _in_quotes(text: str) -> str:
+    """The text as the grammar takes it in quotes: it reads a backslash as such, but before a quotation mark."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text) + "'"

@@ -14,8 +14,8 @@ Schema = TypeVar("Schema")
 
 def key(default: Any, help: str, **rules: Any) -> Any:
     """A config key. Rules: `low` and `high` (inclusive), `above` and `below` (exclusive), `choices`, `length` of a
-    list, `special` words beside numbers, a word `prefixed` to a number, `path`, the endings of a `file` that may stand
-    for a choice."""
+    list, `special` words beside numbers, a word `prefixed` to a number, `path`, `uri`, the endings of a `file` that may
+    stand for a choice."""
     metadata = {"help": help, **rules}
     if isinstance(default, list):
         return field(default_factory=default.copy, metadata=metadata)
@@ -243,19 +243,33 @@ class Synthetic(Data):
 
 
 @dataclass(frozen=True)
-class Table(Data):
-    _target_: str = target("experiments.data.sources.table.Table")
-    path: str | None = key(None, "CSV, TSV (also .gz, .zst), XLSX, Parquet, Arrow, Feather, NPY, NPZ; or a folder of "
-                           "CSV files", path=True)  # fmt: skip
+class Columns(Data):
+    """Keys of a table whose columns the user names."""
+
     one_hot: list[str] | None = key(None, "columns of categories, each level but the first an input of 0 and 1")
     missing: str = key("error", "a missing cell stops, drops its row, or takes the training rows' mean (level: among "
                        "categories it is a level of its own)", choices=("error", "drop", "mean", "level"))  # fmt: skip
-    store: bool = key(True, "false: a table that Python hands over as data= is not kept, only its hash")
     units: dict[str, str] | None = key(None, "units by column, as {temp: C, rain: mm}")
     validation_column: str | None = key(None, "column that is true, 1 or validation for the rows held out")
-    validation_path: str | None = key(None, "second file (of a stream: or folder), all of it for validation", path=True)
     groups: str | None = key(None, "column whose rows of one value are held out together, or not at all")
     image: list[int] | None = key(None, "height and width of the picture that a row is, as [8,8]", low=1)
+
+
+@dataclass(frozen=True)
+class Table(Columns):
+    _target_: str = target("experiments.data.sources.table.Table")
+    path: str | None = key(None, "CSV, TSV (also .gz, .zst), XLSX, Parquet, Arrow, Feather, NPY, NPZ; or a folder of "
+                           "CSV files", path=True)  # fmt: skip
+    store: bool = key(True, "false: a table that Python hands over as data= is not kept, only its hash")
+    validation_path: str | None = key(None, "second file (of a stream: or folder), all of it for validation", path=True)
+
+
+@dataclass(frozen=True)
+class Sql(Columns):
+    _target_: str = target("experiments.data.sources.sql.Sql")
+    uri: str | None = key(None, "database, only read: sqlite:///FILE, or postgresql://USER@HOST/NAME, its password in "
+                          "PGPASSWORD or ~/.pgpass", uri=True)  # fmt: skip
+    query: str | None = key(None, "SELECT ... that gives the table; its rows by their cells, unless by ORDER BY")
 
 
 @dataclass(frozen=True)
@@ -395,8 +409,8 @@ GROUPS: dict[str, dict[str, type]] = {
     "loss": {"mse": MSE, "manual_mse": ManualMSE, "l1": L1, "huber": Huber, "cross_entropy": CrossEntropy,
              "manual_cross_entropy": ManualCrossEntropy},
     "data": {"crops": Crops, "crops_small": CropsSmall, "synthetic": Synthetic, "table": Table, "stream": Stream,
-             "diabetes": Diabetes, "linnerud": Linnerud, "digits": Digits, "breast_cancer": BreastCancer, "wine": Wine,
-             "iris": Iris, "idx": Idx},
+             "sql": Sql, "diabetes": Diabetes, "linnerud": Linnerud, "digits": Digits, "breast_cancer": BreastCancer,
+             "wine": Wine, "iris": Iris, "idx": Idx},
     "device": {"auto": Device, "cpu": Device, "cuda": Device, "mps": Device},
 }  # fmt: skip
 SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "search": Search, "tracking": Tracking}

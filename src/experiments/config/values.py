@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import Field
 from typing import Any
 
+from experiments.config.database_uri import checked_uri, without_password
 from experiments.errors import nearest
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -26,7 +27,8 @@ def checked(path: str, field: Field, value: Any, problems: list[str]) -> Any:
     try:
         return _taken(field.type, value, field.metadata)
     except ValueError as reason:
-        problems.append(f"{path}={'null' if value is None else value}: {reason}")
+        said = "null" if value is None else without_password(str(value)) if field.metadata.get("uri") else value
+        problems.append(f"{path}={said}: {reason}")
         return value
 
 
@@ -96,6 +98,8 @@ def _single(kind: type, value: Any, rules: Mapping[str, Any]) -> Any:
             raise ValueError("is an address, and what is there may be other rows next time; fetch it first, as with "
                              "curl -LO, and name the file")  # fmt: skip
         return os.path.abspath(os.path.expanduser(value))
+    if isinstance(value, str) and rules.get("uri"):
+        return checked_uri(value)
     if kind is float and type(value) is int:
         try:
             value = float(value)

@@ -45,6 +45,11 @@ class FileKeys:
     image: list[int] | None = None
 
     @property
+    def where(self) -> str:
+        """The table, as a message begins."""
+        return f"data.path={self.path}"
+
+    @property
     def categories(self) -> list[str]:
         """The columns of categories."""
         return self.one_hot or []
@@ -128,9 +133,7 @@ def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str])
     kept = [n for n in rest if n in keys.categories or numeric(frame[n])]
     unused = _unused([frame[n] for n in rest if n not in kept])
     if not kept:
-        raise UserError(
-            f"data.path={keys.path}: no numeric column is left for the inputs" + (f"; {unused}" if unused else "")
-        )
+        raise UserError(f"{keys.where}: no numeric column is left for the inputs" + (f"; {unused}" if unused else ""))
     if unused:
         log.warning("%s", unused)
     return kept

@@ -28,11 +28,15 @@ class Table(FileKeys):
 
         Raises UserError, and DataChanged.
         """
-        training, held = opened(self, InMemory(self.file("table")), InMemory, labels)
+        training, held = opened(self, self.reader(), InMemory, labels)
         found = self._dataset(training)
         if self.test:
             found = replace(found, test=self._dataset(replace(training, tested=True)))
         return found if held is None else found.holding_out(self._dataset(held))
+
+    def reader(self) -> InMemory:
+        """The rows as the file has them. Raises UserError, and DataChanged."""
+        return InMemory(self.file("table"))
 
     def _dataset(self, rows: Rows) -> Dataset:
         (block,) = rows.reader.blocks

@@ -42,6 +42,11 @@ class Part:
         """Whether it is NPY; else it is Parquet."""
         return self.path.suffix.lower() == NPY
 
+    @property
+    def where(self) -> str:
+        """The file, as a message begins."""
+        return f"data.path={self.known_as}"
+
 
 @dataclass(frozen=True)
 class Block:
@@ -54,8 +59,8 @@ class Block:
 
     @property
     def where(self) -> str:
-        """The file, as a message begins."""
-        return f"data.path={self.part.known_as}"
+        """What holds them, as a message begins."""
+        return self.part.where
 
     @property
     def span(self) -> str:
@@ -160,9 +165,12 @@ class InMemory(Reader):
 
     def __init__(self, path: Path) -> None:
         """Raises UserError, and DataChanged."""
-        self._table = reading.read(path)
-        self.names, self.rows = tuple(self._table.columns), self._table.height
-        self.parts = [Part(path, self.names, self.rows, (0, 0), path)]
+        self.hold(reading.read(path), Part, path)
+
+    def hold(self, table: pl.DataFrame, kind: type[Part], path: Path) -> None:
+        """Take a table that has been read."""
+        self._table, self.names, self.rows = table, tuple(table.columns), table.height
+        self.parts = [kind(path, self.names, self.rows, (0, 0), path)]
         self.blocks, self.block_rows = [Block(self.parts[0], 0, self.rows, 0)], self.rows
 
     def cut(self, columns: int) -> bool:

@@ -77,7 +77,7 @@ def _table(run: Run, config: Mapping[str, Any]) -> list[str]:
     """Where the rows come from, how many, and each input with its unit and its range."""
     model, result = run.model, run.result or {}
     rows, units, ranges = result["rows"], result.get("units") or {}, result.get("ranges") or {}
-    path = f", `{_code(config['data.path'])}`" if config.get("data.path") else ""
+    path = "".join(f", `{_code(config[k])}`" for k in ("data.path", "data.uri", "data.query") if config.get(k))
     lines = [
         f"`data={_code(config['data'])}`{path}, content `{one_line(run.data_hash)}`: {rows.get('train')} rows "
         f"trained on, {rows.get('validation')} held out, {rows.get('dropped', 0)} dropped for missing cells.", "",
