@@ -5,7 +5,6 @@ Thin on purpose: Hydra imports this for every command; the work is imported when
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -66,12 +65,12 @@ class StackedLauncher(Launcher):
         from experiments.sweeps.engines.choosing import engine_of
         from experiments.sweeps.launching import Sweep
 
-        if config.sweep.resume is not None and not config.sweep.dry_run:
-            from experiments.sweeps.engines.on_submitit import wait_for_tasks
-
-            wait_for_tasks(Path(str(config.sweep.resume)))  # a text, or refused by what comes next
         # one for all launches, so that what was composed is not composed again
         self.session = Sweep(hydra_context, task_function, config, engine_of(self.settings))
+        if (folder := self.session.resumed) is not None and not config.sweep.dry_run:
+            from experiments.sweeps.engines.on_submitit import wait_for_tasks
+
+            wait_for_tasks(folder)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         return self.session.launch(job_overrides, initial_job_idx)

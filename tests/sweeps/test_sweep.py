@@ -340,6 +340,31 @@ def test_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("outputs").exists()
 
 
+def test_the_size_that_a_dry_run_foretells_is_near_what_a_sweep_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["-m", "seed=range(0,1000)", "training.epochs=50"]
+    said = {}
+    for keep, curves in (("all", "all"), ("20", "all"), ("none", "all"), ("none", "none")):
+        words = [*asked, f"sweep.keep={keep}", f"sweep.curves={curves}"]
+        assert main([*words, "sweep.dry_run=true"]) == 0
+        found = re.search(r"and ([\d.]+) MB", capsys.readouterr().out)
+        assert found is not None
+        said[keep, curves] = float(found[1])
+    assert said["all", "all"] > 10 * said["20", "all"] > 10 * said["none", "all"] > 20 * said["none", "none"]
+    assert main([*asked, "sweep.keep=none", "hydra.sweep.dir=s"]) == 0
+    size = sum(file.stat().st_size for file in Path("s").rglob("*"))
+    assert said["none", "all"] == pytest.approx(size / 1e6, rel=0.7)
+
+
+def test_last_is_the_newest_sweep_where_one_is_gone_on_with(capsys: pytest.CaptureFixture[str]) -> None:
+    again = ["-m", "seed=1,2,3", SHORT, "sweep.resume=last"]
+    assert main(again) == 2
+    assert capsys.readouterr().err == "error: sweep.resume=last: there is no sweep below outputs/\n"
+    assert main(["-m", "seed=1,2", SHORT]) == 0
+    assert main([SHORT]) == 0  # a run that is newer
+    assert main(again) == 0
+    assert [path.name for path in jobs(folder())] == ["0_seed=1", "1_seed=2", "2_seed=3"]
+
+
 def test_what_cannot_be_stacked_runs_serially_and_says_why() -> None:
     assert main(["-m", "seed=1,2", "training.shuffle=blocks", SHORT]) == 0
     assert {row["executed"] for row in table(folder())} == {"serial"}

@@ -342,7 +342,7 @@ PER_TARGET = ("r2", "rmse", "validation_r2", "validation_rmse")
 class Sweep:
     fail_fast: bool = key(False, "stop at the first job that fails")
     dry_run: bool = key(False, "list the jobs, write nothing")
-    resume: str | None = key(None, "folder of a sweep to go on with")
+    resume: str | None = key(None, "sweep to go on with: a folder, last, a name")
     objective: str | None = key(None, "metric to rank by (null: validation_loss, gap or train_loss)",
                                 choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
     keep: int | None = key(None, "jobs with a folder: all, none, the first N, best:N; the others are rows of packs/ "

@@ -54,6 +54,27 @@ def load_run(run: str | Path) -> LoadedRun:
         raise UserError(f"{one_line(folder.name)}: {one_line(error)}") from None
 
 
+def sweep_to_resume(word: str) -> Path:
+    """The folder that `sweep.resume=word` means, absolute: as `resolve`, but `last` is the newest sweep.
+
+    Raises UserError.
+    """
+    last = word == "last" and not os.path.exists(word)
+    try:
+        found = _newest_sweep(word, everything(OUTPUTS)) if last else resolve(word, many=True)
+    except UserError as error:
+        raise UserError(f"sweep.resume={error}") from None
+    return Path(found).absolute()
+
+
+def _newest_sweep(word: str, found: Found) -> str:
+    """Raises UserError, which names the word that meant it, where there is none."""
+    sweep = next((folder for folder in found.newest() if folder in found.sweeps), None)
+    if sweep is None:
+        raise UserError(f"{word}: there is no sweep below {OUTPUTS}/")
+    return sweep
+
+
 def resolve(word: str, outputs: str | Path = OUTPUTS, *, many: bool = False) -> Path:
     """The folder that a word means: a run's, or with `many` also a sweep's or that of many runs.
 
@@ -150,9 +171,7 @@ def _job(word: str, sweep: str, number: int, found: Found) -> Path:
 
 def _best(found: Found) -> Path:
     """The best finished run of the newest sweep."""
-    sweep = next((folder for folder in found.newest() if folder in found.sweeps), None)
-    if sweep is None:
-        raise UserError(f"best: there is no sweep below {OUTPUTS}/")
+    sweep = _newest_sweep("best", found)
     if (winner := _winner(sweep)) is not None:
         return winner
     finished: list[Run] = []

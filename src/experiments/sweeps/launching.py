@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from experiments.config.composition import register_resolvers
 from experiments.config.validation import validate_leaf
 from experiments.errors import UserError
+from experiments.stored.lookup import sweep_to_resume
 from experiments.sweeps.compose.composer import Composer
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.engine import Engine, Local
@@ -26,7 +27,6 @@ from experiments.tracking.run_log import RunLog, Warnings
 
 if TYPE_CHECKING:
     from experiments.sweeps.compose.halving import Halving
-    from experiments.sweeps.stacked.packs import Left
 
 
 class Sweep:
@@ -38,7 +38,10 @@ class Sweep:
         """`engine` trains the packs, by default here, one a processor. Raises UserError."""
         register_resolvers()
         given = {name: validate_leaf({}, f"sweep.{name}", value) for name, value in config.sweep.items()}
-        self._curves: str = given["curves"]
+        self.curves: str = given["curves"]
+        """Which losses of jobs without a folder are kept."""
+        self.resumed = None if given["resume"] is None else sweep_to_resume(given["resume"])
+        """The folder of the sweep that this one goes on with."""
         self.keep = Keep()
         """Which jobs have folders; all, as other sweepers know nothing else."""
         self.engine = engine or Local()
@@ -105,6 +108,10 @@ class Sweep:
         """As `run`, `count` jobs in parts that are composed as there is room for them."""
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.keep.everything:
+            from experiments.sweeps.stacked.packs import Left
+
+            self.folders.left = Left(self.curves, results=not self.outcomes.apart)
         sweep_log = contextlib.closing(RunLog(self.folder / "sweep.log"))
         warnings, quiet = contextlib.closing(Warnings()), np.errstate(all="ignore")  # as in `runner.run`
         begun: list[Job] = []
@@ -115,7 +122,6 @@ class Sweep:
                 yield part
 
         with warnings as told, sweep_log, bar(count) as self._execution.advance, quiet:
-            self.folders.left = None if self.keep.everything else self._left()
             self.folders.varied = self.outcomes.varied
             try:
                 self._execution.run(noted(), count, self.engine, suggest=not searching, halving=halving)
@@ -128,11 +134,6 @@ class Sweep:
             if not searching:
                 self.keep.unpack(self.outcomes)
         told.show()
-
-    def _left(self) -> "Left":
-        from experiments.sweeps.stacked.packs import Left
-
-        return Left(self._curves, results=not self.outcomes.apart)
 
     def launch(self, batches: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
         """What a launcher does for a sweeper: run these jobs, and return what each came to. Raises as `run` does."""

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from hydra.types import HydraContext
@@ -50,7 +49,7 @@ def sweep(
     if config.sweep.dry_run:
         from experiments.sweeps.dry_run import show
 
-        show([*jobs, *itertools.chain.from_iterable(parts)], str(session.folder), session.engine.workers)
+        show(session, [*jobs, *itertools.chain.from_iterable(parts)], keep, large=large)
         return
     fixed = fixed_settings(jobs, batches, swept, session)
     if resumed:
@@ -101,9 +100,9 @@ def keeping(session: Sweep, keep: Keep, jobs: int) -> None:
 
 def take_folder(session: Sweep, config: DictConfig) -> bool:
     """Whether an earlier sweep is gone on with; its folder is then the session's."""
-    if config.sweep.resume is None:
+    if session.resumed is None:
         return False
-    session.folder = Path(config.sweep.resume).absolute()
+    session.folder = session.resumed
     with read_write(config), open_dict(config):
         config.hydra.sweep.dir = str(session.folder)
     return True

@@ -117,4 +117,8 @@ def test_a_search_whose_trials_all_fail_ends_with_the_reason(capsys: pytest.Capt
 def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SEARCH, RATE, "search.trials=10", "search.batch=4", "sweep.dry_run=true"]) == 0
     assert "10 trials of 1 runs each in 3 generations" in capsys.readouterr().out
+    halved = ["search.trials=2000", "search.batch=600", "search.pruner=halving", "sweep.keep=none"]
+    assert main([*SEARCH, RATE, *halved, "sweep.dry_run=true"]) == 0
+    assert "pack of 600: jobs 0 to 599" in (said := capsys.readouterr().out)  # they are compared, so not parted
+    assert "and 0.2 MB in" in said
     assert not list(Path().iterdir())

@@ -53,8 +53,9 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
     generation = under_way.ask()
     if all(job.error for job in under_way.jobs):
         raise UserError(under_way.jobs[0].error or "")
+    keep = Keep.of("all" if config.sweep.keep is None else config.sweep.keep, 0)
     if config.sweep.dry_run:
-        _plan(under_way, session)
+        _plan(under_way, session, keep)
         return
     varied = {*map(key_of, (*searched.distributions, *under_way.repeats[0]))}
     fixed = fixed_settings(under_way.jobs, [list(job.overrides) for job in under_way.jobs], varied, session)
@@ -63,8 +64,7 @@ def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, 
     with stored_sweep.held(session.folder):
         if not resumed:
             stored_sweep.write(session.folder, [*to_store(arguments, config), "hydra/sweeper=search"], varied, fixed)
-        keep = config.sweep.keep
-        keeping(session, Keep.of("all" if keep is None else keep, 0), settings.trials * settings.seeds)
+        keeping(session, keep, settings.trials * settings.seeds)
         under_way.found = resuming.scan(session.folder) if resumed else Found()
         with resumable(session, under_way.progress):
             under_way.run(generation, resumed)
@@ -128,7 +128,7 @@ class _Search:
         try:
             while True:
                 known = [self.study.restore(setting) for setting in generation]
-                halving = None if all(known) else self._halving()
+                halving = None if all(known) else self.halving()
                 session.run(self._left(generation, anew=halving is not None), searching=True, halving=halving)
                 if not self.objectives:
                     came = session.outcomes.results.values()
@@ -176,7 +176,7 @@ class _Search:
         }
         write(session.folder, trials, self.directions, self.objectives, self.confirmed, first)
 
-    def _halving(self) -> Halving | None:
+    def halving(self) -> Halving | None:
         """How the runs of a generation are compared while they train, if they are."""
         settings = self.settings
         if settings.pruner is None:
@@ -242,9 +242,9 @@ def _direction(metric: str) -> Direction:
     return "maximize" if larger_is_better(metric) else "minimize"
 
 
-def _plan(under_way: _Search, session: Sweep) -> None:
+def _plan(under_way: _Search, session: Sweep, keep: Keep) -> None:
     """`sweep.dry_run`: the first generation, and how many there are."""
-    dry_run.show(under_way.jobs, str(session.folder), session.engine.workers)
+    dry_run.show(session, under_way.jobs, keep, halving=under_way.halving())
     settings = under_way.settings
     count = math.ceil(settings.trials / settings.batch)
     each = len(under_way.repeats)
