@@ -60,6 +60,17 @@ def test_the_metric_shown_is_the_statistic_that_was_asked_for(statistic: str, sw
         assert row["gap"] == pytest.approx(expected) != pytest.approx(gaps.mean())
 
 
+def test_a_setting_that_lost_its_runs_has_no_difference_and_the_others_have(swept: Path) -> None:
+    runs = collect([swept])
+    lost = (pl.col("optimizer.lr") == 5e-5) & (pl.col("model") == "manual")
+    table = runs.table.with_columns(status=pl.when(lost).then(pl.lit("diverged")).otherwise("status"))
+    found = against(runs, table, "lr=1e-5", None, "mean")
+    assert found.height == 4
+    last = found.row(3, named=True)
+    assert (last["seeds"], last["lost"], last["gap"], last["p"]) == (0, 5, None, None)
+    assert last["verdict"] == "too few seeds" and "too few seeds" not in found["verdict"][:3]
+
+
 def test_a_run_stands_for_its_setting(swept: Path) -> None:
     run = next(path for path in swept.iterdir() if path.name.startswith("0_"))
     found = decided(swept, str(run))

@@ -1,7 +1,5 @@
 """--where, --sort, --group-by, --columns: on a table written here; statistics against Python's own."""
 
-import statistics
-
 import polars as pl
 import pytest
 
@@ -98,21 +96,6 @@ def test_r2_is_sorted_largest_first_and_names_its_targets() -> None:
 def test_an_unknown_column_gets_the_nearest_name(name: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         choosing.ordered(TABLE, name)
-
-
-def test_groups_have_the_statistics_of_the_runs_that_did_not_diverge() -> None:
-    groups = {row["optimizer"]: row for row in choosing.grouped(TABLE, ["optimizer"]).iter_rows(named=True)}
-    sgd, adam = groups["sgd"], groups["adam"]
-    assert (sgd["runs"], sgd["diverged"], adam["runs"], adam["diverged"]) == (3, 1, 2, 0)
-    assert sgd["gap mean"] == statistics.mean([4, 1]) and sgd["gap std"] == pytest.approx(statistics.stdev([4, 1]))
-    assert (sgd["gap min"], sgd["gap max"]) == (1, 4)
-    assert adam["gap mean"] == 2 and adam["gap std"] is None and adam["train_loss mean"] == 5
-    assert not any(name.startswith("validation_loss") for name in sgd)
-
-
-def test_groups_of_several_keys_in_their_order() -> None:
-    grouped = choosing.grouped(TABLE, ["lr", "seed", "lr"])
-    assert grouped.select("lr", "seed", "runs").rows() == [(0.1, 0, 2), (0.1, 1, 1), (0.2, 1, 1), (1.0, 0, 1)]
 
 
 def test_shown_are_the_keys_that_differ_and_what_some_run_has() -> None:

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
 from experiments import compare, sweep
 from experiments.comparison import choosing
+from experiments.comparison.groups.table import Grouping, grouped
 from experiments.comparison.runs_table import collect, names
 from experiments.errors import UserError
 from experiments.stored.comparable import differs
@@ -106,4 +107,4 @@ def test_runs_that_predict_labels_are_compared_by_accuracy_too() -> None:
     collected = collect([folder])
     best = choosing.ordered(collected.table, "validation_accuracy")["validation_accuracy"].to_list()
     assert best == sorted(best, reverse=True)
-    assert "validation_accuracy mean" in choosing.grouped(collected.table, ["l2"]).columns
+    assert "validation_accuracy mean" in grouped(collected, collected.table, Grouping(["loss.l2"])).columns

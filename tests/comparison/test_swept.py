@@ -19,11 +19,11 @@ def test_one_number_is_a_line_of_mean_least_and_largest_over_the_seeds() -> None
     swept = sweep_of(runs, ["lr", "seed"])
     assert swept is not None
     assert (swept.axes, swept.averaged, swept.measure) == (["lr"], ["seed"], "gap")
-    assert swept.table.select("lr", "mean", "min", "max", "runs").rows() == [
+    assert swept.table.select("lr", "centre", "low", "high", "runs").rows() == [
         (0.1, 2.0, 1.0, 3.0, 2),
         (0.2, 7.0, 5.0, 9.0, 2),
     ]
-    assert swept.title == "final gap, mean over seed"
+    assert swept.title == "final gap, mean over 2 seeds"
 
 
 def test_what_diverged_is_in_no_mean_and_is_counted() -> None:
@@ -32,7 +32,7 @@ def test_what_diverged_is_in_no_mean_and_is_counted() -> None:
     )
     swept = sweep_of(runs, ["lr", "seed"])
     assert swept is not None
-    assert swept.table.select("lr", "mean", "without", "runs").rows() == [(0.1, 2.0, 1, 2), (0.9, None, 1, 1)]
+    assert swept.table.select("lr", "centre", "without", "runs").rows() == [(0.1, 2.0, 1, 2), (0.9, None, 1, 1)]
 
 
 def test_two_numbers_are_a_map_the_one_with_more_values_across() -> None:
@@ -41,7 +41,7 @@ def test_two_numbers_are_a_map_the_one_with_more_values_across() -> None:
     assert swept is not None
     assert swept.axes == ["lr", "size"]
     assert swept.grid
-    assert dict(zip(zip(swept.table["lr"], swept.table["size"], strict=True), swept.table["mean"], strict=True)) == {
+    assert dict(zip(zip(swept.table["lr"], swept.table["size"], strict=True), swept.table["centre"], strict=True)) == {
         (0.1, 1): 1.0, (0.2, 1): 2.0, (0.3, 1): 3.0, (0.1, 2): 4.0, (0.2, 2): 5.0, (0.3, 2): 6.0,
     }  # fmt: skip
 
@@ -58,7 +58,7 @@ def test_a_word_beside_a_number_is_a_line_for_each() -> None:
     swept = sweep_of(runs, ["optimizer", "lr"])
     assert swept is not None
     assert swept.axes == ["lr"]
-    assert swept.table.select("line", "lr", "mean").rows() == [
+    assert swept.table.select("line", "lr", "centre").rows() == [
         ("adam", 0.1, 3.0), ("adam", 0.2, 4.0), ("sgd", 0.1, 1.0), ("sgd", 0.2, 2.0),
     ]  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_seeds_alone_are_the_spread_of_their_runs() -> None:
     swept = sweep_of(table(seed=[0, 1, 2], gap=[1.0, 2.0, 4.0]), ["seed"])
     assert swept is not None
     assert swept.axes == []
-    assert swept.table["mean"].to_list() == pytest.approx([1.0, 2.0, 4.0])
+    assert swept.table["centre"].to_list() == pytest.approx([1.0, 2.0, 4.0])
 
 
 def test_runs_without_any_gap_are_compared_by_their_loss_and_one_run_with_nothing() -> None:

@@ -11,8 +11,9 @@ import pytest
 from benchmarks.stored_runs import write_run
 from experiments import compare
 from experiments.__main__ import main
-from experiments.comparison.choosing import grouped, ordered
+from experiments.comparison.choosing import ordered
 from experiments.comparison.curves import gather
+from experiments.comparison.groups.table import grouped, grouping
 from experiments.comparison.runs_table import collect
 from experiments.comparison.swept import sweep_of
 from experiments.stored.comparable import groups, remarks
@@ -83,7 +84,7 @@ def test_each_group_is_ranked_by_itself(mixed: Path, capsys: pytest.CaptureFixtu
     assert said.err == (
         "note: losses of other kinds or data do not compare: 2 groups are kept apart, mse (3); huber (2)\n"
     )
-    means = grouped(runs.table, ["data.split_seed"])
+    means = grouped(runs, runs.table, grouping(runs, "data.split_seed", "mean", None))
     assert means.select("group", "runs").rows() == [("huber", 2), ("mse", 3)]
     assert means["train_loss mean"][0] == pytest.approx(0.35)
     with pytest.warns(UserWarning, match="2 groups are kept apart"):

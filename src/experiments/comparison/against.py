@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from experiments.comparison.choosing import column
-from experiments.comparison.deciding import FOLD, REPEATED, Decision, decide, holm, repeat, summary
+from experiments.comparison.deciding import FOLD, REPEATED, Decision, decide, holm, repeat
+from experiments.comparison.groups.bands import centre
 from experiments.comparison.runs_table import Runs, ranked_by
 from experiments.errors import UserError, one_line
 from experiments.stored.cells import cell
@@ -17,6 +19,8 @@ from experiments.stored.ranking import FINISHED, larger_is_better
 
 SURE = 0.05
 """Corrected p values below this decide."""
+FEWEST = 2
+"""Seeds of a setting from which there is a difference to tell."""
 Setting = tuple[Any, ...]
 
 
@@ -26,7 +30,7 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
     `baseline`: KEY=VALUE, and the baseline of a setting is the one that differs from it in that key alone; or a run,
     whose setting is the baseline of all. `metric`: of the table, by default the one it is ranked by. `seeds` (or
     `folds`) are those compared, `lost` the runs that diverged or failed; `p` is corrected for the number of settings
-    (Holm).
+    (Holm). A setting that has lost too many runs has a row without a difference.
 
     Raises UserError.
     """
@@ -46,21 +50,23 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
     pairs = _pairs(baseline, keys, settings, table)
     if not pairs:
         raise UserError(f"--against {one_line(baseline)}: no other setting is there to compare with it")
-    decisions = {at: decide(settings[at], settings[base], statistic) for at, base in pairs.items()}
+    enough = {at: base for at, base in pairs.items() if min(len(settings[at]), len(settings[base])) >= FEWEST}
+    decisions = {at: decide(settings[at], settings[base], statistic) for at, base in (enough or pairs).items()}
     corrected = dict(zip(decisions, holm([d.p for d in decisions.values()]), strict=True))
     sign = 1 if larger_is_better(metric) else -1
-    rows = [
-        {
+    rows = []
+    for at, base in pairs.items():
+        d, p = decisions.get(at), corrected.get(at)
+        rows.append({
             **{key: None if value is None else cell(value) for key, value in zip(keys, at, strict=True)},
-            "folds" if FOLD in runs.varied else "seeds": d.seeds,
-            "paired": d.paired, "lost": lost.get(at, 0) + lost.get(pairs[at], 0),
-            metric: summary(settings[at].values(), statistic), "difference": d.difference, "low": d.low,
-            "high": d.high, "p": corrected[at], "better": d.likely if sign > 0 else 1 - d.likely,
-            "verdict": verdict(d, corrected[at], sign),
-        }
-        for at, d in decisions.items()
-    ]  # fmt: skip
-    found = pl.DataFrame(rows, infer_schema_length=None).sort(sign * -pl.col("difference"))
+            "folds" if FOLD in runs.varied else "seeds": len(settings[at]) if d is None else d.seeds,
+            "paired": d and d.paired, "lost": lost.get(at, 0) + lost.get(base, 0),
+            metric: float(centre(np.array([*settings[at].values()]), statistic)) if settings[at] else None,
+            "difference": d and d.difference, "low": d and d.low, "high": d and d.high, "p": p,
+            "better": d and (d.likely if sign > 0 else 1 - d.likely),
+            "verdict": "too few seeds" if d is None or p is None else verdict(d, p, sign),
+        })  # fmt: skip
+    found = pl.DataFrame(rows, infer_schema_length=None).sort(sign * -pl.col("difference"), nulls_last=True)
     return found.drop([key for key in keys if found[key].n_unique() == 1 and found[key][0] in (None, "")])
 
 

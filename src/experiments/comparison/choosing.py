@@ -12,7 +12,6 @@ from experiments.errors import UserError, nearest, one_line
 from experiments.stored.ranking import larger_is_better
 
 Table = TypeVar("Table", pl.DataFrame, pl.LazyFrame)
-GROUPED = ("train_loss", "validation_loss", "gap", "accuracy", "validation_accuracy")
 WORDS = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[A-Za-z_][\w.]*""")
 
 
@@ -105,26 +104,6 @@ def ordered(table: pl.DataFrame, sort: str | None, *, reverse: bool = False) -> 
 def first(table: pl.DataFrame, count: int) -> pl.DataFrame:
     """The first rows of each group of runs that compare."""
     return pl.concat([part.head(count) for part in table.partition_by("group", maintain_order=True)])
-
-
-def grouped(table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """A row per value of the keys, and per group of runs that compare: runs, diverged ones, statistics of each metric.
-
-    These are mean, std (n - 1), min and max, over the runs that did not diverge: a loss on its way to infinity has no
-    mean worth reading.
-    """
-    by = list(dict.fromkeys(column(key, table.columns) for key in keys))
-    if table["group"].n_unique() > 1 and "group" not in by:
-        by.insert(0, "group")
-    metrics = [m for m in GROUPED if m in table.columns and table[m].is_not_null().any()]
-    diverged = pl.col("status") == "diverged"
-    measures = [
-        getattr(pl.col(m).filter(~diverged), kind)().alias(f"{m} {kind}")
-        for m in metrics
-        for kind in ("mean", "std", "min", "max")
-    ]
-    count = [pl.len().alias("runs"), diverged.sum().alias("diverged")]
-    return table.group_by(by, maintain_order=True).agg(*count, *measures).sort(by, nulls_last=True)
 
 
 def columns(runs: Runs, table: pl.DataFrame, wanted: str | None) -> pl.DataFrame:

@@ -63,7 +63,7 @@ def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[
     curves = []
     for folder in table["folder"]:
         try:
-            curves.append(thinned(*_curve(folder), longest))
+            curves.append(thinned(*curve_of(folder), longest))
         except (OSError, ValueError) as error:
             notes.append(f"{one_line(folder)}: metrics.jsonl: {one_line(error)}; no curve")
             curves.append((np.zeros(0), np.zeros(0)))
@@ -80,7 +80,8 @@ def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[
     return PlotData(table["group"][0], table, varied, curves, optimum, shown, sweep_of(table, varied), best)
 
 
-def _curve(folder: str) -> tuple[Array, Array]:
+def curve_of(folder: str) -> tuple[Array, Array]:
+    """A run's logged epochs and training losses, both (k,). Raises OSError, ValueError."""
     records = stored_run.records(folder)
     pairs = [(run_files.finite(r["epoch"]), run_files.finite(r.get("loss/train"))) for r in records]
     kept = [(epoch, loss) for epoch, loss in pairs if loss is not None and epoch is not None]

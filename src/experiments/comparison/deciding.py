@@ -8,21 +8,18 @@ variance is corrected (C. Nadeau and Y. Bengio, "Inference for the Generalizatio
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from experiments.comparison.groups.bands import LEVEL, TRIM, estimate
 from experiments.errors import UserError
 
-STATISTICS = ("mean", "iqm", "median")
 SEED, FOLD, FOLDS, SPLIT = "seed", "data.fold", "data.folds", "data.split_seed"
 REPEATED = (SEED, FOLD)
 """Keys of which the values repeat a setting."""
-LEVEL = 0.95
-TRIM = 0.25
-"""Share of the values that the interquartile mean leaves out at each end."""
 MOST_SEEDS = 100_000
 
 
@@ -92,13 +89,6 @@ def decide(values: Mapping[Any, float], baseline: Mapping[Any, float], statistic
     return Decision(len(ours), paired, difference, low, high, p, likely, more)
 
 
-def summary(values: Iterable[float], statistic: str) -> float:
-    """The mean, interquartile mean or median of some runs' metric, as `decide` has it of their differences."""
-    found = np.sort(np.fromiter(values, dtype=float))
-    cut = int(TRIM * len(found)) if statistic == "iqm" else 0
-    return float(np.median(found) if statistic == "median" else found[cut : len(found) - cut].mean())
-
-
 def _of_folds(values: Mapping[Fold, float]) -> dict[int, float]:
     """The mean over the seeds of each fold: they share its rows, so that they tell little more than one."""
     found: dict[int, list[float]] = {}
@@ -123,13 +113,7 @@ def _t(ours: np.ndarray, theirs: np.ndarray, paired: bool, trim: float, overlap:
     from scipy.special import stdtr, stdtrit  # a third of the time that scipy.stats takes to be imported
 
     if paired:
-        d = np.sort(ours - theirs)
-        cut = int(trim * len(d))
-        inner, count = d[cut : len(d) - cut], len(d) - 2 * cut
-        winsorized = np.clip(d, inner[0], inner[-1])
-        difference = float(inner.mean())
-        error = float(winsorized.std(ddof=1) / (1 - 2 * trim)) * math.sqrt(1 / len(d) + overlap)
-        degrees = float(count - 1)
+        difference, error, degrees = map(float, estimate(ours - theirs, trim, overlap))
     else:
         from scipy import stats
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from experiments.comparison.choosing import column, where
+from experiments.comparison.runs_table import Runs
 from experiments.errors import UserError, one_line
 from experiments.stored.folders import everything
 from experiments.stored.packed_table import scanned
@@ -67,9 +68,12 @@ def beside(sweep: str, roots: Sequence[str | Path]) -> str | None:
     return None
 
 
-def whole(sweep: str) -> pl.DataFrame:
+def whole(sweep: str) -> Runs:
     """All rows of a large sweep, for statistics over its keys."""
-    return _table(sweep).with_columns(run=pl.col("folder"), group=pl.lit("")).collect()
+    table = _table(sweep).with_columns(run=pl.col("folder"), group=pl.lit("")).collect()
+    varied = table.columns[: table.columns.index("status")]
+    folders = pl.lit(f"{sweep}/") + pl.col("folder")
+    return Runs(table.with_columns(folder=folders), [name for name in varied if name not in ("number", "folder")])
 
 
 def _table(sweep: str) -> pl.LazyFrame:

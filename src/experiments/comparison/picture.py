@@ -1,6 +1,8 @@
 """The comparison as one PNG: loss curves, the gap against what was swept, the best run's predictions."""
 
 import io
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,27 +28,43 @@ def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
 
 def figure(plots: list[PlotData], *, curves: bool = True, keys: bool = True) -> "Figure":
     """A row of panels for each group of runs that compare, and below them what the keys that were swept do."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = [
         [_curves] * curves + [_swept] * (plot.swept is not None) + [_best] * (plot.best is not None) for plot in plots
     ]
-    across = max(map(len, rows), default=0)
     keyed = [settings for plot in plots if (settings := settings_of(plot)) is not None] if keys else []
-    heights = [5] * max(1, len(rows)) + [8 if settings.importance else 5 for settings in keyed]
+    return laid_out(
+        [
+            (plot.group, [partial(panel, plot_data=plot) for panel in row])
+            for plot, row in zip(plots, rows, strict=True)
+        ],
+        [(partial(draw_keys, settings=settings), 8 if settings.importance else 5) for settings in keyed],
+    )
+
+
+Panel = Callable[[Any, Any], None]
+"""Draws into the axes of a (sub)figure."""
+
+
+def laid_out(rows: Sequence[tuple[str, Sequence[Panel]]], below: Sequence[tuple[Any, int]] = ()) -> "Figure":
+    """A figure of a row of panels for each group, with its name where there are several; `below`, what draws into a
+    subfigure of its own, and how high that is."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    across = max((len(panels) for _, panels in rows), default=0)
+    heights = [5] * max(1, len(rows)) + [height for _, height in below]
     drawn = Figure(figsize=(6.4 * max(1, across), sum(heights)), dpi=110, layout="constrained")
     FigureCanvasAgg(drawn)
     parts: Any = drawn.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)
-    for part, settings in zip(parts[len(heights) - len(keyed) :, 0], keyed, strict=True):
-        draw_keys(part, settings)
-    for part, panels, plot in zip(parts[:, 0], rows, plots, strict=False):
-        if len(plots) > 1:
-            part.suptitle(plain(plot.group), fontweight="bold")
+    for part, (draws, _) in zip(parts[len(heights) - len(below) :, 0], below, strict=True):
+        draws(part)
+    for part, (name, panels) in zip(parts[:, 0], rows, strict=False):
+        if len(rows) > 1:
+            part.suptitle(plain(name), fontweight="bold")
         if panels:
             places = part.subplots(1, across, squeeze=False)[0]
             for axes, panel in zip(places, panels, strict=False):
-                panel(part, axes, plot)
+                panel(part, axes)
             for axes in places[len(panels) :]:
                 axes.remove()
     return drawn

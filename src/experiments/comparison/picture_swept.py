@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from experiments.comparison.groups.bands import BANDS
 from experiments.comparison.swept import Swept
 from experiments.stored.cells import cell
 
@@ -47,7 +48,7 @@ def wide(values: pl.Series) -> bool:
 
 
 def _spread(_: Any, axes: Any, swept: Swept) -> None:
-    values = swept.table["mean"].drop_nulls().to_numpy()
+    values = swept.table["centre"].drop_nulls().to_numpy()
     edges, in_decades = bins(values)
     axes.hist(values, edges, color="#31688e", alpha=0.8, edgecolor="white", linewidth=0.5)
     linear(axes.xaxis, axes.yaxis)
@@ -66,14 +67,14 @@ def _lines(_: Any, axes: Any, swept: Swept) -> None:
     numeric = swept.table.schema[key].is_numeric()
     words = [] if numeric else swept.table[key].unique().sort().to_list()
     linear(axes.xaxis, axes.yaxis)
-    lowest = swept.table["min"].drop_nulls().to_numpy()
+    lowest = swept.table["low"].drop_nulls().to_numpy()
     lines = swept.table["line"].n_unique()
     for k, ((line,), part) in enumerate(swept.table.group_by("line", maintain_order=True)):
         at = part[key].to_numpy() if numeric else np.array([words.index(w) for w in part[key]])
-        good = part["mean"].is_not_null().to_numpy()
-        x, (mean, low, high) = at[good], (part[c].drop_nulls().to_numpy() for c in ("mean", "min", "max"))
+        good = part["centre"].is_not_null()
+        x, (mean, low, high) = at[good.to_numpy()], (part.filter(good)[c].to_numpy() for c in ("centre", "low", "high"))
         look = (("-", "--")[2 * k >= lines] if numeric else "") + MARKERS[k % len(MARKERS)]
-        drawn = axes.plot(x, mean, look, markersize=5, label=plain(line) or "mean")[0]
+        drawn = axes.plot(x, mean, look, markersize=5, label=plain(line) or swept.statistic)[0]
         if numeric:
             axes.fill_between(x, low, high, color=drawn.get_color(), alpha=0.15)
         else:
@@ -85,17 +86,19 @@ def _lines(_: Any, axes: Any, swept: Swept) -> None:
         axes.axvline(swept.limit, color="black", linestyle=":", label=f"largest stable rate {swept.limit:.4g}")
     if wide(swept.table[key]):
         logarithmic(axes.set_xscale, axes.xaxis)
-    if len(lowest) and lowest.min() > 0:
-        means = swept.table["mean"].drop_nulls().to_numpy()
-        within = means[means <= EXPLODED * np.median(means)]
-        if len(within) < len(means):
-            axes.set_ylim(lowest.min() / 2, 5 * within.max())
+    centres = swept.table["centre"].drop_nulls().to_numpy()
+    if len(centres) and centres.min() > 0 and (swept.band or lowest.min() > 0):
+        within = centres[centres <= EXPLODED * np.median(centres)]
+        if swept.band:  # which may reach below zero, where a logarithmic axis ends
+            axes.set_ylim(bottom=max(centres.min() / 10, lowest[lowest > 0].min(initial=centres.min()) / 1.4))
+        if len(within) < len(centres):
+            axes.set_ylim(centres.min() / 10 if swept.band else lowest.min() / 2, 5 * within.max())
         logarithmic(axes.set_yscale, axes.yaxis)
     if not numeric:
         axes.set_xticks(range(len(words)), [plain(w) for w in words])
         axes.margins(x=0.2)
     axes.grid(alpha=0.25)
-    note = "shaded: least to largest" if numeric else "bars: least to largest"
+    note = f"{'shaded' if numeric else 'bars'}: {BANDS[swept.band] if swept.band else 'least to largest'}"
     note += "\n×: some diverged or failed" if swept.table["without"].sum() else ""
     axes.legend(fontsize="small", title=note, title_fontsize="x-small")
     axes.set(xlabel=plain(key), ylabel=swept.measure.replace("_", " "))
@@ -105,15 +108,17 @@ def _map(figure: Any, axes: Any, swept: Swept) -> None:
     across, down = swept.axes
     columns, lines = (swept.table[key].unique().sort().to_list() for key in (across, down))
     values = np.full((len(lines), len(columns)), np.nan)
-    for x, y, mean in swept.table.select(across, down, "mean").iter_rows():
+    for x, y, mean in swept.table.select(across, down, "centre").iter_rows():
         values[lines.index(y), columns.index(x)] = np.nan if mean is None else mean
     shown = axes.imshow(np.ma.masked_invalid(values), origin="lower", aspect="auto", cmap="viridis", norm=_norm(values))
     axes.set_facecolor("#dddddd")
     _ticks(axes.set_xticks, columns, rotation=45, ha="right")
     _ticks(axes.set_yticks, lines)
     if values.size <= ANNOTATED:
-        for x, y, mean, runs, without in swept.table.select(across, down, "mean", "runs", "without").iter_rows():
+        told = swept.table.select(across, down, "centre", "low", "high", "runs", "without")
+        for x, y, mean, low, high, runs, without in told.iter_rows():
             text = "" if mean is None else f"{mean:.3g}"
+            text += f"\n{low:.3g} to {high:.3g}" if swept.band and low is not None else ""
             text += f"\n{without}/{runs} lost" if without else ""
             dark = mean is not None and shown.norm(mean) < 0.6
             at = columns.index(x), lines.index(y)
@@ -129,11 +134,11 @@ def _ticks(place: Any, values: list[Any], **text: Any) -> None:
 
 def _points(figure: Any, axes: Any, swept: Swept) -> None:
     across, down = swept.axes
-    good = swept.table.filter(swept.table["mean"].is_not_null())
-    x, y, mean = (good[c].to_numpy() for c in (across, down, "mean"))
+    good = swept.table.filter(swept.table["centre"].is_not_null())
+    x, y, mean = (good[c].to_numpy() for c in (across, down, "centre"))
     linear(axes.xaxis, axes.yaxis)
     shown = axes.scatter(x, y, c=mean, s=18, cmap="viridis", norm=_norm(mean))
-    lost = swept.table.filter(swept.table["mean"].is_null())
+    lost = swept.table.filter(swept.table["centre"].is_null())
     axes.plot(lost[across], lost[down], "x", color="crimson", markersize=4)
     for key, scale, axis in ((across, axes.set_xscale, axes.xaxis), (down, axes.set_yscale, axes.yaxis)):
         if wide(swept.table[key]):

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from experiments.comparison.groups.bands import around, centre
+from experiments.comparison.groups.repeats import repeats
+from experiments.comparison.groups.table import Grouping
 from experiments.comparison.runs_table import ranked_by
 from experiments.stored.cells import cell
 
@@ -13,17 +17,19 @@ MOST_LINES = 8
 MOST_CELLS = 2_500
 """Cells of a heat map; more settings than that are drawn as points."""
 WITHOUT = ("diverged", "failed")
+ENDS = ("centre", "low", "high")
 SEEDS = ("seed", "data.split_seed", "data.fold")
 """Keys that are averaged over."""
 
 
 @dataclass(frozen=True)
 class Swept:
-    """`table`: a row per setting: the keys of `axes`, `line` (a text), `mean`, `min`, `max`, `runs`, `without`.
+    """`table`: a row per setting: the keys of `axes`, `line` (a text), `centre`, `low`, `high`, `runs`, `without`.
 
     `measure`: the metric's column. `axes`: no key (seeds alone: every run is a row), one (a line) or two (a map).
-    `averaged`: the varied keys that a mean is taken over. Runs that diverged or failed are in no mean; `without` counts
-    them, and a setting without any other has null for a mean.
+    `averaged`: the varied keys that the centre, a `statistic`, is taken over. `low` and `high` are the ends of the
+    `band`, without one the least and the largest value. Runs that diverged or failed are in no mean; `without` counts
+    them, and a setting without any other has null for a centre.
     """
 
     measure: str
@@ -32,14 +38,26 @@ class Swept:
     table: pl.DataFrame
     limit: float | None = None
     """Over rates of full-batch descent: the largest stable one, where the runs agree on it."""
+    statistic: str = "mean"
+    band: str | None = None
 
     @property
     def title(self) -> str:
         name = self.measure.replace("_", " ")
         if not self.axes:
             return f"final {name} of {self.table['runs'].sum()} runs"
-        over = f", mean over {' and '.join(map(cell, self.averaged))}" if self.averaged else ""
-        return f"final {name}{over}"
+        return f"final {name}{f', {self.statistic} over {self._over}' if self.averaged else ''}"
+
+    @property
+    def _over(self) -> str:
+        """`10 seeds`; `schedule and seed (18 to 20 runs)` where it is not seeds or folds alone."""
+        known = (self.table["runs"] - self.table["without"]).to_list()
+        low, high = min(known), max(known)
+        count = str(high) if low == high else f"{low} to {high}"
+        noun = {"seed": "seed", "data.fold": "fold"}.get(" ".join(self.averaged))
+        if noun is not None:
+            return f"{count} {noun}{'s' * (high != 1)}"
+        return f"{' and '.join(map(cell, self.averaged))} ({count} run{'s' * (high != 1)})"
 
     @property
     def grid(self) -> bool:
@@ -48,13 +66,14 @@ class Swept:
         return cells <= MOST_CELLS and 4 * self.table.height >= cells
 
 
-def sweep_of(table: pl.DataFrame, varied: list[str]) -> Swept | None:
-    """The default metric per setting; None when there is nothing to compare."""
-    measure = ranked_by(table)
+def sweep_of(table: pl.DataFrame, varied: list[str], by: Grouping | None = None) -> Swept | None:
+    """The default metric per setting, or over the keys of `by` alone; None when there is nothing to compare."""
+    measure, statistic, band = ranked_by(table), "mean" if by is None else by.statistic, None if by is None else by.band
     table = table.filter(pl.col(measure).is_not_null() | pl.col("status").is_in(WITHOUT))
     if table.height < 2 or table[measure].is_null().all():
         return None
-    numbers, words = independent(table, varied)
+    every = [key for keys in independent(table, varied) for key in keys]
+    numbers, words = independent(table, varied if by is None else by.keys)
     if len(numbers) >= 2 or (not numbers and len(words) >= 2):
         axes, lines = sorted(numbers or words, key=lambda k: -table[k].n_unique())[:2], []
     else:
@@ -63,15 +82,35 @@ def sweep_of(table: pl.DataFrame, varied: list[str]) -> Swept | None:
         if lines and table.select(lines).n_unique() > MOST_LINES:
             lines = []
     used = [*axes, *lines]
-    good = pl.col(measure).filter(~pl.col("status").is_in(WITHOUT))
     label = pl.concat_str([pl.col(k).cast(pl.String) for k in lines], separator=", ") if lines else pl.lit("")
-    counts = [pl.len().alias("runs"), (pl.len() - good.count()).alias("without")]
-    measures = [good.mean().alias("mean"), good.min().alias("min"), good.max().alias("max")]
+    keys = ["line", *axes] if axes else ["run"]
     rows = table.with_columns(label.alias("line"))
-    found = rows.group_by([*axes, "line"] if axes else "run").agg(*counts, *measures)
-    averaged = [k for k in [*numbers, *words, *(k for k in SEEDS if k in varied)] if k not in used]
+    if by is None:
+        good = pl.col(measure).filter(~pl.col("status").is_in(WITHOUT))
+        counts = [pl.len().alias("runs"), (pl.len() - good.count()).alias("without")]
+        measures = [good.mean().alias("centre"), good.min().alias("low"), good.max().alias("high")]
+        found = rows.group_by(keys).agg(*counts, *measures)
+    else:
+        found = _around(rows, keys, measure, varied, by)
+    averaged = [k for k in [*every, *(k for k in SEEDS if k in varied)] if k not in used]
     limit = _limit(table) if axes == ["optimizer.lr"] else None
-    return Swept(measure, axes, averaged if axes else [], found.sort(["line", *axes] if axes else "run"), limit)
+    return Swept(measure, axes, averaged if axes else [], found.sort(keys), limit, statistic, band)
+
+
+def _around(rows: pl.DataFrame, keys: list[str], measure: str, varied: list[str], by: Grouping) -> pl.DataFrame:
+    """The rows of `Swept.table`, with the statistic and the band of `by`."""
+    found = []
+    for at, part in rows.partition_by(keys, as_dict=True).items():
+        of = repeats(part, measure, varied)
+        values = of.mean(part[measure].cast(pl.Float64).to_numpy())
+        if by.band is None and len(values):
+            ends = [centre(values, by.statistic), values.min(), values.max()]
+        else:
+            ends = around(values, by.statistic, by.band or "std", of.overlap)
+        named = {name: None if np.isnan(v) else float(v) for name, v in zip(ENDS, ends, strict=True)}
+        found.append({**dict(zip(keys, at, strict=True)), "runs": len(of.rows) + of.lost, "without": of.lost, **named})
+    kinds = {key: rows.schema[key] for key in keys} | dict.fromkeys(ENDS, pl.Float64())
+    return pl.DataFrame(found, schema_overrides=kinds, infer_schema_length=None)
 
 
 PLAIN: dict[str, tuple[Any, ...]] = {

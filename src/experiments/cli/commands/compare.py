@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
     import polars
 
+    from experiments.comparison.curves import PlotData
+    from experiments.comparison.groups.gathered import Groups
     from experiments.comparison.runs_table import Runs
 
 NOTES_SHOWN = 10
+STATISTICS = ("mean", "iqm", "median")
+BANDS = {"std": "standard deviation", "sem": "standard error", "interval": "95 %"}
 WRITTEN = {
     "csv": "the table", "parquet": "the table", "json": "the table", "png": "a picture",
     "html": "one page that works without network",
@@ -30,12 +35,22 @@ def parser() -> Parser:
     made = Parser("compare", description="Runs and sweeps' jobs below the folders, best first.")
     made.add_argument("folders", nargs="*", metavar="FOLDER", help=FOLDER)
     add_choice(made)
-    made.add_argument("--group-by", metavar="KEYS", help="a row for each value of the keys a,b: mean, std, min, max")
+    made.add_argument(
+        "--group-by",
+        metavar="KEYS",
+        help="a row for each value of the keys a,b; in pictures their mean curves, of searches the best of n",
+    )
+    made.add_argument(
+        "--band",
+        choices=tuple(BANDS),
+        help="around the mean of each group, or of each setting over its seeds: "
+        + ", ".join(f"{name} ({what})" for name, what in BANDS.items()),
+    )
     made.add_argument(
         "--against", metavar="KEY=VALUE|RUN", help="what the others are held against: better, worse or undecided"
     )
     made.add_argument(
-        "--statistic", choices=("mean", "iqm", "median"), default="mean", help="of the seeds, for --against"
+        "--statistic", choices=STATISTICS, help="of the seeds (default: mean), for --against, --group-by and --band"
     )
     made.add_argument("--columns", metavar="NAMES", help="columns to show, as lr,seed,gap; --columns help lists all")
     for kind, what in WRITTEN.items():
@@ -60,33 +75,86 @@ def main(arguments: Sequence[str]) -> int:
     for kind, path in files.items():
         if path.suffix.lower() != f".{kind}":
             raise UserError(f"--{kind} {one_line(path)}: must end in .{kind}")
-    if asked.group_by is not None and files.keys() & {"png", "html"}:
-        raise UserError("--group-by: goes with the table and not with --png or --html")
-    if asked.against is not None and (asked.group_by is not None or files.keys() & {"png", "html"}):
-        raise UserError("--against: gives a table, and goes with neither --group-by nor --png nor --html")
+    grouping = asked.group_by is not None or asked.band is not None
+    if asked.against is not None and (grouping or files.keys() & {"png", "html"}):
+        raise UserError("--against: gives a table, and goes with neither --group-by nor --band nor --png nor --html")
+    if asked.statistic is not None and asked.against is None and not grouping:
+        raise UserError(f"--statistic {asked.statistic}: of which runs? It goes with --against, --group-by or --band")
     from experiments.comparison import choosing, large
-    from experiments.comparison.printing import show
     from experiments.comparison.runs_table import collect
 
     folders = [resolve(word, many=True) for word in asked.folders] or [_outputs()]
-    if (asked.group_by or asked.against) and (sweeps := large.of(folders)):
-        return _over_all(sweeps, folders, asked)
-    runs = collect(folders, chooser(asked))
+    if (grouping or asked.against) and (sweeps := large.of(folders)):
+        runs = _all_of(sweeps, folders, asked)
+    else:
+        runs = collect(folders, chooser(asked))
     _tell(runs.notes)
     if asked.columns == "help":
         print("\n".join(runs.table.columns))
         return 0
+    if grouping:
+        return _grouped(runs, files, asked)
     table = chosen(runs.table, asked)
     if asked.against is not None:
         from experiments.comparison.against import against
 
-        shown = against(runs, table, asked.against, asked.sort, asked.statistic)
+        shown = against(runs, table, asked.against, asked.sort, asked.statistic or "mean")
+        shown = shown if asked.columns is None else choosing.columns(runs, shown, asked.columns)
     else:
-        shown = table if asked.group_by is not None else choosing.columns(runs, table, asked.columns)
-    if files:
-        _write(files, runs, table, shown)
-    else:
-        show(shown, everything=asked.top is not None)
+        shown = choosing.columns(runs, table, asked.columns)
+
+    @cache
+    def plots() -> "list[PlotData]":
+        from experiments.comparison.curves import gather
+
+        found, notes = gather(runs, table)
+        _tell(notes)
+        return found
+
+    def drawn(kind: str) -> bytes:
+        if kind == "png":
+            from experiments.comparison.picture import draw
+
+            return draw(plots())
+        from experiments.comparison.page import page
+
+        return page(plots())
+
+    _hand_out(files, shown, drawn, f"{table.height} runs", asked)
+    return 0
+
+
+def _grouped(runs: "Runs", files: dict[str, Path], asked: argparse.Namespace) -> int:
+    """--group-by and --band: a row for each group. Raises UserError."""
+    from experiments.comparison import choosing
+    from experiments.comparison.groups import table as groups
+
+    by = groups.grouping(runs, asked.group_by, asked.statistic or "mean", asked.band)
+    kept = filtered(runs.table, asked.where)
+    shown = groups.grouped(runs, kept, by)
+    if asked.group_by is None and asked.sort is None:
+        shown = groups.best_first(kept, shown, by)
+    shown = sorted_and_cut(shown, asked)
+
+    @cache
+    def kinds() -> "list[Groups]":
+        from experiments.comparison.groups.gathered import gather
+
+        found, notes = gather(runs, kept, shown, by)
+        _tell(notes)
+        return found
+
+    def drawn(kind: str) -> bytes:
+        if kind == "png":
+            from experiments.comparison.groups.picture import draw
+
+            return draw(kinds())
+        from experiments.comparison.groups.page import page
+
+        return page(kinds(), shown, kept.height)
+
+    told = shown if asked.columns is None else choosing.columns(runs, shown, asked.columns)
+    _hand_out(files, told, drawn, f"{shown.height} groups", asked)
     return 0
 
 
@@ -97,23 +165,17 @@ def chooser(asked: argparse.Namespace) -> "Callable[[str, list[str]], list[str]]
     return Choice(asked.where, asked.sort, asked.reverse, asked.top).jobs
 
 
-def _over_all(sweeps: Sequence[str], folders: Sequence[str | Path], asked: argparse.Namespace) -> int:
-    """--group-by over all jobs of the one large sweep. Raises UserError."""
+def _all_of(sweeps: Sequence[str], folders: Sequence[str | Path], asked: argparse.Namespace) -> "Runs":
+    """All jobs of the one large sweep. Raises UserError."""
     from experiments.comparison import large
-    from experiments.comparison.printing import show
 
     if asked.against is not None:
         raise UserError(f"--against: {one_line(sweeps[0])} has too many jobs for it; results.parquet has them all")
     if others := large.beside(sweeps[0], folders):
-        raise UserError(f"--group-by: {one_line(sweeps[0])} has too many jobs to be grouped together with "
+        flag = "--band" if asked.group_by is None else "--group-by"
+        raise UserError(f"{flag}: {one_line(sweeps[0])} has too many jobs to be grouped together with "
                         f"{one_line(others)}; name it alone")  # fmt: skip
-    table = chosen(large.whole(sweeps[0]), asked)
-    files = {kind: Path(name) for kind in WRITTEN if (name := getattr(asked, kind)) is not None}
-    if files:
-        _write(files, None, table, table)
-    else:
-        show(table, everything=asked.top is not None)
-    return 0
+    return large.whole(sweeps[0])
 
 
 def _outputs() -> str:
@@ -126,21 +188,35 @@ def chosen(table: "polars.DataFrame", asked: argparse.Namespace) -> "polars.Data
     """The rows that --where, --group-by, --sort and --top ask for, in their order. Raises UserError."""
     from experiments.comparison import choosing
 
+    table = choosing.ordered(filtered(table, asked.where), asked.sort, reverse=asked.reverse)
     if asked.top is not None and asked.top < 0:
         raise UserError(f"--top {asked.top}: must be at least 0")
-    together = getattr(asked, "group_by", None)
-    if asked.where is not None:
-        count, table = table.height, choosing.where(table, asked.where)
-        if not table.height:
-            raise UserError(f"--where {one_line(asked.where)}: holds for none of the {count} runs")
-    if together is not None:
-        table = choosing.grouped(table, [k.strip() for k in together.split(",")])
-    if together is None or asked.sort is not None:
+    if not asked.top:
+        return table
+    return choosing.first(table, asked.top) if asked.sort is None else table.head(asked.top)
+
+
+def filtered(table: "polars.DataFrame", condition: str | None) -> "polars.DataFrame":
+    """The rows for which a condition holds. Raises UserError where that is none."""
+    from experiments.comparison import choosing
+
+    if condition is None:
+        return table
+    kept = choosing.where(table, condition)
+    if not kept.height:
+        raise UserError(f"--where {one_line(condition)}: holds for none of the {table.height} runs")
+    return kept
+
+
+def sorted_and_cut(table: "polars.DataFrame", asked: argparse.Namespace) -> "polars.DataFrame":
+    """A table of groups, by --sort, where it is given, and --top. Raises UserError."""
+    from experiments.comparison import choosing
+
+    if asked.top is not None and asked.top < 0:
+        raise UserError(f"--top {asked.top}: must be at least 0")
+    if asked.sort is not None:
         table = choosing.ordered(table, asked.sort, reverse=asked.reverse)
-    if asked.top:
-        apart = asked.sort is None and together is None
-        table = choosing.first(table, asked.top) if apart else table.head(asked.top)
-    return table
+    return table.head(asked.top) if asked.top else table
 
 
 def _tell(notes: Sequence[str]) -> None:
@@ -150,30 +226,21 @@ def _tell(notes: Sequence[str]) -> None:
         print(f"note: and {len(notes) - NOTES_SHOWN} more that were left out", file=sys.stderr)
 
 
-def _write(files: dict[str, Path], runs: "Runs | None", table: "polars.DataFrame", shown: "polars.DataFrame") -> None:
-    """Write the files that were asked for; a line for each."""
-    from experiments.comparison.printing import content
+def _hand_out(
+    files: dict[str, Path], shown: "polars.DataFrame", drawn: "Callable[[str], bytes]", of: str,
+    asked: argparse.Namespace,
+) -> None:  # fmt: skip
+    """Write the files that were asked for, a line for each, or print the table."""
+    from experiments.comparison.printing import content, show
     from experiments.tracking.files import write_atomically
 
-    plots = []
-    if runs is not None and files.keys() & {"png", "html"}:
-        from experiments.comparison.curves import gather
-
-        plots, notes = gather(runs, table)
-        _tell(notes)
+    if not files:
+        show(shown, everything=asked.top is not None)
     for kind, path in files.items():
-        if kind == "png":
-            from experiments.comparison.picture import draw
-
-            made = draw(plots)
-        elif kind == "html":
-            from experiments.comparison.page import page
-
-            made = page(plots)
-        else:
-            made = content(shown, kind)
+        pictured = kind in ("png", "html")
+        made = drawn(kind) if pictured else content(shown, kind)
         try:
             write_atomically(path, made)
         except OSError as error:
             raise UserError(f"--{kind} {one_line(path)}: can't be written ({error.strerror})") from None
-        print(f"{table.height} {'runs' if kind in ('png', 'html') else 'rows'}: {path}")
+        print(f"{of if pictured else f'{shown.height} rows'}: {path}")

@@ -1,0 +1,81 @@
+"""The centre of some runs' values and a band around it: their spread, the centre's standard error, or its interval.
+
+Means have Student's t, interquartile means Tukey's and McLaughlin's with a winsorized deviation, medians the standard
+error of Maritz and Jarrett and the interval between two of the values in order (the sign test's).
+"""
+
+import math
+
+import numpy as np
+
+from experiments.errors import UserError
+
+BANDS = {"std": "standard deviation", "sem": "standard error", "interval": "95 % interval"}
+LEVEL = 0.95
+TRIM = 0.25
+"""Share of the values that the interquartile mean leaves out at each end."""
+Array = np.ndarray
+
+
+def centre(values: Array, statistic: str) -> Array:
+    """The mean, interquartile mean or median along the first axis of values (n, ...)."""
+    if statistic == "median":
+        return np.median(values, axis=0)
+    cut = int(TRIM * len(values)) if statistic == "iqm" else 0
+    return np.sort(values, axis=0)[cut : len(values) - cut].mean(axis=0)
+
+
+def estimate(values: Array, trim: float, overlap: float = 0.0) -> tuple[Array, Array, int]:
+    """The trimmed mean of values (n, ...) along the first axis, n of 2 at least, its standard error, and the degrees
+    of freedom.
+
+    `overlap`: what folds, which share rows, add to 1 / n (Nadeau and Bengio).
+    """
+    ordered = np.sort(values, axis=0)
+    cut = int(trim * len(ordered))
+    inner = ordered[cut : len(ordered) - cut]
+    winsorized = np.clip(ordered, inner[0], inner[-1])
+    error = winsorized.std(axis=0, ddof=1) / (1 - 2 * trim) * math.sqrt(1 / len(ordered) + overlap)
+    return inner.mean(axis=0), error, len(inner) - 1
+
+
+def around(values: Array, statistic: str, band: str, overlap: float = 0.0) -> tuple[Array, Array, Array]:
+    """Centre, low and high, each (...), of values (n, ...); NaN for an end that so few values do not have.
+
+    Raises UserError for the median of folds, which has no band of BANDS but its values' deviation.
+    """
+    if not len(values):
+        nothing = np.full(values.shape[1:], np.nan)
+        return nothing, nothing, nothing
+    middle = centre(values, statistic)
+    if len(values) < 2:
+        return middle, middle * np.nan, middle * np.nan
+    if band == "std":
+        half = values.std(axis=0, ddof=1)
+    elif statistic == "median":
+        if overlap:
+            raise UserError(
+                "--statistic median: of folds, which share rows, the mean and the iqm are known; use one of them"
+            )
+        if band == "interval":
+            return middle, *_between(np.sort(values, axis=0))
+        from scipy.stats.mstats import mjci
+
+        half = np.asarray(mjci(values.reshape(len(values), -1), prob=[0.5], axis=0)).reshape(middle.shape)
+    else:
+        _, half, degrees = estimate(values, TRIM * (statistic == "iqm"), overlap)
+        if band == "interval":
+            from scipy.special import stdtrit
+
+            half = half * float(stdtrit(degrees, (1 + LEVEL) / 2)) if degrees else half * np.nan
+    return middle, middle - half, middle + half
+
+
+def _between(ordered: Array) -> tuple[Array, Array]:
+    """The interval of the median, as scipy's `quantile_test` has it; NaN for fewer than six values."""
+    from scipy.stats import binom
+
+    below = int(binom.ppf((1 - LEVEL) / 2, len(ordered), 0.5)) - 1
+    if below < 0:
+        return ordered[0] * np.nan, ordered[0] * np.nan
+    return ordered[below], ordered[len(ordered) - 1 - below]
