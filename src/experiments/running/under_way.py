@@ -150,7 +150,7 @@ class Run:
         result = result_of(trained, common, tracker.config_hash, experiment.config.seed)
         log.info("%s after %d epochs, training loss %s", result.status, result.epochs, result.metrics["train_loss"])
         if tracker.events is not None:
-            tracker.events.end("success")
+            tracker.events.end()
         tracker.flush()
         write_result(tracker.folder, result)
         tracker.checkpoints.remove()

@@ -138,6 +138,6 @@ class Tracker:
             return
         with contextlib.suppress(OSError):  # a full disk is full here too; the first error is the one to tell
             if self.events is not None:
-                self.events.end("failure")
+                self.events.end(failed=True)
         with contextlib.suppress(OSError):
             self.close()

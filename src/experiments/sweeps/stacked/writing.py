@@ -16,6 +16,7 @@ from safetensors.numpy import save
 from experiments.config.schema import UNHASHED
 from experiments.sweeps.compose.jobs import Job, config_texts
 from experiments.sweeps.stacked import event_bytes
+from experiments.tracking import event_records
 from experiments.tracking.files import json_bytes
 from experiments.tracking.hparams import hparams
 from experiments.tracking.result import Result, as_json
@@ -70,7 +71,7 @@ class Records:
     def __init__(self, evaluations: "Evaluations", steps: int, began: float, ended: float) -> None:
         """`steps` of an epoch."""
         self.evaluations, self.began = evaluations, began
-        self.header, self.footer = event_bytes.header(began), event_bytes.session_end(ended)
+        self.header, self.footer = event_records.header(began), event_records.session_end(ended)
         self.columns = evaluations.values
         # the wall times of the evaluations are spread evenly over the training that the runs went through together
         times = np.linspace(began, ended, len(evaluations.epochs) + 1)[1:]
@@ -78,7 +79,7 @@ class Records:
         with np.errstate(over="ignore"):
             values = self._values.astype(np.float32)
         self._events = event_bytes.scalars(tuple(self.columns), evaluations.epochs, times, values)
-        widths = np.array([len(event_bytes.varint(int(epoch))) for epoch in evaluations.epochs], dtype=np.int64)
+        widths = np.array([len(event_records.varint(int(epoch))) for epoch in evaluations.epochs], dtype=np.int64)
         fixed = (self._events.shape[1] - widths.sum()) // max(1, len(widths))
         self._starts = np.concatenate([[0], np.cumsum(widths + fixed)])
         others = [b',"%b":' % tag.encode() for tag in self.columns][1:]
@@ -118,7 +119,7 @@ def finish(job: Job, folder: str, records: Records, run: int, weights: bytes, re
 
 def event_file(records: Records, run: int, entries: bytes) -> bytes:
     """The content of a job's event file; `entries` are its `hparam_entries`."""
-    start = event_bytes.session_start(entries, records.began)
+    start = event_records.session_start(entries, records.began)
     return b"".join([records.header, start, records.events(run), records.footer])
 
 
@@ -141,11 +142,11 @@ def hparam_entries(
         shown = hparams(normal, None)
         for path in (*paths, "optimizer.lr"):
             shown.pop(path, None)
-        base = cache["hparams"] = b"".join(event_bytes.hparam(n, v, type(v)) for n, v in shown.items())
+        base = cache["hparams"] = b"".join(event_records.hparam(n, v, type(v)) for n, v in shown.items())
     own = {path: v for path, v in zip(paths, values, strict=True) if path.partition(".")[0] not in UNHASHED}
     if lr is not None:
         own["optimizer.lr"] = float(lr)
-    return base + b"".join(event_bytes.hparam(n, v, type(v)) for n, v in hparams(own, None).items())
+    return base + b"".join(event_records.hparam(n, v, type(v)) for n, v in hparams(own, None).items())
 
 
 class Weights:
