@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from experiments import sweep
+from experiments import compare, sweep
 from experiments.__main__ import main
 from experiments.comparison.against import against
 from experiments.comparison.runs_table import collect
@@ -69,6 +69,20 @@ def test_a_setting_that_lost_its_runs_has_no_difference_and_the_others_have(swep
     last = found.row(3, named=True)
     assert (last["seeds"], last["lost"], last["gap"], last["p"]) == (0, 5, None, None)
     assert last["verdict"] == "too few seeds" and "too few seeds" not in found["verdict"][:3]
+
+
+def test_python_gets_what_the_command_prints(swept: Path, tmp_path: Path) -> None:
+    for baseline, statistic, flags in (("lr=1e-5", "mean", []), ("model=linear", "iqm", ["--sort", "train_loss"])):
+        line = ["--against", baseline, "--statistic", statistic, *flags, "--parquet", str(tmp_path / "t.parquet")]
+        assert main(["compare", str(swept), *line]) == 0
+        table = compare(swept, against=baseline, metric=flags[1] if flags else None, statistic=statistic)
+        assert pl.DataFrame(table).equals(pl.read_parquet(tmp_path / "t.parquet"))
+        page = table._repr_html_()
+        assert f"{table.height} settings against {baseline}, the best first" in page and table["verdict"][0] in page
+    run = next(path for path in swept.iterdir() if path.name.startswith("0_"))
+    assert compare([swept], against=run).height == 5
+    with pytest.raises(UserError, match="go with against="):
+        compare(swept, statistic="median")
 
 
 def test_a_run_stands_for_its_setting(swept: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from experiments.comparison.choosing import column, where
-from experiments.comparison.runs_table import Runs
+from experiments.comparison.deciding import REPEATED
+from experiments.comparison.runs_table import Runs, collect, read, tabulate
 from experiments.errors import UserError, one_line
-from experiments.stored.folders import everything
+from experiments.stored.folders import NOTHING, everything, find
 from experiments.stored.packed_table import scanned
 from experiments.stored.ranking import default_metric, larger_is_better
 from experiments.tracking import packed
@@ -57,23 +58,67 @@ def of(roots: Sequence[str | Path]) -> list[str]:
     return [s for root in roots for s in everything(str(root)).sweeps if packed.count(s) > MOST_WHOLE]
 
 
-def beside(sweep: str, roots: Sequence[str | Path]) -> str | None:
-    """The first run or sweep with jobs below some folders that is no part of a large sweep."""
-    for root in roots:
-        found = everything(str(root))
-        others = [run for run, of in found.runs.items() if of != sweep]
-        others += [other for other in found.sweeps if other != sweep and packed.count(other)]
-        if others or packed.of_folder(root):
-            return others[0] if others else str(root)
-    return None
+def every_run(roots: Sequence[str | Path]) -> Runs:
+    """As `collect`, with all jobs of large sweeps, for statistics over keys: of these the tables are read, and the
+    files of one job for each kind, which tell what the table does not. Raises UserError.
+    """
+    large = of(roots)
+    if not large:
+        return collect(roots)
+    notes: list[str] = []
+    tables = {sweep: _rows(sweep) for sweep in large}
+    known = {sweep: set(table["folder"]) for sweep, table in tables.items()}
+    folders = find(roots, notes, lambda sweep: [] if sweep in tables else packed.folders(sweep))
+    notes = [note for note in notes if not note.endswith(NOTHING)]
+    small = [folder for folder in folders if Path(folder).name not in known.get(str(Path(folder).parent), ())]
+    of_kinds = {
+        f"{s}/{name}": count for s, t in tables.items() for name, count in _kinds(t).select("folder", "_runs").rows()
+    }
+    rows = read([*small, *of_kinds], notes)
+    runs = tabulate(rows, notes, [of_kinds.get(str(row.folder), 1) for row in rows])
+    parts = [runs.table.filter(~pl.col("folder").is_in(list(of_kinds)))]
+    parts += [_filled(sweep, table, runs.table) for sweep, table in tables.items()]
+    keys = {*runs.varied, *(key for table in tables.values() for key in _keys(table))}
+    varied = [name for name in runs.table.columns if name in keys]
+    return Runs(pl.concat(parts, how="diagonal_relaxed").select(runs.table.columns), varied, runs.notes)
 
 
-def whole(sweep: str) -> Runs:
-    """All rows of a large sweep, for statistics over its keys."""
-    table = _table(sweep).with_columns(run=pl.col("folder"), group=pl.lit("")).collect()
-    varied = table.columns[: table.columns.index("status")]
-    folders = pl.lit(f"{sweep}/") + pl.col("folder")
-    return Runs(table.with_columns(folder=folders), [name for name in varied if name not in ("number", "folder")])
+def _rows(sweep: str) -> pl.DataFrame:
+    try:
+        return _table(sweep).collect()
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{one_line(sweep)}: its packs can't be read: {one_line(error)}") from None
+
+
+def _keys(table: pl.DataFrame) -> list[str]:
+    """What was swept."""
+    return [name for name in table.columns[: table.columns.index("status")] if name not in ("number", "folder")]
+
+
+def _structural(table: pl.DataFrame) -> list[str]:
+    """Those of the keys that other keys, or whether losses compare, may follow from."""
+    return [k for k in _keys(table) if ("." not in k or k.startswith(("data.", "loss."))) and k not in REPEATED]
+
+
+def _kinds(table: pl.DataFrame) -> pl.DataFrame:
+    """The first job of each kind, and how many `_runs` it has."""
+    structural = _structural(table)
+    if not structural:
+        return table.head(1).with_columns(_runs=pl.lit(table.height))
+    return table.group_by(structural, maintain_order=True).agg(pl.all().first(), pl.len().alias("_runs"))
+
+
+def _filled(sweep: str, table: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """A large sweep's rows with the group and the keys that those of their kind have in the table of `runs`."""
+    structural = _structural(table)
+    kinds, inner = _kinds(table).select("folder", *structural), pl.lit(f"{sweep}/") + pl.col("folder")
+    keys = ["group", *runs.columns[2 : runs.columns.index("status")], "data_hash"]
+    told = runs.select("folder", *(name for name in keys if name not in table.columns))
+    kinds = kinds.with_columns(folder=inner).join(told, on="folder", how="left").drop("folder")
+    rows = (
+        table.join(kinds, on=structural, how="left", nulls_equal=True) if structural else table.join(kinds, how="cross")
+    )
+    return rows.with_columns(run=pl.col("folder"), folder=inner)
 
 
 def _table(sweep: str) -> pl.LazyFrame:

@@ -52,22 +52,30 @@ def collect(roots: Sequence[str | Path], packed_jobs: Callable[[str, list[str]],
     `packed_jobs` chooses among the jobs of a sweep's packs, and says so in the notes; by default all count.
     """
     notes: list[str] = []
-    rows: list[Run] = []
     chosen = packed.folders if packed_jobs is None else lambda sweep: packed_jobs(sweep, notes)
-    for folder in find(roots, notes, chosen):
+    if rows := read(find(roots, notes, chosen), notes):
+        return tabulate(rows, notes)
+    said = [note for note in notes if not note.endswith(NOTHING)]
+    why = f" ({said[0]}{f'; and {len(said) - 1} more' if len(said) > 1 else ''})" if said else ""
+    raise UserError(f"{one_line(', '.join(map(str, roots)))}: no runs to compare{why}")
+
+
+def read(folders: Sequence[str], notes: list[str]) -> list[Run]:
+    """The runs in folders; those that can't be read are left out, with a note."""
+    rows: list[Run] = []
+    for folder in folders:
         try:
             rows.append(stored_run.read(folder))
         except ValueError as error:
             notes.append(f"{one_line(folder)}: {one_line(error)}; left out")
-    if not rows:
-        said = [note for note in notes if not note.endswith(NOTHING)]
-        why = f" ({said[0]}{f'; and {len(said) - 1} more' if len(said) > 1 else ''})" if said else ""
-        raise UserError(f"{one_line(', '.join(map(str, roots)))}: no runs to compare{why}")
-    return tabulate(rows, notes)
+    return rows
 
 
-def tabulate(rows: Sequence[Run], notes: list[str]) -> Runs:
-    """One DataFrame of all rows. A config key whose values are of several kinds becomes text."""
+def tabulate(rows: Sequence[Run], notes: list[str], each: Sequence[int] | None = None) -> Runs:
+    """One DataFrame of all rows. A config key whose values are of several kinds becomes text.
+
+    `each`: how many runs each of them stands for, if not for itself.
+    """
     configs, folders = [flat(row.config) for row in rows], [str(row.folder) for row in rows]
     results = [_result(row) for row in rows]
     apart = groups(configs, [result["data_hash"] for result in results])
@@ -84,7 +92,7 @@ def tabulate(rows: Sequence[Run], notes: list[str]) -> Runs:
         words = "1 run has" if unfinished == 1 else f"{unfinished} runs have"
         notes.insert(0, f"{words} no result yet (under way or interrupted); the last logged values are shown")
     varied = [name for name, key in keys.items() if differs(key, configs)]
-    return Runs(pl.DataFrame(columns), varied, remarks(apart, configs) + notes)
+    return Runs(pl.DataFrame(columns), varied, remarks(apart, configs, each) + notes)
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:

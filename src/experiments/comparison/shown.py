@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from experiments.comparison.against import against as decided
 from experiments.comparison.choosing import first, ordered
-from experiments.comparison.large import Choice
+from experiments.comparison.large import Choice, every_run
 from experiments.comparison.runs_table import METRICS, Runs, collect, per_target
 from experiments.errors import UserError
 from experiments.stored.folders import OUTPUTS
@@ -19,18 +20,29 @@ MOST_CURVES = 100
 HIDDEN = ("folder", "epochs", "optimum_loss", "gap_relative")
 
 
-def compare(folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = OUTPUTS) -> "Comparison":
+def compare(
+    folders: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = OUTPUTS, *,
+    against: str | os.PathLike[str] | None = None, metric: str | None = None, statistic: str = "mean",
+) -> "Comparison":  # fmt: skip
     """The runs below a folder or several as a DataFrame: run, the keys that differ, status, metrics, seconds, folder.
 
-    Runs whose losses do not compare differ in `group`, a column that is there where they do. What can't be read is
-    left out with a warning. Raises UserError for a missing folder, or one without runs.
+    `against`, `"KEY=VALUE"` or a run's folder, is what the other settings are held against, and the rows are settings,
+    as of `experiments compare --against`: keys, seeds, `metric` (by default that of the ranking) by the `statistic`
+    (mean, iqm or median), difference with its 95 % interval low to high, p (Holm), the probability of being better, and
+    the verdict. Runs whose losses do not compare differ in `group`, a column that is there where they do. What can't be
+    read is left out with a warning. Raises UserError for a missing folder, one without runs, or no such baseline.
     """
     import warnings
 
-    roots = [folders] if isinstance(folders, str | os.PathLike) else list(folders)
-    runs = collect([Path(root) for root in roots], Choice().jobs)
+    roots = [Path(root) for root in ([folders] if isinstance(folders, str | os.PathLike) else folders)]
+    runs = collect(roots, Choice().jobs) if against is None else every_run(roots)
     for note in runs.notes:
         warnings.warn(note, stacklevel=2)
+    if against is not None:
+        table = decided(runs, ordered(runs.table, metric), os.fspath(against), metric, statistic)
+        return Comparison.of(table, runs, os.fspath(against))
+    if metric is not None or statistic != "mean":
+        raise UserError("metric and statistic are of settings, and go with against='KEY=VALUE' or a run's folder")
     metrics = (*METRICS, *per_target(runs.table), *of_classes(runs.table.to_dict()))
     kept = ("group", *runs.varied, "status", "epochs", "lr", *metrics, "seconds", "folder")
     apart = runs.table["group"].n_unique() > 1
@@ -42,20 +54,25 @@ class Comparison(pl.DataFrame):
     """A polars DataFrame; what is made of it is one without the pictures."""
 
     _runs: Runs | None = None
+    _baseline: str | None = None
 
     @classmethod
-    def of(cls, table: pl.DataFrame, runs: Runs) -> "Comparison":
-        """`table`: what is handed out of `runs`."""
+    def of(cls, table: pl.DataFrame, runs: Runs, baseline: str | None = None) -> "Comparison":
+        """`table`: what is handed out of `runs`; `baseline`: what its settings are held against."""
         made = cls(table)
-        made._runs = runs
+        made._runs, made._baseline = runs, baseline
         return made
 
     def _repr_html_(self, *_: Any, **__: Any) -> str:
         if self._runs is None:
             return super()._repr_html_()
+        from experiments.stored.exports.html import framed, image, svg, text
+
+        if self._baseline is not None:
+            said = f"{self.height} settings against {self._baseline}, the best first"
+            return framed(f'<p style="margin:0 0 6px">{text(said)}</p>{_rows(self.head(MOST_ROWS), self.columns)}')
         from experiments.comparison.curves import gather  # what draws waits for torch
         from experiments.comparison.picture import figure
-        from experiments.stored.exports.html import framed, image, svg, text
 
         table = ordered(self._runs.table, None, reverse=False)
         best = first(table, MOST_ROWS)

@@ -78,9 +78,15 @@ def differs(key: str, configs: Sequence[Flat]) -> bool:
     return not {str(c.get(group)) for c in having}.isdisjoint(str(c.get(group)) for c in configs if key not in c)
 
 
-def remarks(labels: Sequence[str], flats: Sequence[Flat]) -> list[str]:
-    """A line on the groups, where there are several, and one on losses over different held-out rows."""
-    said, counts = [], Counter(labels)
+def remarks(labels: Sequence[str], flats: Sequence[Flat], each: Sequence[int] | None = None) -> list[str]:
+    """A line on the groups, where there are several, and one on losses over different held-out rows.
+
+    `each`: how many runs each of them stands for, if not for itself.
+    """
+    said: list[str] = []
+    counts = Counter[str]()
+    for label, count in zip(labels, each or [1] * len(labels), strict=True):
+        counts[label] += count
     if len(counts) > 1:
         named = "; ".join(f"{label} ({n})" for label, n in counts.most_common(NAMED))
         more = f"; and {len(counts) - NAMED} more" if len(counts) > NAMED else ""

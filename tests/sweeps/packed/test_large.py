@@ -103,25 +103,38 @@ def test_comparing_reads_what_is_asked_for(
         assert compare(whole).height == 5
     for words, said in (
         (["--where", "nope < 1"], "there is no column nope"),
-        (["--against", "optimizer.lr=1e-5"], "too many jobs for it; results.parquet has them all"),
         (["--sort", "gaap"], "gaap: there is no such column; did you mean gap?"),
     ):
         assert main(["compare", str(whole), *words]) == 2
         assert said in capsys.readouterr().err
 
 
-def test_a_large_sweep_is_not_grouped_without_the_small_one_beside_it(
+def test_over_keys_all_jobs_of_a_large_sweep_count_and_the_runs_beside_it(
     whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["-m", "seed=0,1", "training.epochs=3", "hydra.sweep.dir=small", "sweep.keep=none"]) == 0
-    assert main(["training.epochs=3", "hydra.run.dir=one"]) == 0
-    monkeypatch.setattr(large, "MOST_WHOLE", 10)
-    for other in ("small", "small/1_seed=1", "one"):
+    """The same answers as when all files are read; other losses and data are kept apart; no job counts twice."""
+    words = ["optimizer=sgd,adam", "training.epochs=3", "optimizer.lr=1e-5", "hydra.sweep.dir=small"]
+    assert main(["-m", "seed=range(20,23)", *words, "sweep.keep=none"]) == 0
+    assert main(["training.epochs=3", "loss=huber", "hydra.run.dir=one", "seed=5"]) == 0
+    mixed = ["loss=huber,mse", "seed=range(0,8)", "training.epochs=3", "data.validation=0.2", "sweep.keep=2"]
+    assert main(["-m", *mixed, "hydra.sweep.dir=mixed"]) == 0
+    asked = (["--group-by", "lr"], ["--group-by", "optimizer", "--band", "interval"], ["--against", "lr=1e-5"],
+             ["--group-by", "optimizer.momentum,lr", "--where", "seed < 21"], ["--band", "sem"])  # fmt: skip
+    found = []
+    for most in (10_000, 10):
+        monkeypatch.setattr(large, "MOST_WHOLE", most)
         capsys.readouterr()
-        assert main(["compare", str(whole), other, "--group-by", "lr"]) == 2
-        said = capsys.readouterr().err
-        assert "too many jobs to be grouped together with" in said and said.count("\n") == 1 and other in said
-    assert main(["compare", str(whole), "--group-by", "lr"]) == 0
+        for folders in (["small", "one"], ["mixed"]):
+            for flags in asked:
+                if folders == ["mixed"] and "--against" in flags:
+                    flags = ["--against", "loss=huber"]
+                status = main(["compare", str(whole), *folders, *flags])
+                said = capsys.readouterr()
+                found.append((most, status, said.out, said.err))
+    half = len(found) // 2
+    assert [answer[1:] for answer in found[:half]] == [answer[1:] for answer in found[half:]]
+    assert [status for _, status, _, _ in found[:half]].count(0) == 9
+    assert found[half][2].count("\n") > 4
 
 
 @pytest.mark.parametrize("held_out", ["0", "0.2"])

@@ -84,10 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     from experiments.comparison.runs_table import collect
 
     folders = [resolve(word, many=True) for word in asked.folders] or [_outputs()]
-    if (grouping or asked.against) and (sweeps := large.of(folders)):
-        runs = _all_of(sweeps, folders, asked)
-    else:
-        runs = collect(folders, chooser(asked))
+    runs = large.every_run(folders) if grouping or asked.against else collect(folders, chooser(asked))
     _tell(runs.notes)
     if asked.columns == "help":
         print("\n".join(runs.table.columns))
@@ -163,19 +160,6 @@ def chooser(asked: argparse.Namespace) -> "Callable[[str, list[str]], list[str]]
     from experiments.comparison.large import Choice
 
     return Choice(asked.where, asked.sort, asked.reverse, asked.top).jobs
-
-
-def _all_of(sweeps: Sequence[str], folders: Sequence[str | Path], asked: argparse.Namespace) -> "Runs":
-    """All jobs of the one large sweep. Raises UserError."""
-    from experiments.comparison import large
-
-    if asked.against is not None:
-        raise UserError(f"--against: {one_line(sweeps[0])} has too many jobs for it; results.parquet has them all")
-    if others := large.beside(sweeps[0], folders):
-        flag = "--band" if asked.group_by is None else "--group-by"
-        raise UserError(f"{flag}: {one_line(sweeps[0])} has too many jobs to be grouped together with "
-                        f"{one_line(others)}; name it alone")  # fmt: skip
-    return large.whole(sweeps[0])
 
 
 def _outputs() -> str:
