@@ -136,3 +136,5 @@ def test_a_run_that_has_none_to_give() -> None:
         run("training.start=last", f"model.init='{first.folder}/model.safetensors'")
     with pytest.raises(UserError, match=r"model\.init=unifrm: must be one of .* did you mean uniform"):
         run("model.init=unifrm")
+    with pytest.raises(UserError, match=r"weights\.bin: there is no such file of weights"):
+        run("model=mlp", "model.init=weights.bin")

@@ -10,7 +10,7 @@ from experiments.config import schema as schema
 from experiments.config.schema import Custom
 from experiments.errors import UserError
 from experiments.running.assembly import assemble
-from experiments.running.factories import build_loss, build_schedule, options, own_options
+from experiments.running.factories import build_loss, build_schedule, own_options
 from tests.conftest import Configured
 
 THEIRS = """
@@ -67,7 +67,7 @@ def test_keys_of_the_choice_that_was_replaced_are_left_out_at_their_defaults() -
     assert given(lr=0.5, momentum=0.0, nesterov=False) == {"lr": 0.5}
     assert given(lr=0.5, momentum=0.9) == {"lr": 0.5, "momentum": 0.9}  # asked for: the class is to refuse it
     assert given(rho=0.8) == {"rho": 0.8}
-    assert options(schema.Huber(delta=2.0)) == {"delta": 2.0, "l2": 0.0, "l1": 0.0}
+    assert schema.options(schema.Huber(delta=2.0)) == {"delta": 2.0, "l2": 0.0, "l1": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -45,13 +45,15 @@ class Custom:
 # ---------------------------------------------------------------------------------------------- model
 WEIGHTS = (".safetensors", ".pt", ".pth")
 """How the name of a file of weights ends."""
+DRAWN = ("uniform", "normal", "zeros")
+"""Start weights of a linear model that come from no file."""
 
 
 @dataclass(frozen=True)
 class Model:
     _target_: str = target("torch.nn.Linear")
     init: str = key("uniform", "start weights: as nn.Linear's, standard normal, zero, or those in a FILE",
-                    choices=("uniform", "normal", "zeros"), file=WEIGHTS)  # fmt: skip
+                    choices=DRAWN, file=WEIGHTS)  # fmt: skip
     bias: bool = key(True, "whether each target has an intercept")
 
 
@@ -78,6 +80,12 @@ class MLP(Network):
 class CNN(Network):
     _target_: str = target("experiments.learning.networks.CNN")
     channels: list[int] = key([8, 16], "of the convolutions, each of which halves height and width", low=1)
+
+
+def given_start(model: Any) -> str | None:
+    """The file that `model.init` names, where it does."""
+    init = getattr(model, "init", None)
+    return None if init in DRAWN else init
 
 
 # ------------------------------------------------------------------------------------------ optimizer
@@ -416,6 +424,13 @@ GROUPS: dict[str, dict[str, type]] = {
 SECTIONS: dict[str, type] = {"training": Training, "sweep": Sweep, "search": Search, "tracking": Tracking}
 UNHASHED = ("tracking", "sweep", "search")
 """Sections that change what is written or when, but not what is learned."""
+
+
+def options(node: Any) -> dict[str, Any]:
+    """The keys of a group's node that are its class's own: all but `_target_`."""
+    if isinstance(node, Custom):
+        return dict(node.options)
+    return {f.name: getattr(node, f.name) for f in fields(node) if f.name != "_target_"}
 
 
 @cache

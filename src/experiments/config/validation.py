@@ -11,19 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from experiments.config.schema import (
-    GROUPS,
-    SECTIONS,
-    SGD,
-    UNHASHED,
-    WEIGHTS,
-    Config,
-    Custom,
-    Device,
-    Stream,
-    all_keys,
-    keys,
-)
+from experiments.config.coupled import disagreements
+from experiments.config.schema import GROUPS, SECTIONS, UNHASHED, Config, Custom, Device, all_keys, keys
 from experiments.config.values import checked
 from experiments.errors import UserError, nearest, one_line
 
@@ -38,15 +27,6 @@ MOVED = {
     }.items()
 }  # fmt: skip
 """Where classes lay in version 0.1.0: runs that it stored are still read."""
-COUPLED = frozenset(
-    f"optimizer.{name}" for name in ("nesterov", "momentum", "dampening", "weight_decay", "_target_")
-) | {
-    "device.name",
-    "device.dtype",
-    "data._target_",
-    *(f"data.{name}" for name in ("folds", "fold", "groups", "validation")),
-}
-"""Keys whose validity depends on another key's value, besides lr=auto."""
 
 
 def validate(plain: Mapping[str, Any]) -> Config:
@@ -55,7 +35,7 @@ def validate(plain: Mapping[str, Any]) -> Config:
     parts: Plain = {group: _section(group, plain.get(group), problems) for group in GROUPS}
     parts |= {section: _section(section, plain.get(section, {}), problems) for section in SECTIONS}
     parts["seed"] = checked("seed", keys(Config)["seed"], plain.get("seed", 0), problems)
-    if problems := problems or _disagreements(parts):
+    if problems := problems or disagreements(parts):
         raise UserError("; ".join(map(one_line, problems)))
     return Config(**parts)
 
@@ -63,7 +43,7 @@ def validate(plain: Mapping[str, Any]) -> Config:
 def validate_leaf(plain: Mapping[str, Any], path: str, value: Any) -> Any:
     """What a key at `path` (`seed`, `optimizer.lr`) becomes when it is set to `value` in an otherwise valid config.
 
-    Rules that join two keys (those in COUPLED) are not looked at. Raises UserError.
+    Rules that join two keys, see `coupled.py`, are not looked at. Raises UserError.
     """
     section, _, name = path.rpartition(".")
     schema = _schema(section, plain.get(section, {})) if section else Config
@@ -98,12 +78,6 @@ def hash_text(content: Mapping[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"))
 
 
-def given_start(model: Any) -> str | None:
-    """The file that `model.init` names, where it does."""
-    init = getattr(model, "init", None)
-    return init if init is not None and init.endswith(WEIGHTS) else None
-
-
 @cache
 def schema_of(group: str, target: str) -> type | None:
     """The dataclass whose `_target_` is `target`, or None for a class of the user's own."""
@@ -128,12 +102,12 @@ def known_keys() -> list[str]:
 def nearest_key(key: str) -> str:
     """The clause `; did you mean X?` for the keys most like `key`, which may lack its section: `lr`, `epoch`."""
     by_name: dict[str, list[str]] = {}
-    for known in (*SECTIONS, *known_keys()):
+    for known in (every := [*SECTIONS, *known_keys()]):
         by_name.setdefault(known.rpartition(".")[2], []).append(known)
     begun = [name for name in by_name if len(key) > 2 and name.startswith(key)]
     if "." not in key and (found := begun or difflib.get_close_matches(key, by_name, n=1)):
         return f"; did you mean {' or '.join(by_name[found[0]])}?"
-    return nearest(key, (*SECTIONS, *known_keys()))
+    return nearest(key, every)
 
 
 def _schema(section: str, node: Any) -> type | None:
@@ -186,45 +160,3 @@ def _unknown(section: str, name: str, schema: type) -> str:
     choices = [choice for choice, known in GROUPS.get(section, {}).items() if known is schema]
     where = f" in {section}={choices[0]}" if len(choices) == 1 else ""
     return f"{section}.{name}: no such key{where}{nearest(name, keys(schema))}"
-
-
-def _disagreements(parts: Plain) -> list[str]:
-    """What is wrong between two keys, each right by itself."""
-    optimizer, device, found = parts["optimizer"], parts["device"], []
-    if isinstance(optimizer, SGD) and optimizer.nesterov and (optimizer.momentum <= 0 or optimizer.dampening != 0):
-        found.append("optimizer.nesterov=true: needs optimizer.momentum above 0 and optimizer.dampening=0")
-    plain_descent = isinstance(optimizer, SGD) and not (optimizer.momentum or optimizer.weight_decay)
-    if getattr(optimizer, "lr", None) == "auto" and not plain_descent:
-        found.append(
-            "optimizer.lr=auto: a stable rate is known for plain gradient descent only; use "
-            "optimizer=sgd or manual_sgd without momentum and weight decay, or give a number"
-        )
-    found += _held_out(parts["data"])
-    if parts["training"].start and given_start(parts["model"]):
-        found.append("training.start and model.init: both name weights to start from; leave one of them out")
-    if device.name == "mps" and device.dtype == "float64":
-        found.append("device.dtype=float64: mps has no float64; use device.dtype=float32 or device=cpu")
-    return found
-
-
-def _held_out(data: Any) -> list[str]:
-    """What is wrong between the keys of `data` that say which rows are held out."""
-    keys, found = data.options if isinstance(data, Custom) else vars(data), []
-    folds, fold, groups = (keys.get(name) for name in ("folds", "fold", "groups"))
-    if folds is None and fold is not None:
-        found.append(f"data.fold={fold}: of how many folds? add data.folds=5")
-    if isinstance(data, Stream):
-        asked = {name: keys[name] for name in ("folds", "groups", "test") if keys[name]}
-        said = "a stream is never in memory as a whole; data=table reads the same file"
-        found += [f"data.{name}={value}: {said}" for name, value in asked.items()]
-    elif groups is not None and folds is None and not keys.get("validation") and not keys.get("test"):
-        found.append(f"data.groups={groups}: says what is held out together; add data.folds=5 or data.validation=0.2")
-    if folds is None:
-        return found
-    if fold is None:
-        found.append(f"data.folds={folds}: a run holds out one fold; add data.fold=0, or -m for a run of each")
-    elif fold >= folds:
-        found.append(f"data.fold={fold}: data.folds={folds} are numbered from 0 to {folds - 1}")
-    if keys.get("validation"):
-        found.append("data.folds and data.validation: rows can be held out in one way only")
-    return found

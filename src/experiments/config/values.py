@@ -1,4 +1,4 @@
-"""One value of a config against the annotated type and the rules of its key: taken as it is to be, or refused."""
+"""One value of a config, checked against the type and the rules of its key: converted, or refused."""
 
 import json
 import math

@@ -1,6 +1,5 @@
 """From a config to an experiment: the table read or made, and every part of a run built and in its place."""
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,22 +8,14 @@ import torch
 from torch import Generator
 
 from experiments.config.locate import accepted, build, locate
-from experiments.config.schema import Config, CrossEntropy, Custom, Data
+from experiments.config.schema import Config, CrossEntropy, Custom, Data, keys, options
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.errors import UserError
 from experiments.learning import devices, models, networks
 from experiments.learning.experiment import Experiment
 from experiments.learning.losses import on_scaled_targets
-from experiments.running.factories import (
-    build_loss,
-    build_model,
-    build_optimizer,
-    build_schedule,
-    options,
-    start_lr,
-    try_loss,
-)  # fmt: skip
+from experiments.running.factories import build_loss, build_model, build_optimizer, build_schedule, start_lr, try_loss
 
 MOST_NAMED = 12
 """Classes that an error lists."""
@@ -33,7 +24,7 @@ MOST_NAMED = 12
 def assemble(config: Config, data: Prepared | None = None) -> Experiment:
     """Build every part of a run, with its own data unless `data` is given. Raises UserError; nothing is written."""
     device = devices.choose(config.device.name, config.device.dtype)
-    dtype = devices.precision(config.device.dtype, device)
+    dtype = devices.precision(config.device.dtype)
     if config.device.threads is not None:
         torch.set_num_threads(config.device.threads)
     reported_loss = build_loss(config)
@@ -60,7 +51,7 @@ def threads(experiment: Experiment) -> int:
     if isinstance(model, networks.BASES):
         a_row = model.products
     elif models.is_linear(model):
-        a_row = len(data.table.features) * data.outputs
+        a_row = len(data.table.features) * data.table.outputs
     else:
         return asked or torch.get_num_threads()
     batch = experiment.config.training.batch_size or data.rows
@@ -74,15 +65,14 @@ def fixed_threads(config: Config) -> int | None:
 
 def load(config: Config, device: torch.device, dtype: torch.dtype) -> Prepared:
     """Read or make the table that `data` names, and prepare it."""
-    keys = options(config.data)
+    given = options(config.data)
     target = locate("data._target_", config.data._target_, (object,))
-    common: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(Data)} | keys
-    own = {k: v for k, v in keys.items() if k not in {f.name for f in dataclasses.fields(Data)}}
-    taken = accepted(target, common)
+    common: dict[str, Any] = {name: given.get(name, key.default) for name, key in keys(Data).items()}
+    own = {name: value for name, value in given.items() if name not in common}
+    taken = accepted(target, common | own)
     source = build("data", target, own | taken)
-    shared = {f.name: common[f.name] for f in dataclasses.fields(Data)}
-    shared |= dict.fromkeys({"inputs", "targets"} & taken.keys())  # a source may choose by itself
-    how = Preparation(**shared, bias=has_bias(config), labels=takes_labels(config), device=device, dtype=dtype)
+    common |= dict.fromkeys({"inputs", "targets"} & taken.keys())  # a source may choose by itself
+    how = Preparation(**common, bias=has_bias(config), labels=takes_labels(config), device=device, dtype=dtype)
     if hasattr(source, "prepared"):  # a stream, whose rows come block by block
         return _weighed(config, source.prepared(how))
     if not callable(getattr(source, "load", None)):

@@ -10,8 +10,7 @@ from torch import Generator, Tensor
 
 from experiments.config import schema
 from experiments.config.locate import accepted, build, locate, needs_no_argument
-from experiments.config.schema import GROUPS, Config, Custom
-from experiments.config.validation import given_start
+from experiments.config.schema import GROUPS, Config, Custom, given_start, options
 from experiments.data.prepared import Prepared
 from experiments.errors import UserError, one_line
 from experiments.learning import class_losses, losses, models, networks, schedules
@@ -189,10 +188,3 @@ def own_options(group: str, target: type, node: Any) -> dict[str, Any]:
     defaults = [(f.name, f.default_factory() if callable(f.default_factory) else f.default) for f in fields]
     known = accepted(target, keys)
     return {k: v for k, v in keys.items() if k in known or (k, v) not in defaults}
-
-
-def options(node: Any) -> dict[str, Any]:
-    """The keys of a group's node that are its class's own: all but `_target_`."""
-    if isinstance(node, Custom):
-        return dict(node.options)
-    return {f.name: getattr(node, f.name) for f in dataclasses.fields(node) if f.name != "_target_"}

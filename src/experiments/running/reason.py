@@ -11,20 +11,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from experiments.config.schema import SGD, Adagrad, AdamW, Config, Custom
+from experiments.config.schema import SGD, Adagrad, AdamW, Config, Custom, options
 from experiments.data.dataset import Dataset
 from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.exact.spectrum import Descent
 from experiments.learning.schedules import factor, scheduled_lr
 from experiments.running.assembly import has_bias
-from experiments.running.directions import (
-    Directions,
-    condition_number,
-    decomposed,
-    directions,
-    log_shrinkage,
-)
-from experiments.running.factories import build_loss, build_schedule, known_lr, options
+from experiments.running.directions import Directions, condition_number, decomposed, directions, log_shrinkage
+from experiments.running.factories import build_loss, build_schedule, known_lr
 from experiments.running.measures.automatic_rate import largest_stable_lr
 from experiments.tracking.result import Result
 
@@ -51,19 +45,9 @@ class Reason:
     """
 
     kind: Literal[
-        "untrained",
-        "unstable",
-        "stopped",
-        "penalty",
-        "bounded",
-        "adaptive",
-        "small_rate",
-        "few_epochs",
-        "batches",
-        "flat",
-        "far",
-        "worse",
-    ]
+        "untrained", "unstable", "stopped", "penalty", "bounded", "adaptive", "small_rate", "few_epochs", "batches",
+        "flat", "far", "worse",
+    ]  # fmt: skip
     lr: float | None = None
     """The mean rate of the epochs."""
     stable_lr: float | None = None

@@ -73,6 +73,9 @@ KEYS = [
 @example(groups=["data=table", "data.units={a: m}"], batches=[["data.units.a=s"], ["data.units.b=s"]])
 @example(groups=["model._target_=their.Net", "+model.deep={x: 1}"], batches=[["model.deep.x=2"], ["model.deep.x=3"]])
 @example(groups=[], batches=[["training.epochs=3"], ["optimizer=adam", "optimizer.lr=1"], ["training.epoch=3"]])
+@example(groups=["data=stream"], batches=[["data.test=0"], ["data.test=0.2"]])
+@example(groups=[], batches=[[f"model.init={init}", f"training.start={run}"] for init in ("zeros", "w.pt")
+                             for run in ("null", "first")])  # fmt: skip
 def test_every_job_is_what_hydra_composes(loaded: Loaded, groups: list[str], batches: list[list[str]]) -> None:
     composer = Composer(*loaded)  # the jobs of one sweep share their templates
     for number, batch in enumerate(batches):

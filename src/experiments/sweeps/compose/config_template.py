@@ -15,8 +15,9 @@ import orjson
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from experiments.config.composition import plain
+from experiments.config.coupled import COUPLED
 from experiments.config.schema import UNHASHED, Config
-from experiments.config.validation import COUPLED, hash_text, plain_config, validate, validate_leaf
+from experiments.config.validation import hash_text, plain_config, validate, validate_leaf
 from experiments.sweeps.compose.hydra_part import HydraPart
 from experiments.sweeps.compose.text_template import TextTemplate, mark
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.config.schema import UNHASHED, Custom, Model
-from experiments.config.validation import given_start
+from experiments.config.schema import UNHASHED, Custom, Model, given_start
 from experiments.sweeps.compose.config_template import ConfigTemplate, FixedConfig
 from experiments.sweeps.compose.halving import Halving
 from experiments.sweeps.compose.jobs import Job
