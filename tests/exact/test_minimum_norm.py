@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.exact.optimum import conditioning, solve
+from experiments.exact.optimum import columns_alone, solve
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -22,4 +22,4 @@ def test_short_rank_gives_the_smallest_weights_in_original_units(case, bias):
     assert found.rank == (6 if case == "wide" else 4 + bias)
     expected = (np.linalg.pinv(centred, rcond=1e-12) @ goal).T
     assert found.weight == pytest.approx(expected, rel=1e-6, abs=1e-10)
-    assert conditioning(x, 2, bias).condition_number == np.inf
+    assert columns_alone(x, 2, bias).conditioning().condition_number == np.inf

@@ -9,7 +9,7 @@ from sklearn.linear_model import LinearRegression
 
 from experiments.errors import UserError
 from experiments.exact import optimum
-from experiments.exact.optimum import LeastSquares, conditioning, solve
+from experiments.exact.optimum import LeastSquares, columns_alone, solve
 from experiments.exact.penalized import penalized_optimum
 from experiments.exact.robust import absolute_optimum, huber_optimum
 from experiments.exact.solution import NoOptimum, Optimum, Penalty
@@ -132,7 +132,7 @@ def test_the_exact_prediction_of_the_tutorial(rows, apples, oranges):
 
 @pytest.mark.parametrize(("rows", "top", "condition"), [(5, 17909.4626, 2.186e6), (15, 17928.9769, 2.201e6)])
 def test_conditioning_of_the_tutorial(rows, top, condition):
-    found = conditioning(X[:rows], targets=2)
+    found = columns_alone(X[:rows], 2).conditioning()
     a = np.c_[X[:rows], np.ones(rows)]
     assert found.eigenvalues == pytest.approx(np.linalg.eigvalsh(a.T @ a / rows), rel=1e-9)
     assert found.lambda_max == pytest.approx(top, rel=3e-9)
@@ -144,28 +144,31 @@ def test_conditioning_of_the_tutorial(rows, top, condition):
 def test_conditioning_of_standardised_columns_and_without_bias():
     z = (X - X.mean(0)) / X.std(0)
     a = np.c_[z, np.ones(15)]
-    standardized = conditioning(X, 2, standardized=True)
+    standardized = columns_alone(X, 2).conditioning(standardized=True)
     assert standardized.eigenvalues == pytest.approx(np.linalg.eigvalsh(a.T @ a / 15), rel=1e-9)
     assert 6 < standardized.condition_number < 8
-    assert conditioning(X, 2, bias=False).eigenvalues == pytest.approx(np.linalg.eigvalsh(X.T @ X / 15), rel=1e-9)
+    assert columns_alone(X, 2, bias=False).conditioning().eigenvalues == pytest.approx(
+        np.linalg.eigvalsh(X.T @ X / 15), rel=1e-9
+    )
 
 
 def test_a_penalty_conditions_the_weights_but_not_the_bias():
     a, penalty = np.c_[X, np.ones(15)], 2 * np.diag([1, 1, 1, 0.0])
-    found = conditioning(X, 2, l2=0.5)
+    found = columns_alone(X, 2).conditioning(l2=0.5)
     assert found.eigenvalues == pytest.approx(np.linalg.eigvalsh(a.T @ a / 15 + 0.5 * penalty), rel=1e-9)
-    copies = conditioning(np.c_[X, X], 2, l2=0.5)
-    assert copies.rank == 7 and copies.condition_number < 1e7 < conditioning(np.c_[X, X], 2).condition_number
+    copies = columns_alone(np.c_[X, X], 2)
+    penalised = copies.conditioning(l2=0.5)
+    assert penalised.rank == 7 and penalised.condition_number < 1e7 < copies.conditioning().condition_number
 
 
 def test_condition_number_of_filip_is_that_of_the_literature():
     x = nist("filip")[0]
-    assert np.sqrt(conditioning(x, 1).condition_number) == pytest.approx(1767966769500694.8, rel=1e-2)
+    assert np.sqrt(columns_alone(x, 1).conditioning().condition_number) == pytest.approx(1767966769500694.8, rel=1e-2)
 
 
 def test_small_eigenvalues_are_not_lost_in_the_rounding_of_large_ones():
     a, b = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, -1, -1])
-    found = conditioning(np.c_[1e8 * (a + b), 1e-12 * a], 1, bias=False)
+    found = columns_alone(np.c_[1e8 * (a + b), 1e-12 * a], 1, bias=False).conditioning()
     assert found.eigenvalues == pytest.approx([2 * 1e-24 / 2, 2 * 2e16], rel=1e-9, abs=0)  # product: the determinant
 
 

@@ -1,14 +1,14 @@
-"""Whether classes can be separated, against scipy's linear programs; least squares without negative weights."""
+"""Whether classes can be separated, against scipy's linear programs."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog, nnls
+from scipy.optimize import linprog
 
 from experiments.exact import separation
 from experiments.exact.minimum_norm import orthonormal_basis
-from experiments.exact.separation import differences, nonnegative, separable, separated_by
+from experiments.exact.separation import differences, separable, separated_by
 
 
 def by_linear_program(a: np.ndarray, labels: np.ndarray, classes: int) -> bool:
@@ -58,13 +58,3 @@ def test_logits_separate_when_each_own_class_is_ahead() -> None:
     assert not separated_by(np.array([[0, 0, -2], [-1, -1, 0.0]]), q)  # a tie
     assert not separated_by(np.zeros((2, 3)), q)
     assert not separated_by(np.array([[0, -1, -2], [-1, -1, 0.0]]), q + 0.1)  # smoothed: all classes are wanted
-
-
-@pytest.mark.parametrize("shape", [(5, 3), (5, 40), (30, 10)])
-def test_least_squares_without_negative_weights_is_scipys(shape: tuple[int, int]) -> None:
-    g = np.random.default_rng(0)
-    for _ in range(20):
-        columns, goal = g.normal(size=shape), g.normal(size=shape[0])
-        found = nonnegative(columns, goal)
-        assert np.all(found >= 0)
-        assert np.linalg.norm(goal - columns @ found) == pytest.approx(nnls(columns, goal)[1], rel=1e-9, abs=1e-12)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.config.schema import Data
 from experiments.data.allocation import CACHE_LINE
 from experiments.data.batches import Batches
 from experiments.data.classes import classified, measured, require_every_class
@@ -18,26 +19,16 @@ from experiments.data.dataset import Dataset, finite, select
 from experiments.data.folds import HELD, TESTED, TRAINED, parts
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
 from experiments.errors import UserError
-from experiments.exact.optimum import Conditioning, LeastSquares, Optimum, conditioning
+from experiments.exact.optimum import LeastSquares, columns_alone
+from experiments.exact.solution import Conditioning, Optimum
 from experiments.exact.spectrum import BatchStability, batch_stability
 
 
 @dataclass(frozen=True)
-class Preparation:
+class Preparation(Data):
     """How a table becomes what a run trains on: keys of `data`, whether the model has an intercept, and the device."""
 
-    inputs: list[str] | None = None
-    targets: list[str] | None = None
-    validation: float = 0.0
-    split_seed: int = 0
-    test: float = 0.0
-    folds: int | None = None
-    fold: int | None = None
-    standardize: bool | str = False
-    """`inputs` leaves the targets in their units."""
     bias: bool = True
-    loader: str = "tensor"
-    block_rows: int = 65_536
     labels: bool = False
     """Whether the loss is one of classes, and the target a column of labels."""
     device: torch.device = torch.device("cpu")
@@ -93,12 +84,8 @@ class Prepared:
         return len(self.table.x)
 
     @property
-    def outputs(self) -> int:
-        """What a model gives for a row, see `Dataset.outputs`."""
-        return self.table.outputs
-
-    @property
     def validation_rows(self) -> int:
+        """Rows that are held out for validation."""
         return 0 if self.held_out is None else len(self.held_out.x)
 
     @cached_property
@@ -120,7 +107,7 @@ class Prepared:
         yield x, y
 
     def everyones(self, own: list[Any]) -> list[Any]:
-        """What was found of `placed_blocks`, in their order, where each of several processes has its own of them."""
+        """What was found in each of `placed_blocks`, in their order: here, and in the processes that have others."""
         return own
 
     def squares(self, bias: bool) -> LeastSquares:
@@ -141,7 +128,7 @@ class Prepared:
 
     def conditioning(self, bias: bool) -> Conditioning:
         """Of the loss as trained."""
-        return conditioning(self.x, self.y.shape[1], bias=bias)
+        return columns_alone(self.x, self.y.shape[1], bias).conditioning()
 
     def stability(self, batch_size: int, bias: bool) -> BatchStability:
         """Of plain descent on batches, as trained."""
@@ -168,9 +155,8 @@ def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
         scaling = identity(len(dataset.features), len(dataset.targets))
 
     def placed(rows: Dataset) -> tuple[Tensor, Tensor]:
-        return how.placed(rows.x, scaling.x_shift, scaling.x_scale), how.placed(
-            rows.y, scaling.y_shift, scaling.y_scale
-        )
+        x = how.placed(rows.x, scaling.x_shift, scaling.x_scale)
+        return x, how.placed(rows.y, scaling.y_shift, scaling.y_scale)
 
     x_validation, y_validation = (None, None) if held_out is None else placed(held_out)
     return Prepared(table, held_out, scaling, *placed(table), x_validation, y_validation, how, test)

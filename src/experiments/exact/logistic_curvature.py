@@ -26,9 +26,8 @@ def logistic_conditioning(
     a = np.hstack([x, np.ones((len(x), 1))]) if bias else x
     k, outputs = a.shape[1], outputs_of(q.shape[1])
     top = steepest(a, q, l2)
-    stable = 2 / top if top > 0 else np.inf
     if optimum is None or k * outputs > LARGEST_HESSIAN or top == np.inf:
-        return Conditioning(np.zeros(0), top, np.nan, stable, 0)
+        return Conditioning(np.zeros(0), top, 0)
     p = slopes(x @ optimum.weight.T + optimum.bias, q)[1]
     costs = np.full(k, 2 * l2)
     costs[x.shape[1] :] = 0.0
@@ -37,8 +36,7 @@ def logistic_conditioning(
     values = values[unseen:]
     rank = int(np.sum(values > 1e-15 * len(values) * values[-1]))
     values = np.where(np.arange(len(values)) < len(values) - rank, 0.0, values)
-    largest, smallest = float(values[-1]), float(values[0])
-    return Conditioning(values, top, largest / smallest if smallest > 0 else np.inf, stable, rank)
+    return Conditioning(values, top, rank)
 
 
 def steepest(a: Array, q: Array, l2: float = 0.0) -> float:

@@ -139,10 +139,7 @@ class LeastSquares(TSQR):
         values[rank:] = 0.0
         with np.errstate(over="ignore"):
             eigenvalues = 2 / (self.rows * self.targets) * values[::-1] ** 2
-        top, bottom = float(eigenvalues[-1]), float(eigenvalues[0])
-        return Conditioning(
-            eigenvalues, top, top / bottom if bottom > 0 else np.inf, 2 / top if top > 0 else np.inf, rank
-        )
+        return Conditioning(eigenvalues, float(eigenvalues[-1]), rank)
 
 
 def solve(x: Any, y: Any, bias: bool = True) -> Optimum:
@@ -161,9 +158,9 @@ def solve(x: Any, y: Any, bias: bool = True) -> Optimum:
     return data.optimum()
 
 
-def conditioning(x: Any, targets: int, bias: bool = True, standardized: bool = False, l2: float = 0.0) -> Conditioning:
-    """Conditioning of the squared loss over x (n, features), plus l2 * sum(w^2), for a model of `targets` outputs."""
+def columns_alone(x: Any, targets: int, bias: bool = True) -> LeastSquares:
+    """One pass over x (n, features) for what depends on its columns only; all `targets` are zero."""
     x = as_table(x, "x")
-    data = LeastSquares(bias)
-    data.add(x, np.broadcast_to(np.zeros(1), (len(x), targets)))
-    return data.conditioning(standardized, l2)
+    found = LeastSquares(bias)
+    found.add(x, np.broadcast_to(np.zeros(1), (len(x), targets)))
+    return found

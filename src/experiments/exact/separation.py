@@ -22,15 +22,21 @@ def separated_by(margins: Array, q: Array) -> bool:
 
 
 def separable(a: Array, q: Array) -> bool | None:
-    """Whether some direction separates the rows a (n, k) of classes q (n, classes) > 0; None where D is too large.
+    """Whether some direction separates the rows a (n, k) of classes q (n, classes) > 0; None where that is not known.
 
     By Stiemke's lemma there is one unless D' y = 0 for a y > 0, that is y = 1 + m with m >= 0: least squares with m
     not negative. Where that leaves a rest, the rest is such a v.
     """
+    from scipy.optimize import nnls  # takes a third of a second to be imported
+
     d = differences(a, q)
     if d is None:
         return None
-    rest = d.T @ (1 + nonnegative(d.T, -np.sum(d, axis=0)))
+    try:
+        m, _ = nnls(d.T, -np.sum(d, axis=0))
+    except RuntimeError:  # too many steps
+        return None
+    rest = d.T @ (1 + m)
     ahead = d @ rest
     size = float(np.linalg.norm(rest))
     certain = size > 1e-8 * np.sqrt(len(d)) and np.min(ahead) > -1e-9 * size and np.max(ahead) > 1e-6 * size
@@ -56,31 +62,3 @@ def differences(a: Array, q: Array) -> Array | None:
     length = np.linalg.norm(d, axis=1)
     some = length > 1e-12 * np.max(length, initial=0.0)  # the others are zero but for rounding
     return d[some] / length[some, None]
-
-
-def nonnegative(columns: Array, goal: Array) -> Array:
-    """m (columns,) >= 0 of min |goal - columns @ m|, by C. Lawson and R. Hanson's active set (1974)."""
-    m = np.zeros(columns.shape[1])
-    positive = np.zeros(len(m), dtype=bool)
-    tolerance = 1e-12 * float(np.linalg.norm(goal))
-    for _ in range(3 * len(goal) + 10):
-        pull = np.where(positive, -np.inf, columns.T @ (goal - columns[:, positive] @ m[positive]))
-        enters = int(np.argmax(pull))
-        if not pull[enters] > tolerance:
-            break
-        positive[enters] = True
-        while True:
-            trial = np.zeros(len(m))
-            basis, triangle = np.linalg.qr(columns[:, positive])  # a column that enters is in no span of the others
-            try:
-                trial[positive] = np.linalg.solve(triangle, basis.T @ goal)
-            except np.linalg.LinAlgError:  # but for rounding
-                return m
-            if np.all(trial[positive] > 0):
-                m = trial
-                break
-            falling = positive & (trial <= 0)
-            share = float(np.min(m[falling] / (m[falling] - trial[falling])))
-            m = np.where(positive, m + share * (trial - m), 0.0)
-            positive &= m > 1e-14 * np.max(m, initial=0.0)
-    return m

@@ -56,8 +56,19 @@ class Conditioning:
     For the mean squared error that is 2 / (n * targets) * [x 1]' [x 1], here of one target.
     """
 
-    eigenvalues: Array  # ascending; (features + 1,) or (features,) for squares, (outputs * that,) for classes
+    eigenvalues: Array  # ascending; (features + 1,) or (features,) for squares, (outputs * that,) for classes; or none
     lambda_max: float  # of classes: what no eigenvalue exceeds, wherever the weights are
-    condition_number: float  # inf when the rank is short
-    max_stable_lr: float  # full-batch gradient descent converges below it, from any start
     rank: int
+
+    @property
+    def condition_number(self) -> float:
+        """The largest eigenvalue over the smallest: inf when the rank is short, nan where none are known."""
+        if not len(self.eigenvalues):
+            return np.nan
+        smallest, largest = float(self.eigenvalues[0]), float(self.eigenvalues[-1])
+        return largest / smallest if smallest > 0 else np.inf
+
+    @property
+    def max_stable_lr(self) -> float:
+        """Full-batch gradient descent converges below it, from any start."""
+        return 2 / self.lambda_max if self.lambda_max > 0 else np.inf

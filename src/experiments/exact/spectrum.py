@@ -4,18 +4,23 @@ On the mean squared error, full-batch descent shrinks the error along each eigen
 (1 - lr * eigenvalue) an epoch, so its loss after any number of epochs has a closed form.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from experiments.errors import UserError
-from experiments.exact.optimum import LeastSquares
+from experiments.exact.optimum import LeastSquares, columns_alone
 from experiments.exact.penalized import penalized_optimum
 from experiments.exact.solution import Optimum, Penalty
 from experiments.exact.tsqr import Array, as_table, squared_norms
 
 MAX_EPOCHS = 2**60
+
+
+def log_factor(product: Array) -> Array:
+    """log |1 - product| of rates times eigenvalues, what a step multiplies errors by; products near 0 keep digits."""
+    return np.where(product < 1, np.log1p(-np.minimum(product, 1)), np.log(np.abs(1 - product)))
 
 
 @dataclass(frozen=True)
@@ -37,25 +42,15 @@ class Descent:
 
     def gap(self, epochs: int) -> float:
         """Loss above the optimum after `epochs` epochs; inf when it overflows."""
-        product = self.lr * self.eigenvalues
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            # log1p keeps the digits of slow directions, where the product is near 0
-            log = np.where(product < 1, np.log1p(-np.minimum(product, 1)), np.log(np.abs(1 - product)))
-            decay = np.exp(2.0 * epochs * log) if epochs else np.ones_like(product)
+            decay = np.exp(2.0 * epochs * log_factor(self.lr * self.eigenvalues)) if epochs else 1.0
             return float(np.sum(np.where(self.excess > 0, self.excess * decay, 0.0)))
-
-    def loss(self, epochs: int) -> float:
-        """Mean squared error over all rows after `epochs` epochs."""
-        return self.optimum_loss + self.gap(epochs)
 
     def epochs_to(self, factor: float) -> int | None:
         """The smallest k with loss(k) <= factor * optimum_loss; None if it diverges or the optimum is zero.
 
-        The loss never rises when it converges, so k is found by bisection. Raises UserError unless factor >
-        1.
+        The loss never rises when it converges, so k is found by bisection.
         """
-        if not factor > 1:
-            raise UserError(f"factor {factor}: no epoch reaches less than the optimum; give a factor above 1")
         allowed = (factor - 1) * self.optimum_loss
         if not self.converges or not allowed > 0:
             return None
@@ -79,17 +74,15 @@ def descent(
 
     With `standardized`, training happens on standardised features and targets (the start too is in those
     coordinates) and the losses are given in the original units. With `l2` the loss is the penalised one, in the units
-    of the rows that `data` has seen. Raises UserError for another shape, and for both at once.
+    of the rows that `data` has seen: with both, these must be the standardised rows, and `standardized` False.
     """
-    if standardized and l2 > 0:
-        raise UserError("a penalty is of weights as trained: give the standardised rows themselves")
+    assert not (standardized and l2), "a penalty is of weights as trained"
     columns, goal = data.fitted_columns(standardized, l2)
     start = as_table(weight, "weight").astype(np.float64).T
     if data.bias:
         level = np.zeros(data.targets) if bias is None else as_table(bias, "bias").astype(np.float64)[:, 0]
         start = np.vstack([start, level])
-    if start.shape != (columns.shape[1], data.targets):
-        raise UserError(f"weight has shape {start.T.shape}: give (targets, features) of the table")
+    assert start.shape == (columns.shape[1], data.targets), start.T.shape
     deviation = data.std[data.features :] if standardized else np.ones(data.targets)
     conditioning = data.conditioning(standardized, l2)
     u, _, _ = np.linalg.svd(columns, full_matrices=False)
@@ -105,50 +98,33 @@ def descent(
 
 @dataclass(frozen=True)
 class BatchStability:
-    """Plain gradient descent on mini-batches.
-
-    Below `max_stable_lr` no batch can lengthen an error of the weights.
-    """
+    """How steep the mean squared error of a batch can be: below 2 / lambda_max plain descent lengthens no error."""
 
     lambda_max: float  # no batch's Hessian has a larger eigenvalue
-    max_stable_lr: float  # 2 / lambda_max
-    exact: bool  # lambda_max is reached by some batch (batch size 1, or all rows), else it is a proven bound
-
-    def stable(self, lr: float) -> bool:
-        return lr < self.max_stable_lr
+    exact: bool  # some batch reaches it (batch size 1, or all rows), else it is a proven bound
 
 
-def batch_stability(x: Any, targets: int, batch_size: int, bias: bool = True, l2: float = 0.0) -> BatchStability:
-    """For every batch of `batch_size` rows of x (n, features), however drawn, and the smaller batch that is
-    left over.
+def batch_stability(x: Any, targets: int, batch_size: int, bias: bool = True) -> BatchStability:
+    """For every batch of `batch_size` rows of x (n, features), however drawn, and the smaller one that is left over.
 
-    A batch of b rows a_i has the Hessian 2 / (b targets) sum a_i a_i' + 2 l2. Its largest eigenvalue is at most its
-    trace, 2 / (b targets) sum |a_i|^2, hence at most that of the b longest rows, and at most n / b times that
-    of the full batch, both plus 2 l2. Each step multiplies the error by I - lr H, which lengthens nothing when lr *
-    eigenvalue < 2.
+    A batch of b rows a_i has the Hessian 2 / (b targets) sum a_i a_i'. Its largest eigenvalue is at most its trace,
+    2 / (b targets) sum |a_i|^2, hence at most that of the b longest rows, and at most n / b times that of the full
+    batch. Each step multiplies the error by I - lr H, which lengthens nothing when lr * eigenvalue < 2.
     """
-    x = as_table(x, "x")
-    data = LeastSquares(bias)
-    data.add(x, np.broadcast_to(np.zeros(1), (len(x), targets)))
-    lengths = np.sort(squared_norms(x))[::-1] + int(bias)
-    return bounded(data, batch_size, lambda b: float(np.sum(lengths[:b])), l2)
+    lengths = np.sort(squared_norms(as_table(x, "x")))[::-1] + int(bias)
+    return _bounded(columns_alone(x, targets, bias), batch_size, lambda b: float(np.sum(lengths[:b])))
 
 
-def streamed_batch_stability(data: LeastSquares, batch_size: int, l2: float = 0.0) -> BatchStability:
+def streamed_batch_stability(data: LeastSquares, batch_size: int) -> BatchStability:
     """The same from one pass over the rows: the b longest rows are taken to be as long as the longest."""
-    return bounded(data, batch_size, lambda b: b * (data.largest_row + int(data.bias)), l2)
+    return _bounded(data, batch_size, lambda b: b * (data.largest_row + int(data.bias)))
 
 
-def bounded(data: LeastSquares, batch_size: int, longest: Any, l2: float) -> BatchStability:
-    """The bound from `longest`, a function of b: the sum of |a_i|^2 of the b longest rows. Raises UserError below 1."""
-    if batch_size < 1:
-        raise UserError(f"batch_size {batch_size}: give at least 1")
-    b = min(batch_size, data.rows)
-    left_over = data.rows % b or b
+def _bounded(data: LeastSquares, batch_size: int, longest: Callable[[int], float]) -> BatchStability:
+    """The bound from `longest`, a function of b: the sum of |a_i|^2 of the b longest rows."""
+    b, full = min(batch_size, data.rows), data.conditioning().lambda_max
     if b == data.rows:
-        bound, exact = data.conditioning(l2=l2).lambda_max, True
-    else:
-        trace = max(2 / (size * data.targets) * longest(size) for size in (b, left_over))
-        bound = min(trace, data.rows / left_over * data.conditioning().lambda_max) + 2 * l2
-        exact = left_over == 1 and not (l2 > 0 and data.bias)
-    return BatchStability(bound, 2 / bound if bound > 0 else np.inf, exact)
+        return BatchStability(full, exact=True)
+    left_over = data.rows % b or b
+    trace = max(2 / (size * data.targets) * longest(size) for size in (b, left_over))
+    return BatchStability(min(trace, data.rows / left_over * full), exact=left_over == 1)

@@ -89,15 +89,13 @@ class TSQR:
 
     def _compress(self) -> None:
         """Fold the waiting rows into the triangle at the top of the work array."""
-        triangle = self._folded() if self._tall() else None
+        tall = self._top == self._work.shape[1] and self._filled - self._top >= 2 * self._top
+        triangle = self._folded() if tall else None
         if triangle is None:
             triangle = np.asarray(np.linalg.qr(self._work[: self._filled], mode="r"))
         require_finite(triangle)
         self._filled = self._top = len(triangle)
         self._work[: self._filled] = triangle
-
-    def _tall(self) -> bool:
-        return self._top == self._work.shape[1] and self._filled - self._top >= 2 * self._top
 
     def _folded(self) -> Array | None:
         """The new triangle by products instead of reflections, or None where that would cost digits.
@@ -130,16 +128,15 @@ class TSQR:
 
     def joined(self, other: Any) -> Self:
         """What one pass over the rows of both finds, where both began with the same rows."""
-        first, second = self, other
-        if not (first.rows and second.rows):
-            return first if first.rows else second
-        found = copy.copy(first)
-        stacked = np.vstack([first.triangle(), second.triangle()])
-        found._work = np.empty((len(stacked) + first._block, stacked.shape[1]))
+        if not (self.rows and other.rows):
+            return self if self.rows else other
+        found = copy.copy(self)
+        stacked = np.vstack([self.triangle(), other.triangle()])
+        found._work = np.empty((len(stacked) + self._block, stacked.shape[1]))
         found._filled, found._top = len(stacked), 0
         found._work[: len(stacked)] = stacked
-        found.rows = first.rows + second.rows
-        found.largest_row = max(first.largest_row, second.largest_row)
+        found.rows = self.rows + other.rows
+        found.largest_row = max(self.largest_row, other.largest_row)
         found._compress()
         return found
 
@@ -197,5 +194,6 @@ def as_table(values: Any, name: str) -> Array:
 
 
 def require_finite(values: Array) -> None:
+    """Raise UserError for NaN and infinities."""
     if not np.isfinite(values).all():
         raise UserError("the table holds NaN or infinite numbers: drop or fill them before solving")

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from experiments.config.schema import Config
 from experiments.data.prepared import Prepared
-from experiments.exact.optimum import Optimum
+from experiments.exact.solution import Optimum
 from experiments.learning import models
 
 

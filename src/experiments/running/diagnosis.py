@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from experiments.data.prepared import Prepared
-from experiments.exact.optimum import Conditioning
+from experiments.exact.solution import Conditioning
 from experiments.exact.spectrum import Descent, descent
 
 FACTORS = (10, 2, 1.1)

@@ -13,6 +13,7 @@ import torch
 from experiments.config.schema import SGD
 from experiments.data.prepared import Prepared
 from experiments.exact.cross_entropy import hessian, slopes
+from experiments.exact.spectrum import log_factor
 from experiments.learning.class_losses import CrossEntropy
 from experiments.running.measures.reference import class_shares
 from experiments.tracking.result import Result
@@ -28,6 +29,7 @@ class Directions:
 
     @property
     def gap(self) -> float:
+        """That of the run: the sum over all directions."""
         return float(self.gaps.sum())
 
     @property
@@ -102,8 +104,8 @@ def log_shrinkage(optimizer: SGD, rates: np.ndarray, eigenvalues: np.ndarray) ->
     """
     beta, product = optimizer.momentum, rates[:, None] * eigenvalues
     with np.errstate(all="ignore"):
-        if not beta:  # log1p keeps the digits of slow directions
-            return np.where(product < 1, np.log1p(-np.minimum(product, 1)), np.log(np.abs(1 - product))).mean(0)
+        if not beta:
+            return log_factor(product).mean(0)
         if optimizer.nesterov:
             a, b = (1 + beta) * (1 - product), beta * (1 - product)
         else:

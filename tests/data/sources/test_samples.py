@@ -9,7 +9,7 @@ import torch
 from experiments.data.sources.samples import Diabetes, Linnerud
 from experiments.data.sources.synthetic import Synthetic
 from experiments.errors import UserError
-from experiments.exact.optimum import conditioning, solve
+from experiments.exact.optimum import columns_alone, solve
 
 
 def test_diabetes_and_linnerud_are_the_published_tables():
@@ -32,7 +32,7 @@ def test_correlated_features_correlate_exactly_and_have_the_stated_condition_num
     table = Synthetic(n_rows=500, n_features=4, correlation=0.9).load()
     expected = np.full((4, 4), 0.9) + 0.1 * np.eye(4)
     np.testing.assert_allclose(np.corrcoef(table.x.numpy().T), expected, atol=1e-12)
-    assert conditioning(table.x, 1).condition_number == pytest.approx((1 + 3 * 0.9) / 0.1)
+    assert columns_alone(table.x, 1).conditioning().condition_number == pytest.approx((1 + 3 * 0.9) / 0.1)
     with pytest.raises(UserError, match="give one of them"):
         Synthetic(correlation=0.5, condition=10)
 

@@ -20,7 +20,8 @@ from experiments.data.streaming.shared_batches import SharedBatches
 from experiments.data.streaming.streamed_batches import BlocksAsTrained, StreamedBatches
 from experiments.data.workers import Workers, present
 from experiments.errors import UserError
-from experiments.exact.optimum import Conditioning, LeastSquares
+from experiments.exact.optimum import LeastSquares
+from experiments.exact.solution import Conditioning
 from experiments.exact.spectrum import BatchStability, streamed_batch_stability
 
 

@@ -104,7 +104,7 @@ def _of_classes(
     unknown = STREAMED if data.streamed else too_large(data.rows, len(table.features), table.outputs)
     if unknown is not None:
         top = data.conditioning(bias).lambda_max * (curvature(loss, data) or math.nan) + 2 * loss.l2
-        return unknown, Conditioning(np.zeros(0), top, math.nan, 2 / top if top else math.inf, 0)
+        return unknown, Conditioning(np.zeros(0), top, 0)
     x, q = data.scaling.inputs(table.x.to(torch.float64)).numpy(), class_shares(table, loss)
     found = logistic_optimum(x, q, Penalty(loss.l2, loss.l1), bias)
     if not linear:  # the curvature would be that of another model
@@ -125,8 +125,7 @@ def with_l2(squares: Conditioning, l2: float) -> Conditioning:
     Nearly so for that of the intercept, which has no penalty.
     """
     values = squares.eigenvalues + 2 * l2
-    top, bottom = float(values[-1]), float(values[0])
-    return Conditioning(values, top, top / bottom if bottom > 0 else math.inf, 2 / top, squares.rank)
+    return Conditioning(values, float(values[-1]), squares.rank)
 
 
 def in_units(found: Optimum | NoOptimum, data: Prepared, loss: Any) -> Optimum | NoOptimum:
