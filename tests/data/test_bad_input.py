@@ -1,5 +1,6 @@
 """What goes wrong with a person's file: one line; through the command the right exit status, nothing left behind."""
 
+import math
 import random
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def loaded(data, path, **keys):
     if data == "table":
         found = Table(path=path, **keys).load()
         return [found.x, found.y]
-    return list(Stream(path=path, block_rows=7, **keys).open()[0].tables())
+    return list(Stream(path=path, block_rows=7, **keys).open()[0].tables(math.inf))
 
 
 def refused(data, path, said, kind: type[Exception] = UserError, **keys):

@@ -60,7 +60,7 @@ def test_labels_become_class_numbers_in_the_order_of_their_type(source: str, cas
     assert all_rows(data)[:, 1].tolist() == numbers
     batches = data.batches(2, False).epoch(torch.Generator())
     assert torch.cat([y.clone() for _, y in batches])[:, 0].tolist() == numbers
-    assert data.outputs == (1 if len(classes) == 2 else len(classes))
+    assert data.table.outputs == (1 if len(classes) == 2 else len(classes))
 
 
 @pytest.mark.parametrize("source", ["table", "stream"])
@@ -73,7 +73,7 @@ def test_a_table_of_labels_is_scikit_learns(source: str, ending: str) -> None:
     (frame.write_csv if ending == "csv" else frame.write_parquet)(f"t.{ending}")
     data = prepared(source, f"t.{ending}", validation_column=None, validation=0.2)
     classes, numbers = np.unique(frame["y"].to_list(), return_inverse=True)
-    assert data.table.classes == tuple(classes.tolist()) and data.outputs == 3
+    assert data.table.classes == tuple(classes.tolist()) and data.table.outputs == 3
     both = torch.cat([all_rows(data), all_rows(data, held_out=True)])
     expected = np.column_stack([iris.data, numbers])
     assert sorted(both.tolist()) == sorted(expected.tolist())
@@ -137,7 +137,7 @@ def test_too_many_classes_are_one_line_and_one_a_row_is_none(source: str) -> Non
     with pytest.raises(UserError, match="more than 1000 different values, too many to be classes"):
         prepared(source, "t.parquet")
     pl.DataFrame({"a": np.arange(5.0), "y": np.arange(5)}).write_parquet("t.parquet")
-    assert prepared(source, "t.parquet").outputs == 5
+    assert prepared(source, "t.parquet").table.outputs == 5
 
 
 @pytest.mark.parametrize("source", ["table", "stream"])
@@ -209,14 +209,14 @@ def test_samples_are_scikit_learns(source: Any, name: str) -> None:
     assert [found.classes[int(k)] for k in found.y[:, 0]] == labels
     assert list(found.classes) == sorted(set(labels)) and all(type(c) in (int, str) for c in found.classes)
     data = prepare(found, LABELS)
-    assert data.outputs == {"digits": 10, "breast_cancer": 1, "wine": 3, "iris": 3}[name]
+    assert data.table.outputs == {"digits": 10, "breast_cancer": 1, "wine": 3, "iris": 3}[name]
     assert torch.equal(data.y, found.y)
     assert found.image == ((8, 8) if name == "digits" else None)
 
 
 def test_for_a_loss_of_numbers_labels_of_numbers_are_numbers_and_text_is_refused() -> None:
     data = prepare(Digits().load(), Preparation(validation=0.1, dtype=torch.float64))
-    assert data.table.classes is None and data.outputs == 1
+    assert data.table.classes is None and data.table.outputs == 1
     np.testing.assert_array_equal(np.unique(data.y), np.arange(10.0))
     pl.DataFrame({"a": [1.0, 2, 3], "y": [True, False, True]}).write_parquet("t.parquet")
     assert prepared("table", "t.parquet", NUMBERS).y[:, 0].tolist() == [1, 0, 1]

@@ -1,4 +1,4 @@
-"""Memory for tables: where it begins, and that of freed blocks goes back to the system."""
+"""Memory for tables: it begins on a cache line, and goes back to the system when a block is freed."""
 
 import ctypes
 import math

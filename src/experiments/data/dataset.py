@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -73,12 +73,6 @@ class Dataset:
     def holding_out(self, rows: "Dataset") -> "Dataset":
         """This data set with `rows`, of the same columns, for validation."""
         return dataclasses.replace(self, held_out=rows)
-
-
-class Source(Protocol):
-    """A class that `data._target_` names: its keys are its arguments, `load` reads or makes the table."""
-
-    def load(self) -> Dataset: ...
 
 
 def check_shapes(x: Tensor, y: Tensor) -> None:

@@ -36,9 +36,9 @@ class SplitKeys(Protocol):
 def parts(
     keys: SplitKeys, classes: np.ndarray, groups: np.ndarray | None = None, held: np.ndarray | None = None
 ) -> np.ndarray:
-    """What each row is for, (rows,). First the rows of `data.test` are taken out, of the others those for validation.
+    """What each row is for, (rows,): those of `data.test` are drawn first, those for validation from the others.
 
-    `held` (rows,): those for validation, where something else tells; see also `held_rows`. Raises UserError.
+    `held` (rows,) is the mask of the latter where a column or a file says it. Raises UserError; see `held_rows`.
     """
     found, tested = np.full(len(classes), TRAINED), np.zeros(len(classes), bool)
     if keys.test:
@@ -77,7 +77,7 @@ def held_rows(keys: SplitKeys, classes: np.ndarray, groups: np.ndarray | None = 
     folds, share, generator = keys.folds, keys.validation, Generator().manual_seed(keys.split_seed)
     if folds is None:
         if groups is None:
-            return held_out_rows(len(classes), share, keys.split_seed).numpy()
+            return held_out_rows(len(classes), share, keys.split_seed)
         return grouped(groups, classes, [1 - share, share], generator, f"data.validation={share}") == 1
     said = f"data.folds={folds}"
     if folds > len(classes):
@@ -101,8 +101,8 @@ def grouped(
 ) -> np.ndarray:
     """The part of each row (rows,) where whole groups make parts of about these `sizes`, shares of the rows.
 
-    A group goes where the sum of squares of the classes' shares, each over its part's size, grows least: of one class,
-    to the part that is emptiest. Raises UserError, which begins with `said`, for a part without a group.
+    Each group goes to the part in which the sum of (a class's share)^2 / (the part's size) grows least; with one class
+    that is the emptiest part. Raises UserError, which begins with `said`, for a part without a group.
     """
     _, of = np.unique(groups, return_inverse=True)
     shares = np.zeros((of.max() + 1, classes.max() + 1))

@@ -1,21 +1,20 @@
 """Which rows are held out for validation: the same for every run with one `split_seed`, whatever the run's seed."""
 
 import numpy as np
-import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from experiments.data.order import epoch_order
 from experiments.errors import UserError
 
 
-def held_out_rows(rows: int, share: float, split_seed: int) -> Tensor:
+def held_out_rows(rows: int, share: float, split_seed: int) -> np.ndarray:
     """A mask (rows,), true for exactly round(rows * share) of them. Raises UserError when a side would be empty."""
     held = round(rows * share)
-    if held == 0 or held == rows:
-        left = "no row for validation" if held == 0 else "no row for training"
-        raise UserError(f"data.validation={share}: of {rows} rows this leaves {left}")
-    mask = torch.zeros(rows, dtype=torch.bool)
-    mask[epoch_order(rows, Generator().manual_seed(split_seed))[:held]] = True
+    if held in (0, rows):
+        side = "training" if held else "validation"
+        raise UserError(f"data.validation={share}: of {rows} rows this leaves no row for {side}")
+    mask = np.zeros(rows, bool)
+    mask[epoch_order(rows, Generator().manual_seed(split_seed))[:held].numpy()] = True
     return mask
 
 

@@ -1,7 +1,7 @@
-"""The update from a batch that several processes share: each has the gradients of its blocks' rows, one tree sums them.
+"""The update from a batch that several processes share: each has the gradients of its own blocks, a tree sums all.
 
-Of each block the gradient of the loss's sum over its rows is sent, and what the rows count, one each or their classes'
-weights. Their quotient is the gradient of the batch's mean loss, with the same bits in every process.
+Of each block two sums over its rows are sent: the gradient of the loss, and the rows' weights (one each, or their
+classes'). The quotient of the totals is the gradient of the batch's mean loss, with the same bits in every process.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from experiments.learning.networks import BASES, Dropout
 from experiments.learning.penalty import Penalized, penalized
 
 Update = Callable[[Share, int], int]
-"""From this process's part of a batch, and a word of its own, to the next weights and the largest word of all."""
+"""Updates the weights from this process's part of a batch; takes a number of its own, gives the largest of all."""
 
 
 def by_blocks(model: Any, loss: Any, optimizer: Any, workers: Workers) -> Update:

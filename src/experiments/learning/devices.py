@@ -8,7 +8,7 @@ SPLIT_WORK = 2**22
 """Multiplications of a batch from which it pays to split them between threads, which wait for each other."""
 
 
-def choose(name: str, dtype: str = "float32") -> torch.device:
+def choose(name: str, dtype: str) -> torch.device:
     """The torch device of `device.name`; `auto` is the best that is there and has the dtype. Raises UserError."""
     there = available()
     if name == "auto":
@@ -23,18 +23,12 @@ def choose(name: str, dtype: str = "float32") -> torch.device:
 
 def available() -> list[str]:
     """The devices that torch can use here, the best first."""
-    names = []
-    if torch.cuda.is_available():
-        names.append("cuda")
-    if torch.backends.mps.is_available():
-        names.append("mps")
-    return [*names, "cpu"]
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [name for name, usable in there.items() if usable]
 
 
-def precision(dtype: str, device: torch.device) -> torch.dtype:
-    """The torch dtype of `device.dtype`. Raises UserError for float64 on mps, which has none."""
-    if dtype == "float64" and device.type == "mps":
-        raise UserError("device.dtype=float64: mps has no float64; use device.dtype=float32 or device=cpu")
+def precision(dtype: str) -> torch.dtype:
+    """The torch dtype of `device.dtype`."""
     return {"float32": torch.float32, "float64": torch.float64}[dtype]
 
 

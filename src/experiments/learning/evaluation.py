@@ -49,14 +49,13 @@ def evaluator(experiment: Experiment) -> Callable[[], Losses]:
         found = [_means(experiment, data.placed_blocks(), distance), total_penalty(experiment)]
         if data.validation_rows:
             found.append(_means(experiment, data.placed_blocks(held_out=True), None))
-        values = torch.cat(found).tolist()  # the losses leave the device here
-        train, accuracy = values.pop(0), values.pop(0) if classes else None
-        gap = values.pop(0) if distance is not None else None
-        train += (extra := values.pop(0))
+        values = iter(torch.cat(found).tolist())  # the losses leave the device here
+        train, accuracy = next(values), next(values) if classes else None
+        gap = None if distance is None else next(values)
+        train += next(values)
         if experiment.optimum is not None and linear:  # below it there is only rounding
-            gap = max(train - experiment.optimum.loss if gap is None else gap + extra, 0.0)
-        validation = values.pop(0) if values else None
-        return Losses(train, validation, gap, accuracy, values.pop(0) if values else None)
+            gap = max(train - experiment.optimum.loss if gap is None else gap, 0.0)
+        return Losses(train, next(values, None), gap, accuracy, next(values, None))
 
     return evaluate
 
@@ -93,13 +92,12 @@ def total_penalty(experiment: Experiment) -> Tensor:
     """The penalty of the weights, in the targets' units; zero, (1,), where there is none. A stream's is on the CPU."""
     loss, data = experiment.reported_loss, experiment.data
     total = data.y.new_zeros(1)
-    if not penalized(loss):
-        return total.cpu() if data.streamed else total
-    degree = loss.degree if isinstance(loss, ResidualLoss) else 0
-    scale = None if data.target_scale is None else data.target_scale[:, None]
-    with torch.no_grad():
-        for weight in penalized_weights(experiment.model):
-            total = total + penalty(weight.flatten(1), loss.l2, loss.l1, scale, degree)
+    if penalized(loss):
+        degree = loss.degree if isinstance(loss, ResidualLoss) else 0
+        scale = None if data.target_scale is None else data.target_scale[:, None]
+        with torch.no_grad():
+            for weight in penalized_weights(experiment.model):
+                total = total + penalty(weight.flatten(1), loss.l2, loss.l1, scale, degree)
     return total.cpu() if data.streamed else total
 
 

@@ -25,6 +25,7 @@ class Manual:
         return prediction if self.bias is None else prediction + self.bias
 
     def parameters(self) -> Iterator[Tensor]:
+        """Weight, and bias where there is one."""
         yield self.weight
         if self.bias is not None:
             yield self.bias
@@ -50,6 +51,7 @@ class Analytic:
             self.bias.grad = slope.sum(0)
 
     def parameters(self) -> Iterator[Tensor]:
+        """Weight, and bias where there is one."""
         yield self.weight
         if self.bias is not None:
             yield self.bias

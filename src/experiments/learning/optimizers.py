@@ -39,9 +39,9 @@ def _decayed(gradient: Tensor, parameter: Tensor, weight_decay: Hyper) -> Tensor
 
 
 def _power(base: Hyper, exponent: int) -> Hyper:
-    """base ** exponent. One value per run is multiplied out by repeated squaring: torch's own power rounds
+    """base ** exponent; one value per run by repeated squaring.
 
-    the last elements of a tensor differently from the others, and a run's bits must not depend on its place.
+    torch's own power rounds the last elements of a tensor otherwise, and a run's bits must not depend on its place.
     """
     if not isinstance(base, Tensor):
         return base**exponent

@@ -21,7 +21,7 @@ from experiments.learning.schedules import factor, scheduled_lr
 from experiments.learning.steps import choose_step
 
 STOPS = (None, "max_seconds", "interrupted")
-"""What can end a training early; of several processes the last of these that one is asked counts for all."""
+"""What can end a training early. Processes that share a run exchange the index: the largest counts for all."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Progress:
     stop: str | None = None
     """Set from outside to end the training after the current step: `interrupted` or `max_seconds`."""
     asked: "Progress | None" = None
-    """Of several processes, which must agree on `stop`: what this one is asked, its own `stop`."""
+    """Of processes that share a run: its `stop` is what this one was asked, before all agree on one."""
 
 
 def fit(experiment: Experiment, progress: Progress) -> Iterator[Evaluation | None]:

@@ -1,6 +1,6 @@
-"""The processes that torchrun has started, and the store of its agent, which outlives them: what one leaves the next.
+"""The processes that torchrun has started, and the store of its agent, which outlives them.
 
-Started again after one was lost (`--max-restarts`), they find there the folder of the run that they had begun.
+Started again after one was lost (`--max-restarts`), they find in the store the folder of the run that they had begun.
 """
 
 import os
@@ -60,7 +60,7 @@ class Processes:
         return Path(noted) if noted and (Path(noted) / "config.json").exists() else None
 
     def begin(self, folder: Path) -> Path:
-        """Note the run's folder, which the first process names for all; it."""
+        """The run's folder, which the first process names for all; noted in the store."""
         named: list[str | None] = [str(folder)]
         dist.broadcast_object_list(named, src=0)
         self._store.set("experiments/folder", str(named[0]))

@@ -21,8 +21,7 @@ from experiments.learning.training import Progress, fit
 from experiments.running import assembly, run_state
 from experiments.running.ending import Trained, in_common, result_of
 from experiments.running.interruption import Interruption
-from experiments.running.measures.metrics import Trained as Assessed
-from experiments.running.measures.metrics import metrics
+from experiments.running.measures.metrics import Models, metrics
 from experiments.running.measures.reference import reference_solution
 from experiments.running.run_state import Session
 from experiments.tracking.hparams import hparams
@@ -134,7 +133,7 @@ class Run:
             from experiments.running.figures.drawing import draw
 
             draw(tracker, experiment, self.session.path, progress)
-        of_one = Assessed(
+        of_one = Models(
             1, lambda x: experiment.predict(x).t()[None], np.array([total_penalty(experiment).item()]), self.linear
         )
         (found,) = metrics(of_one, experiment.reported_loss, experiment.data, self.reference)

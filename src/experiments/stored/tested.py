@@ -17,7 +17,7 @@ def tested(run: Run) -> tuple[int, str, dict[str, Any]]:
 
     from experiments.data.prepared import data_hash
     from experiments.running import assembly
-    from experiments.running.measures.metrics import Trained, metrics
+    from experiments.running.measures.metrics import Models, metrics
     from experiments.running.measures.reference import Reference
 
     data = assembly.load(config, torch.device("cpu"), torch.float64)
@@ -29,7 +29,7 @@ def tested(run: Run) -> tuple[int, str, dict[str, Any]]:
     def predictions(x: Any) -> Any:
         return torch.from_numpy(model.of(x.numpy())).t()[None]
 
-    alone = Trained(1, predictions, np.zeros(1), model.is_linear)
+    alone = Models(1, predictions, np.zeros(1), model.is_linear)
     held = dataclasses.replace(data, held_out=data.test)
     (found,) = metrics(alone, assembly.build_loss(config), held, Reference())
     known = {key.removeprefix("validation_"): v for key, v in found.items() if key.startswith("validation_")}

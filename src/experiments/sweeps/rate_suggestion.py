@@ -33,5 +33,5 @@ def suggest_rates(diverged: Iterable[Job]) -> None:
             continue
         config = validate(jobs[0].plain())
         device = devices.choose(config.device.name, config.device.dtype)
-        data = assembly.load(config, device, devices.precision(config.device.dtype, device))
+        data = assembly.load(config, device, devices.precision(config.device.dtype))
         log.log(level, "%s; %s", which, advice(config, data, lr, SECONDS))

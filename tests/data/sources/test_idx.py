@@ -44,7 +44,9 @@ def test_a_folder_holds_pictures_to_train_on_and_for_validation(packed: bool) ->
     assert found.features[:4] == ("pixel_0_0", "pixel_0_1", "pixel_0_2", "pixel_1_0")
     assert found.held_out is not None and found.held_out.y[:, 0].tolist() == THEIRS.tolist()
     data = prepare(found, Preparation(labels=True))
-    assert data.table.classes == (0, 1, 2, 3) and data.outputs == 4 and (data.rows, data.validation_rows) == (20, 6)
+    assert (
+        data.table.classes == (0, 1, 2, 3) and data.table.outputs == 4 and (data.rows, data.validation_rows) == (20, 6)
+    )
 
 
 def test_packed_beside_unpacked_is_the_same_file_and_two_sets_are_not() -> None:

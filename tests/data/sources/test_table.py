@@ -110,7 +110,7 @@ def test_means_are_learned_on_the_training_rows_only(tmp_path):
 @pytest.mark.parametrize("how", ["share", "column", "file"])
 def test_scaling_means_and_optimum_see_no_validation_row(tmp_path, how):
     """The held-out rows replaced by others a million times as large: nothing that is learned moves by a bit."""
-    random, held = np.random.default_rng(0), pl.Series(held_out_rows(60, 0.25, 0).numpy())
+    random, held = np.random.default_rng(0), pl.Series(held_out_rows(60, 0.25, 0))
     trained = int((~held).arg_true()[0])
     frame = pl.DataFrame(random.standard_normal((60, 3)), schema=["a", "b", "yield"]).with_columns(
         pl.when(pl.int_range(60) == trained).then(None).otherwise("a").alias("a"), part=pl.lit("train")

@@ -1,6 +1,5 @@
 """The matplotlib figures behind the PNGs."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,10 +11,11 @@ from experiments.running.figures import canvas
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The matplotlib figures that became PNGs."""
     kept: list[Any] = []
+    original = canvas.png
 
-    def keep(figure: Any, original: Callable[[Any], bytes] = canvas.png) -> bytes:
+    def keep(figure: Any, *title: str) -> bytes:
         kept.append(figure)
-        return original(figure)
+        return original(figure, *title)
 
     monkeypatch.setattr(canvas, "png", keep)
     return kept

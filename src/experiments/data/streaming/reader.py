@@ -91,7 +91,7 @@ class Reader:
         self.cut(1)
 
     def cut(self, columns: int) -> bool:
-        """Make blocks that hold no more than a few megabytes of so many columns; whether others than before."""
+        """Cut blocks that are a few megabytes at most if read with so many columns; whether that changed them."""
         before, self.block_rows = getattr(self, "block_rows", None), rows_of_a_block(self.asked, columns)
         self.blocks, done = list[Block](), 0
         for part in self.parts:
@@ -106,7 +106,7 @@ class Reader:
         return self.frame(dataclasses.replace(block, rows=min(block.rows, HEAD)), self.names)
 
     def spans(self, columns: int) -> list[Block]:
-        """The blocks, neighbours joined while that few of their columns are a few megabytes."""
+        """The blocks, neighbours joined as long as so many of their columns are a few megabytes at most."""
         joined: list[Block] = []
         for block in self.blocks:
             last = joined[-1] if joined else None
@@ -182,7 +182,7 @@ class InMemory(Reader):
     def held_out(self, block: Block, kept: np.ndarray | slice, share: float, split_seed: int) -> np.ndarray:
         """A mask over the kept rows, true for exactly round(rows * share) of them. Raises UserError for 0 or all."""
         rows = block.rows if isinstance(kept, slice) else int(np.count_nonzero(kept))
-        return held_out_rows(rows, share, split_seed).numpy()
+        return held_out_rows(rows, share, split_seed)
 
     def frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
         return self._table[list(names)]

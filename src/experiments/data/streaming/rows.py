@@ -1,6 +1,5 @@
 """The rows that are trained on, or held out: each block of a file as numbers, whenever it is read."""
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -44,6 +43,7 @@ class Rows:
 
     @property
     def features(self) -> int:
+        """How many inputs there are, those made of categories each for itself."""
         return len(self.encoding.features)
 
     @property
@@ -92,18 +92,14 @@ class Rows:
                 require_numbers(table, self.names, block.where, rows, block.span, largest)
         return table if mask is None else table[mask]
 
-    def tables(self, largest: float | np.ndarray = math.inf, chosen: range | None = None) -> Iterator[Tensor]:
-        """These rows of each block (n, features + targets) in the file's order, refused as `table` does.
-
-        `chosen`: of these blocks only.
-        """
+    def tables(self, largest: float | np.ndarray | None = None, chosen: range | None = None) -> Iterator[Tensor]:
+        """These rows of each block, or of the `chosen` ones, (n, features + targets), refused as `table` does."""
         blocks = self.reader.blocks if chosen is None else self.reader.blocks[chosen.start : chosen.stop]
         return (torch.from_numpy(self.table(block, largest)) for block in blocks)
 
     def read_ahead(self, chosen: range | None = None) -> Iterator[Tensor]:
-        """These rows of each block (n, features + targets) in the file's order, read ahead; or of `chosen` blocks."""
-        blocks = self.reader.blocks if chosen is None else self.reader.blocks[chosen.start : chosen.stop]
-        return prefetched(torch.from_numpy(self.table(block)) for block in blocks)
+        """The same, read ahead and no longer refused."""
+        return prefetched(self.tables(chosen=chosen))
 
     def blocks(self) -> Iterator[Pair]:
         """The same as x (n, features) and y (n, targets)."""
@@ -155,11 +151,11 @@ class Rows:
             groups = number_of(said_groups(frame[keys.groups], rows))
         return parts(keys, classes, groups, held)
 
-    def _by_share(self, block: Block, kept: np.ndarray | slice = slice(None)) -> np.ndarray | None:
-        """Which of the kept rows of a block these are, where a share is held out; None for all."""
+    def _by_share(self, block: Block) -> np.ndarray | None:
+        """Which rows of a block these are, where a share is held out; None for all."""
         if not self.keys.validation:
             return None
-        out = self.reader.held_out(block, kept, self.keys.validation, self.keys.split_seed)
+        out = self.reader.held_out(block, slice(None), self.keys.validation, self.keys.split_seed)
         return out if self.held else ~out
 
 

@@ -38,8 +38,10 @@ class Picture(bytes):
     figure: "Figure"
 
 
-def png(figure: "Figure") -> Picture:
-    """The figure's bytes, the same for the same figure and version of matplotlib."""
+def png(figure: "Figure", title: str | None = None) -> Picture:
+    """The figure's bytes below its title, the same for the same figure and version of matplotlib."""
+    if title is not None:
+        figure.suptitle(title, fontsize=13, weight="bold")
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A name in a script that the font lacks shows as boxes: no reason to disturb the run.

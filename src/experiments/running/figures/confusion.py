@@ -41,8 +41,7 @@ def confusion(parts: Mapping[str, Classified], labels: Sequence[str]) -> canvas.
     figure = canvas.blank(side * len(parts), side + 0.6)
     for k, (name, part) in enumerate(parts.items()):
         _draw(figure.add_subplot(1, len(parts), k + 1), name, part, [canvas.word(label, 16) for label in labels])
-    figure.suptitle("Confusion matrix", fontsize=13, weight="bold")
-    return canvas.png(figure)
+    return canvas.png(figure, "Confusion matrix")
 
 
 def _draw(axes: Any, name: str, part: Classified, labels: Sequence[str]) -> None:

@@ -35,8 +35,7 @@ def predicted_against_true(
     rows = max(len(true) for true, _ in parts.values())
     if rows > canvas.MAX_POINTS:
         notes.append(f"{canvas.MAX_POINTS:,} of {rows:,} rows drawn, figures over all")
-    figure.suptitle(title + (f"  ({'; '.join(notes)})" if notes else ""), fontsize=13, weight="bold")
-    return canvas.png(figure)
+    return canvas.png(figure, title + (f"  ({'; '.join(notes)})" if notes else ""))
 
 
 def _draw(axes: Any, parts: dict[str, Pair], target: canvas.Column) -> None:

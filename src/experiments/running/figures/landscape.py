@@ -33,10 +33,12 @@ class Landscape:
 
     @property
     def squares_alone(self) -> bool:
+        """Whether the objective is the mean squared error and nothing else."""
         return self.loss is None and self.penalty is None
 
     @property
     def standardized(self) -> bool:
+        """Whether the targets are trained on in other units than the table's."""
         return np.ndim(self.scale) > 0
 
     def weight(self, weights: np.ndarray) -> np.ndarray:

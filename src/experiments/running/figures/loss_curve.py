@@ -41,5 +41,4 @@ def loss_curve(
         axes.set_yscale("log")
     canvas.plain_axes(axes, xlabel="epoch", ylabel="loss over all rows" + ", in training with the penalty" * penalized)
     axes.legend(fontsize=9, frameon=False)
-    figure.suptitle("Loss", fontsize=13, weight="bold")
-    return canvas.png(figure)
+    return canvas.png(figure, "Loss")

@@ -59,14 +59,13 @@ def loss_surface(
     )  # fmt: skip
     figure = canvas.blank(7.6, 5.9)
     (_draw_map if len(plane.directions) == 2 else _draw_curve)(figure, drawn)
-    figure.suptitle(title, fontsize=13, weight="bold")
     notes = [STANDARDIZED] if landscape.standardized else []
     if cut:
         notes.append(f"The path ran away: its last {cut:,} of {len(path):,} points lie off the map.")
     elif optimum is not None and len(thinned) == 1 and path.shape[1] > 2:
         notes.append("All other weights stand at their optimum.")
     figure.supxlabel("\n".join(notes), fontsize=9, color=canvas.RED if cut else canvas.GREY)
-    return canvas.png(figure)
+    return canvas.png(figure, title)
 
 
 def _draw_map(figure: Any, drawn: Map) -> None:

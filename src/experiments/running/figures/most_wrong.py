@@ -38,8 +38,7 @@ def most_wrong(
             _table(band, x[worst], shown, labels, features)
         else:
             _pictures(band, x[worst], shown, labels, image)
-    figure.suptitle(title, fontsize=13, weight="bold")
-    return canvas.png(figure)
+    return canvas.png(figure, title)
 
 
 def _pictures(band: Any, x: np.ndarray, rows: Classified, labels: Sequence[str], image: tuple[int, ...]) -> None:

@@ -23,6 +23,7 @@ class Rows:
 
     @property
     def fitted(self) -> np.ndarray:
+        """Predictions (n,)."""
         return self.offset + self.points @ self.slope
 
     @property
@@ -57,12 +58,11 @@ def plane(
     equation = f"{word(target[0], 20)} = {rows.offset:.4g}{''.join(terms)}".replace("= -", "= −")
     rmse = measured(float(np.sqrt(np.mean(residual**2))), target[1])
     axes.set_title(f"{equation}      RMSE {rmse}", fontsize=10, color=canvas.GREY)
-    figure.suptitle(title, fontsize=13, weight="bold")
     note = _held_note([(features[k], mean) for k, mean in zip(held, means, strict=True)])
     if len(x) > canvas.MAX_POINTS:
         note += f"\n{canvas.MAX_POINTS:,} of {len(x):,} rows shown."
     figure.supxlabel(note, fontsize=9, color=canvas.GREY)
-    return canvas.png(figure)
+    return canvas.png(figure, title)
 
 
 def _held_note(held: list[tuple[Column, float]]) -> str:

@@ -78,5 +78,6 @@ def roc_auc(true: np.ndarray, scores: np.ndarray) -> list[float | None]:
     return areas
 
 
-def finite_or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def finite_or_none(value: Any) -> float | None:
+    """The number, or None for what is none: JSON has no NaN and no infinity."""
+    return float(value) if value is not None and np.isfinite(value) else None

@@ -19,7 +19,7 @@ from experiments.exact.solution import Optimum
 from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import SQUARED
 from experiments.learning.penalty import penalized
-from experiments.running.measures.class_metrics import class_metrics
+from experiments.running.measures.class_metrics import class_metrics, finite_or_none
 from experiments.running.measures.reference import Reference
 
 Predictions = Callable[[Tensor], Tensor]
@@ -30,7 +30,7 @@ LINE = CACHE_LINE // 8
 
 
 @dataclass(frozen=True)
-class Trained:
+class Models:
     """R trained models: how many, what they predict, and the penalty of each (R,) in the targets' units."""
 
     runs: int
@@ -39,7 +39,7 @@ class Trained:
     linear: bool
 
 
-def metrics(models: Trained, loss: Any, data: Prepared, reference: Reference) -> list[dict[str, Any]]:
+def metrics(models: Models, loss: Any, data: Prepared, reference: Reference) -> list[dict[str, Any]]:
     """The `metrics` of result.json for each of R models; `linear_loss`, of the best linear one, beside networks.
 
     A linear model's gap under squares is computed as the mean squared distance from the optimum's predictions, which
@@ -48,26 +48,30 @@ def metrics(models: Trained, loss: Any, data: Prepared, reference: Reference) ->
     """
     best = reference.optimum
     optimum = best if models.linear else None
-    if isinstance(loss, CrossEntropy):
-        train, held, size = _of_classes(models, loss, data)
-    else:
-        train, held, size = _of_numbers(models, loss, data, optimum)
+
+    def of_rows(held_out: bool) -> tuple[list[dict[str, Any]], float]:
+        if isinstance(loss, CrossEntropy):
+            return _of_classes(models, loss, data, held_out)
+        return _of_numbers(models, loss, data, None if held_out else optimum, held_out)
+
+    train, mean_square = of_rows(held_out=False)
+    held = of_rows(held_out=True)[0] if data.validation_rows else [{} for _ in train]
     found = []
     for run, (its, its_held) in enumerate(zip(train, held, strict=True)):
         data_loss, distance = its.pop("loss"), its.pop("distance", None)
         train_loss = data_loss + models.penalty[run]
-        gap = None
+        gap = gap_relative = None
         if optimum is not None:  # below it there is only rounding
             gap = max(train_loss - optimum.loss if distance is None else distance, 0.0)
-        ratio = gap is not None and optimum is not None and optimum.loss > NO_RATIO * size
+            gap_relative = gap / optimum.loss if optimum.loss > NO_RATIO * mean_square else None
         found.append({
-            "train_loss": finite(train_loss),
-            "validation_loss": finite(its_held.pop("loss", None)),
+            "train_loss": finite_or_none(train_loss),
+            "validation_loss": finite_or_none(its_held.pop("loss", None)),
             "optimum_loss": None if optimum is None else optimum.loss,
-            "gap": finite(gap),
-            "gap_relative": finite(gap / optimum.loss) if ratio and gap is not None and optimum else None,
+            "gap": finite_or_none(gap),
+            "gap_relative": finite_or_none(gap_relative),
             **({} if models.linear else {"linear_loss": reference.falls_to if best is None else best.loss}),
-            **({"data_loss": finite(data_loss)} if penalized(loss) else {}),
+            **({"data_loss": finite_or_none(data_loss)} if penalized(loss) else {}),
             **its,
             **{f"validation_{name}": its_held.get(name) for name in its},
         })  # fmt: skip
@@ -75,33 +79,29 @@ def metrics(models: Trained, loss: Any, data: Prepared, reference: Reference) ->
 
 
 def _of_numbers(
-    models: Trained, loss: Any, data: Prepared, optimum: Optimum | None
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], float]:
-    """Loss, R^2 and RMSE on the training rows and on the held-out ones, and the targets' mean square."""
-    squared, targets = isinstance(loss, SQUARED), len(data.table.targets)
-    by_distance = models.linear and squared and not penalized(loss)
-    train = _Sums(models.runs, targets, None if squared else loss)
-    train.take(blocks(models.predictions, data), optimum if by_distance else None)
-    ours = [train.of(run) for run in range(models.runs)]
-    if by_distance and optimum is not None:
-        ours = [its | {"distance": d} for its, d in zip(ours, train.excess.mean(1) / train.rows, strict=True)]
-    if not data.validation_rows:
-        return ours, [{} for _ in ours], train.mean_square
-    held = _Sums(models.runs, targets, None if squared else loss)
-    held.take(blocks(models.predictions, data, held_out=True), None)
-    return ours, [held.of(run) for run in range(models.runs)], train.mean_square
+    models: Models, loss: Any, data: Prepared, optimum: Optimum | None, held_out: bool
+) -> tuple[list[dict[str, Any]], float]:
+    """Loss, R^2 and RMSE on the training rows or those held out, and the targets' mean square.
+
+    Of squares without a penalty also `distance`, from the predictions of the `optimum`, where one is given.
+    """
+    squared = isinstance(loss, SQUARED)
+    optimum = optimum if squared and not penalized(loss) else None
+    sums = _Sums(models.runs, len(data.table.targets), None if squared else loss)
+    sums.take(blocks(models.predictions, data, held_out), optimum)
+    found = [sums.of(run) for run in range(models.runs)]
+    if optimum is not None:
+        found = [its | {"distance": d} for its, d in zip(found, sums.excess.mean(1) / sums.rows, strict=True)]
+    return found, sums.mean_square
 
 
 def _of_classes(
-    models: Trained, loss: CrossEntropy, data: Prepared
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], float]:
+    models: Models, loss: CrossEntropy, data: Prepared, held_out: bool
+) -> tuple[list[dict[str, Any]], float]:
     """Loss and what `class_metrics` has; no loss is zero but for rounding."""
     assert data.table.classes is not None
-    classes = len(data.table.classes)
-    train = class_metrics(blocks(models.predictions, data), loss, classes, models.runs)
-    if not data.validation_rows:
-        return train, [{} for _ in train], 0.0
-    return train, class_metrics(blocks(models.predictions, data, held_out=True), loss, classes, models.runs), 0.0
+    rows = blocks(models.predictions, data, held_out)
+    return class_metrics(rows, loss, len(data.table.classes), models.runs), 0.0
 
 
 class _Sums:
@@ -146,11 +146,11 @@ class _Sums:
         """The share of the spread that a model explains, one a target; None where there is no spread."""
         with np.errstate(over="ignore", invalid="ignore"):
             pairs = zip(self.squares[run], self.spread, strict=True)
-            return [finite(1 - square / spread) if spread > 0 else None for square, spread in pairs]
+            return [finite_or_none(1 - square / spread) if spread > 0 else None for square, spread in pairs]
 
     def rmse(self, run: int) -> list[float | None]:
         """The root mean square error of a model, one a target."""
-        return [finite(np.sqrt(square / self.rows)) for square in self.squares[run]]
+        return [finite_or_none(np.sqrt(square / self.rows)) for square in self.squares[run]]
 
 
 def _squares(predicted: Tensor, goal: Tensor) -> np.ndarray:
@@ -168,8 +168,3 @@ def blocks(predictions: Predictions, data: Prepared, held_out: bool = False) -> 
         if len(x):
             x = x.to(torch.float64)
             yield x, y.to(torch.float64), predictions(x)
-
-
-def finite(value: Any) -> float | None:
-    """The number, or None for what is none: JSON has no NaN and no infinity."""
-    return float(value) if value is not None and np.isfinite(value) else None

@@ -146,7 +146,7 @@ def _trained(config: Config, table: Dataset) -> nn.Module:
     device = devices.choose(config.device.name, config.device.dtype)
     how = Preparation(
         standardize=getattr(config.data, "standardize", False), bias=assembly.has_bias(config),
-        labels=assembly.takes_labels(config), device=device, dtype=devices.precision(config.device.dtype, device),
+        labels=assembly.takes_labels(config), device=device, dtype=devices.precision(config.device.dtype),
     )  # fmt: skip
     experiment = assembly.assemble(config, prepare(table, how))
     progress = Progress()

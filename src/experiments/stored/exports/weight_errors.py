@@ -82,7 +82,7 @@ def _of_rows(table: Dataset, bias: bool) -> StandardErrors:
 
 def _read_again(run: Run, config: Config, bias: bool) -> StandardErrors:
     cpu = torch.device("cpu")
-    data = assembly.load(config, cpu, devices.precision(config.device.dtype, cpu))
+    data = assembly.load(config, cpu, devices.precision(config.device.dtype))
     if data.digest() != run.data_hash:
         raise UserError(
             f"standard errors: {one_line(run.folder.name)} was trained on other rows than its table has now; "

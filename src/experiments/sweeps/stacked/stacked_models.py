@@ -14,8 +14,7 @@ from experiments.data.prepared import Prepared
 from experiments.exact.solution import Optimum
 from experiments.learning import models
 from experiments.running.factories import build_loss, build_model
-from experiments.running.measures.metrics import Trained as Assessed
-from experiments.running.measures.metrics import metrics
+from experiments.running.measures.metrics import Models, metrics
 from experiments.running.measures.reference import Reference
 from experiments.sweeps.stacked.gaps import Gaps
 from experiments.sweeps.stacked.linear_program import LinearProgram, original, predicted
@@ -70,7 +69,7 @@ class StackedModels:
         for at in torch.arange(len(runs)).split(max(2, CHUNK // (data.rows * self.tables.outputs))):
             part = None if weights is None else weights[at]
             predictions = self._predictions(numbers[at], parameters[at], part, data)
-            of_these = Assessed(len(at), predictions, trained.penalty[numbers[at].numpy()], self.is_linear)
+            of_these = Models(len(at), predictions, trained.penalty[numbers[at].numpy()], self.is_linear)
             found += metrics(of_these, self.loss, data, reference)
         tensors = {name: t.cpu().numpy() for name, t in state.items()}
         ended: list[Ended] = []

@@ -65,7 +65,7 @@ class TableCache:
 
 def _loaded(config: Config) -> Prepared:
     device = devices.choose(config.device.name, config.device.dtype)
-    return assembly.load(config, device, devices.precision(config.device.dtype, device))
+    return assembly.load(config, device, devices.precision(config.device.dtype))
 
 
 def _kept(cache: OrderedDict[str, Any], at: str, make: Callable[[], Any]) -> Any:
