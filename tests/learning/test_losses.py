@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from experiments.errors import UserError
-from experiments.learning.losses import L1, MSE, Huber, Loss, ManualMSE
+from experiments.learning.losses import L1, MSE, Huber, ManualMSE, ResidualLoss
 
-LOSSES: list[Loss] = [MSE(), ManualMSE(), L1(), Huber(), Huber(delta=0.3)]
+LOSSES: list[ResidualLoss] = [MSE(), ManualMSE(), L1(), Huber(), Huber(delta=0.3)]
 by_name = pytest.mark.parametrize("loss", LOSSES, ids=str)
 
 
@@ -31,7 +31,7 @@ def batch(seed: int, rows: int = 5, targets: int = 2) -> tuple[Tensor, Tensor]:
     ],
     ids=str,
 )
-def test_value_computed_by_hand(loss: Loss, expected: float) -> None:
+def test_value_computed_by_hand(loss: ResidualLoss, expected: float) -> None:
     prediction = torch.tensor([[3.0, 1.0], [0.5, -2.0]])
     target = torch.tensor([[0.0, 1.0], [0.0, 2.0]])
     value = loss(prediction, target)
@@ -42,7 +42,7 @@ def test_value_computed_by_hand(loss: Loss, expected: float) -> None:
 @by_name
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**31), rows=st.integers(1, 9), targets=st.integers(1, 4))
-def test_gradient_is_autograds(loss: Loss, seed: int, rows: int, targets: int) -> None:
+def test_gradient_is_autograds(loss: ResidualLoss, seed: int, rows: int, targets: int) -> None:
     prediction, target = batch(seed, rows, targets)
     prediction.requires_grad_()
     loss(prediction, target).backward()
@@ -50,7 +50,7 @@ def test_gradient_is_autograds(loss: Loss, seed: int, rows: int, targets: int) -
 
 
 @by_name
-def test_gradient_is_the_central_difference(loss: Loss) -> None:
+def test_gradient_is_the_central_difference(loss: ResidualLoss) -> None:
     prediction, target = batch(seed=7)
     step = 1e-6
     gradient = loss.gradient(prediction, target)
@@ -63,7 +63,7 @@ def test_gradient_is_the_central_difference(loss: Loss) -> None:
 
 
 @by_name
-def test_gradient_is_zero_at_the_target_and_keeps_its_arguments(loss: Loss) -> None:
+def test_gradient_is_zero_at_the_target_and_keeps_its_arguments(loss: ResidualLoss) -> None:
     prediction, target = batch(seed=3)
     before = prediction.clone(), target.clone()
     assert not loss.gradient(prediction, prediction.clone()).any()
@@ -73,7 +73,7 @@ def test_gradient_is_zero_at_the_target_and_keeps_its_arguments(loss: Loss) -> N
 
 
 @by_name
-def test_a_prediction_that_is_not_finite_shows_in_the_loss(loss: Loss) -> None:
+def test_a_prediction_that_is_not_finite_shows_in_the_loss(loss: ResidualLoss) -> None:
     prediction, target = batch(seed=3)
     prediction[0, 0] = torch.nan
     assert loss(prediction, target).isnan()

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.config import schema as schema
-from experiments.learning.losses import L1, MSE, Loss, ManualMSE
+from experiments.learning.losses import L1, MSE, ManualMSE, ResidualLoss
 from experiments.learning.models import Analytic, Manual, state
 from experiments.learning.numpy_step import plain_descent
 from experiments.learning.optimizers import SGD, Adam, ManualOptimizer
@@ -96,7 +96,9 @@ class Own(Analytic):
         (Analytic(100, 2), SGD(), MSE(), 1024),
     ],
 )
-def test_whatever_is_more_than_a_line_is_left_to_torch(model: Any, rule: Any, loss: Loss, batch_size: int) -> None:
+def test_whatever_is_more_than_a_line_is_left_to_torch(
+    model: Any, rule: Any, loss: ResidualLoss, batch_size: int
+) -> None:
     optimizer = ManualOptimizer(list(model.parameters()), rule, 0.1)
     assert plain_descent(model, optimizer, loss, batch_size) is None
 

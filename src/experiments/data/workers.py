@@ -69,7 +69,7 @@ class Workers:
         if self.size == 1:
             return [own]
         every: list[Any] = [None] * self.size
-        with told():
+        with _told():
             dist.all_gather_object(every, own)
         return every
 
@@ -98,7 +98,7 @@ class Workers:
 
     def _gathered(self, sent: Tensor) -> list[Tensor]:
         got = [torch.empty_like(sent) for _ in range(self.size)]
-        with told():
+        with _told():
             dist.all_gather(got, sent)
         return got
 
@@ -124,7 +124,7 @@ class Raised:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def _told() -> Iterator[None]:
     """The backend's word that a process is gone, as WorkerLost."""
     try:
         yield
@@ -132,7 +132,7 @@ def told() -> Iterator[None]:
         raise WorkerLost("another process of torchrun has ended") from error
 
 
-def present() -> Workers:
+def joined_workers() -> Workers:
     """The processes that have joined, or this one alone."""
     if not (dist.is_available() and dist.is_initialized()):
         return Workers()

@@ -9,7 +9,7 @@ from experiments.exact.tsqr import Array, power_of_two
 EPS = float(np.finfo(np.float64).eps)
 
 
-def decomposed(columns: Array) -> tuple[Array, Array, Array]:
+def svd(columns: Array) -> tuple[Array, Array, Array]:
     """The singular value decomposition (u, s, vt). Raises UserError for numbers too large to be squared."""
     try:
         return np.linalg.svd(columns, full_matrices=False)
@@ -17,7 +17,7 @@ def decomposed(columns: Array) -> tuple[Array, Array, Array]:
         raise UserError(TOO_LARGE) from None
 
 
-def directions(columns: Array, offset: Array, n: int) -> tuple[Array, Array, Array, Array]:
+def nonnull_directions(columns: Array, offset: Array, n: int) -> tuple[Array, Array, Array, Array]:
     """(u, s, vt, length) with `columns` = u * s @ vt * length, null directions left out: their number is the rank.
 
     Columns are brought to length 1; a direction counts as null when its singular value is below 16 eps
@@ -32,14 +32,14 @@ def directions(columns: Array, offset: Array, n: int) -> tuple[Array, Array, Arr
     length, before = np.where(varies, length, 1.0), np.where(varies, before, 1.0)
     if not varies.any() or not len(columns):
         return np.zeros((len(columns), 0)), np.zeros(0), np.zeros((0, d)), length
-    u, s, vt = decomposed(np.where(varies, columns, 0.0) / length)
+    u, s, vt = svd(np.where(varies, columns, 0.0) / length)
     kept = s > 16 * EPS * (max(d, np.sqrt(n)) * s[0] + np.linalg.norm(vt * (before / length), axis=1))
     return u[:, kept], s[kept], vt[kept], length
 
 
 def minimum_norm(columns: Array, goal: Array, offset: Array, scale: Array, n: int) -> tuple[Array, int]:
     """Solution (features, targets) of columns @ w = goal and the rank; smallest norm of w / scale when short."""
-    u, s, vt, length = directions(columns, offset, n)
+    u, s, vt, length = nonnull_directions(columns, offset, n)
     rank = len(s)
     fit, v = u.T @ goal / s[:, None], vt.T
     if rank == columns.shape[1]:
@@ -59,5 +59,5 @@ def orthonormal_basis(x: Array, bias: bool) -> Array:
     scale = power_of_two(columns)
     columns /= scale
     mean = columns.mean(axis=0) * bias
-    u = directions(columns - mean, mean + middle / scale, len(x))[0]
+    u = nonnull_directions(columns - mean, mean + middle / scale, len(x))[0]
     return np.linalg.qr(np.hstack([np.ones((len(x), 1)), u]) if bias else u)[0]

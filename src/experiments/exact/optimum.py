@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from experiments.exact.minimum_norm import EPS, decomposed, minimum_norm
+from experiments.exact.minimum_norm import EPS, minimum_norm, svd
 from experiments.exact.refinement import refined
 from experiments.exact.solution import Conditioning, Optimum
 from experiments.exact.tsqr import TSQR, Array, as_table
@@ -129,7 +129,7 @@ class LeastSquares(TSQR):
         k = columns.shape[1]
         rank = k if l2 > 0 else self.factored().rank
         values = np.zeros(k)
-        _, found, _ = decomposed(columns)
+        _, found, _ = svd(columns)
         values[: len(found)] = found
         if rank == k and found[-1] < 1e-6 * found[0]:
             # the small ones are lost in the rounding of the large ones: take them from the inverse

@@ -17,11 +17,11 @@ from experiments.learning.models import Analytic, is_linear
 from experiments.learning.networks import BASES, Dropout
 from experiments.learning.penalty import Penalized, penalized
 
-Update = Callable[[Share, int], int]
+SharedUpdate = Callable[[Share, int], int]
 """Updates the weights from this process's part of a batch; takes a number of its own, gives the largest of all."""
 
 
-def by_blocks(model: Any, loss: Any, optimizer: Any, workers: Workers) -> Update:
+def by_blocks(model: Any, loss: Any, optimizer: Any, workers: Workers) -> SharedUpdate:
     """The update of a model. Raises UserError for one whose buffers change while it trains, as batch norm's do."""
     dropouts = _dropouts(model)
     parameters = [p for p in model.parameters() if p.requires_grad or isinstance(model, Analytic)]

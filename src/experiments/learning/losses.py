@@ -13,25 +13,13 @@ would broadcast to (n, n), so whoever builds model and data checks that the two 
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from experiments.errors import UserError
-
-
-class Loss(Protocol):
-    """What the training loop asks of a loss."""
-
-    def __call__(self, prediction: Tensor, target: Tensor, /) -> Tensor:
-        """The loss of a batch: (n, targets), (n, targets) -> ()."""
-        ...
-
-    def gradient(self, prediction: Tensor, target: Tensor, /) -> Tensor:
-        """d loss / d prediction: (n, targets), (n, targets) -> (n, targets)."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,14 @@ from experiments.learning.penalty import penalized
 SMALL_PRODUCT = 2**14
 """Multiplications of a batch, below which NumPy is faster with several targets too."""
 
-Descent = Callable[[np.ndarray, np.ndarray], None]
-"""One update from the arrays x (n, features) and y (n, targets) of a batch."""
 
-
-def plain_descent(model: Any, optimizer: Any, loss: Any, batch_size: int) -> Descent | None:
+def plain_descent(
+    model: Any, optimizer: Any, loss: Any, batch_size: int
+) -> Callable[[np.ndarray, np.ndarray], None] | None:
     """The update of a model on the CPU, or None where there is more to it than one can write in a few lines.
 
-    It writes into the model's own tensors and takes the rate that the optimizer holds. A number too large becomes
-    infinite, with NumPy's warning unless the caller has silenced it.
+    It takes the arrays x (n, features) and y (n, targets) of a batch, writes into the model's own tensors, and has its
+    rate from the optimizer. A number too large becomes infinite, with NumPy's warning unless the caller silences it.
     """
     if type(model) is not Analytic or type(loss) not in (MSE, ManualMSE) or model.weight.device.type != "cpu":
         return None

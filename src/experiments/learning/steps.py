@@ -9,11 +9,11 @@ from experiments.learning.models import Analytic
 from experiments.learning.numpy_step import plain_descent
 from experiments.learning.penalty import Penalized, penalized
 
-Step = Callable[[Any, Any], None]
+Update = Callable[[Any, Any], None]
 """From x (n, features) and y (n, targets) of a batch to the next weights."""
 
 
-def choose_step(model: Any, loss: Any, optimizer: Any, batch_size: int) -> tuple[Step, bool]:
+def choose_step(model: Any, loss: Any, optimizer: Any, batch_size: int) -> tuple[Update, bool]:
     """The step of a model, and whether it takes its batches as NumPy arrays."""
     descend = plain_descent(model, optimizer, loss, batch_size)
     if descend is not None:
@@ -25,7 +25,7 @@ def choose_step(model: Any, loss: Any, optimizer: Any, batch_size: int) -> tuple
     return by_autograd(model, loss, optimizer), False
 
 
-def by_autograd(model: Any, loss: Any, optimizer: Any) -> Step:
+def by_autograd(model: Any, loss: Any, optimizer: Any) -> Update:
     """The tutorial's lines."""
 
     def step(x: Tensor, y: Tensor) -> None:
@@ -37,7 +37,7 @@ def by_autograd(model: Any, loss: Any, optimizer: Any) -> Step:
     return step
 
 
-def by_hand(model: Analytic, loss: Any, optimizer: Any) -> Step:
+def by_hand(model: Analytic, loss: Any, optimizer: Any) -> Update:
     """The same with the chain rule written out: no autograd."""
 
     def step(x: Tensor, y: Tensor) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.data.workers import present
+from experiments.data.workers import joined_workers
 from experiments.errors import DataChanged
 from experiments.exact.tsqr import blas
 from experiments.learning import models
@@ -70,17 +70,17 @@ class Run:
         self.session = run_state.restore(tracker, self.experiment, self.digests) if tracker.resumed else Session()
         if self.traced and not self.session.path:
             self.session.path.append(_point(self.experiment.model))
-        if present().size > 1:
+        if joined_workers().size > 1:
             weights = b"".join(t.cpu().numpy().tobytes() for t in models.state(self.experiment.model).values())
             progress, digest = self.session.progress, hashlib.sha256(weights).hexdigest()[:16]
-            present().require_alike({**self.digests, "step": progress.step + progress.batch, "weights": digest})
+            joined_workers().require_alike({**self.digests, "step": progress.step + progress.batch, "weights": digest})
         self.training_began = time.perf_counter()
 
     def epochs(self) -> Iterator[Evaluation | None]:
         """Train; what `fit` yields, recorded. Raises KeyboardInterrupt and DataChanged, after a checkpoint."""
         progress, training = self.session.progress, self.experiment.config.training
         left = None if training.max_seconds is None else max(training.max_seconds - self.session.train_seconds, 0)
-        shared = present().size > 1
+        shared = joined_workers().size > 1
         progress.asked = Progress() if shared else progress
         with (
             Interruption(progress.asked, left, patient=shared) as asked,
@@ -114,7 +114,7 @@ class Run:
         self.tracker.record(evaluation.epoch, evaluation.step, values)
         if self.traced:
             self.session.path.append(_point(self.experiment.model))
-        if present().size > 1:  # so that any of the processes can write a checkpoint that fits
+        if joined_workers().size > 1:  # so that any of the processes can write a checkpoint that fits
             self.tracker.flush()
 
     def _checkpoint(self) -> None:

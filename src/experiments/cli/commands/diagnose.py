@@ -96,11 +96,11 @@ def _by_bound(experiment: "Experiment") -> list[str]:
     """Of linear models under losses that curve by so much at most: classes and Huber's."""
     from experiments.data.prepared import rescaled
     from experiments.running.diagnosis import number
-    from experiments.running.measures.automatic_rate import curvature
+    from experiments.running.measures.automatic_rate import largest_curvature
     from experiments.running.measures.reference import Reference, reference_solution
 
     data, loss, lr = experiment.data, experiment.reported_loss, experiment.lr
-    has_bias, bend = experiment.model.bias is not None, curvature(loss, data) or 1.0
+    has_bias, bend = experiment.model.bias is not None, largest_curvature(loss, data) or 1.0
 
     def known(data: "Prepared") -> tuple[Reference, str, float]:
         """With the condition number in words, where there is one, and the largest rate that is sure."""

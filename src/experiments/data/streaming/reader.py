@@ -79,7 +79,7 @@ class Reader:
     def __init__(self, path: Path, asked: int) -> None:
         """Looks at names and sizes only. Raises UserError."""
         self.asked = asked
-        self.parts = [opened(p, known_as) for p, known_as in files(path, self)]
+        self.parts = [part_of(p, known_as) for p, known_as in files(path, self)]
         self.names = self.parts[0].names
         for part in self.parts[1:]:
             require(part.names, self.names, f"data.path={part.path}")
@@ -211,7 +211,7 @@ def files(path: Path, reader: object = None) -> list[tuple[Path, Path]]:
     return [(path, path)]
 
 
-def opened(path: Path, known_as: Path) -> Part:
+def part_of(path: Path, known_as: Path) -> Part:
     """A file's columns and rows, from its header. Raises UserError for one that is cut off."""
     before = reading.stamp(path)
     with reading.guarded(path, before, known_as):

@@ -18,7 +18,7 @@ from experiments.data.streaming.first_pass import passed
 from experiments.data.streaming.rows import Rows
 from experiments.data.streaming.shared_batches import SharedBatches
 from experiments.data.streaming.streamed_batches import BlocksAsTrained, StreamedBatches
-from experiments.data.workers import Workers, present
+from experiments.data.workers import Workers, joined_workers
 from experiments.errors import UserError
 from experiments.exact.optimum import LeastSquares
 from experiments.exact.solution import Conditioning
@@ -121,7 +121,7 @@ def prepare_stream(training: Rows, held: Rows | None, how: Preparation, together
     return_blocks()
     largest = np.full(len(training.names), math.inf if how.dtype == torch.float64 else torch.finfo(how.dtype).max)
     largest[: 0 if not how.standardize else None if how.standardize is True else training.features] = math.inf
-    workers = present()
+    workers = joined_workers()
     seen = passed(training, how.bias, largest, together or 1, workers)
     squares = seen.squares
     if held is not None and held.second:  # a bad cell in it is told now, not after the first epoch

@@ -14,7 +14,8 @@ def automatic_lr(config: Config, data: Prepared, loss: Any) -> float:
     """The careful rate, of plain descent. Raises UserError where none is known."""
     if (rate := careful_lr(config, data, loss)) is not None:
         return rate
-    if curvature(loss, data) is not None and isinstance(config.model, Model) and isinstance(config.optimizer, SGD):
+    bounded = largest_curvature(loss, data) is not None
+    if bounded and isinstance(config.model, Model) and isinstance(config.optimizer, SGD):
         raise UserError("optimizer.lr=auto: every input is zero, so any rate is stable; give optimizer.lr a number")
     raise UserError(
         "optimizer.lr=auto: a stable rate is known for plain gradient descent of a linear model on the mean "
@@ -28,7 +29,7 @@ def careful_lr(config: Config, data: Prepared, loss: Any) -> float | None:
     With momentum, whose steps add up to 1 / (1 - momentum) times as long, that much less. None for losses whose
     curvature has no bound, models that are not linear, other optimizers, and where every input is zero.
     """
-    optimizer, bend = config.optimizer, curvature(loss, data)
+    optimizer, bend = config.optimizer, largest_curvature(loss, data)
     if bend is None or not isinstance(optimizer, SGD) or not isinstance(config.model, Model):
         return None
     batch = data.stability(config.training.batch_size or data.rows, config.model.bias)
@@ -37,7 +38,7 @@ def careful_lr(config: Config, data: Prepared, loss: Any) -> float | None:
     return round_down((1 - optimizer.momentum) / steepest) if known else None
 
 
-def curvature(loss: Any, data: Prepared) -> float | None:
+def largest_curvature(loss: Any, data: Prepared) -> float | None:
     """How much a loss can curve at most, as a share of what the mean squared error does; None without a bound.
 
     A row's cross-entropy has a second derivative of at most 1/4 along the logit of two classes, of at most 1/2 along

@@ -16,7 +16,7 @@ from experiments.exact.solution import Conditioning, NoOptimum, Optimum, Penalty
 from experiments.learning.class_losses import CrossEntropy
 from experiments.learning.losses import L1, SQUARED, Huber, ResidualLoss
 from experiments.learning.penalty import penalized
-from experiments.running.measures.automatic_rate import curvature
+from experiments.running.measures.automatic_rate import largest_curvature
 
 log = logging.getLogger("experiments")
 LARGEST_SOLVED = 10_000
@@ -103,7 +103,7 @@ def _of_classes(
     table = data.table
     unknown = STREAMED if data.streamed else too_large(data.rows, len(table.features), table.outputs)
     if unknown is not None:
-        top = data.conditioning(bias).lambda_max * (curvature(loss, data) or math.nan) + 2 * loss.l2
+        top = data.conditioning(bias).lambda_max * (largest_curvature(loss, data) or math.nan) + 2 * loss.l2
         return unknown, Conditioning(np.zeros(0), top, 0)
     x, q = data.scaling.inputs(table.x.to(torch.float64)).numpy(), class_shares(table, loss)
     found = logistic_optimum(x, q, Penalty(loss.l2, loss.l1), bias)
