@@ -113,8 +113,7 @@ def launch(
     with hydra_for(asked) as hydra:
         refuse_taken_folder(asked.overrides)
         name, overrides = asked.config_name or "config", asked.overrides
-        mode = hydra.get_mode(name, overrides)
-        if asked.multirun or mode == RunMode.MULTIRUN:
+        if asked.multirun or hydra.get_mode(name, overrides) == RunMode.MULTIRUN:  # the mode costs a composition
             from experiments.sweeps.ending import observing, told_at_the_end
 
             with told_at_the_end() as tables:

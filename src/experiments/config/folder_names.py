@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 LONGEST = 80
 """Characters of a folder's name at most."""
@@ -77,10 +78,13 @@ def _to_whole_words(values: list[str]) -> int:
 
 
 def _without_middle(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
     left = (longest - 2) // 2
-    return text if len(text) <= longest else f"{text[:left]}..{text[left + 2 - longest :]}"
+    return f"{text[:left]}..{text[left + 2 - longest :]}"
 
 
+@lru_cache(maxsize=1_000)
 def safe(text: str) -> str:
     """`text` with nothing that a file system, a shell or a terminal could take amiss."""
     return re.sub(r"[^A-Za-z0-9.,=+-]+", "-", text).strip("-. ")

@@ -375,8 +375,8 @@ class Search:
                                        choices=OBJECTIVES, dotted=PER_TARGET)  # fmt: skip
     pruner: str | None = key(None, "what ends the worse runs of a pack early: at rungs the best 1/eta settings go on",
                              choices=("halving", "hyperband"))  # fmt: skip
-    eta: int = key(3, "one of so many settings goes on, for so many times the epochs", low=2)
-    min_epochs: int | None = key(None, "epochs up to the first rung (null: training.epochs / eta^3)", low=1)
+    eta: int = key(5, "one of so many settings goes on, for so many times the epochs", low=2)
+    min_epochs: int | None = key(None, "epochs up to the first rung (null: training.epochs / 15)", low=1)
     confirm: int = key(10, "fresh seeds with which the best settings run once more at the end (0: none)", low=0)
     storage: str | None = key(None, "URL of a storage of Optuna's (null: study.journal in the sweep's folder)")
 

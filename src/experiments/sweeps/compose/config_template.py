@@ -127,7 +127,7 @@ class ConfigTemplate:
 
     def hash(self, values: Sequence[Any]) -> str:
         """The hash of the config with these literals, equal to `validation.config_hash` of its plain form."""
-        text = self._hashed.fill([json.dumps(v) for v in values])
+        text = self._hashed.fill([repr(v) if type(v) is float else json.dumps(v) for v in values])  # as json writes it
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

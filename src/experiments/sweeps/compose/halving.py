@@ -3,6 +3,7 @@
 Jamieson and Talwalkar, Non-stochastic Best Arm Identification and Hyperparameter Optimization (2016).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,10 @@ import numpy as np
 
 TAGS = {"train_loss": "loss/train", "validation_loss": "loss/validation", "gap": "loss/gap", "gap_relative": "loss/gap"}
 """Where the objectives are looked at; any other is judged by the loss that patience is judged by."""
+BEFORE = 3
+"""A rung compares where losses are going: from what they were after a third of its epochs to what they are."""
+STEEPEST = 3.0
+"""Of the power of the epochs with which a loss is taken to fall on, at most."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,25 @@ class Halving:
         usual = "loss/validation" if "loss/validation" in looked else "loss/train"
         values = self.sign * looked[tag if tag in looked else usual]
         return np.where(np.isfinite(values), values, np.inf)
+
+    @property
+    def looks(self) -> frozenset[int]:
+        """After which epochs, besides those of the rungs, runs are looked at."""
+        return frozenset(rung // BEFORE for rung in self.rungs)
+
+    def projected(self, scores: np.ndarray, before: np.ndarray, epoch: int, epochs: np.ndarray) -> np.ndarray:
+        """Scores as they will be after `epochs` (A,), if they fall on as the power of the epochs that they fell with.
+
+        `before` (A,) are those after a third of `epoch`; what rose since, or is no loss, is taken to stay. Learning
+        curves are power laws for long (Hestness et al., arXiv 1712.00409), and small rates, behind at
+        first, are often best.
+        """
+        if epoch < BEFORE or self.sign < 0:
+            return scores
+        fell = np.isfinite(scores) & np.isfinite(before) & (before > scores) & (scores > 0)
+        ratio = np.divide(scores, before, out=np.ones_like(scores), where=fell)
+        power = np.log(ratio) / math.log(epoch / (epoch // BEFORE))
+        return scores * (epochs / epoch) ** np.maximum(power, -STEEPEST)
 
     def survivors(self, rung: int, scores: np.ndarray, alive: np.ndarray) -> np.ndarray:
         """Whether each of the runs `alive` goes on from rung number `rung`, (A,) bool.

@@ -106,5 +106,6 @@ def key_of(override: str) -> str:
 
 def columns(batches: Sequence[Sequence[str]], varied: Sequence[str]) -> dict[str, list[str]]:
     """By the keys that vary, the values of some jobs as their overrides have them."""
-    given = [{key_of(o): o.partition("=")[2] for o in overrides} for overrides in batches]
+    split = [[o.lstrip("+~").partition("=") for o in overrides] for overrides in batches]
+    given = [{key: value for key, _, value in overrides} for overrides in split]
     return {name: [values.get(name, "") for values in given] for name in varied}

@@ -33,6 +33,8 @@ class Outcomes:
         self.jobs: dict[int, Job] = {}
         self.results: dict[int, Result] = {}
         self._rows: dict[int, jobs_table.Row] = {}
+        self._own: list[jobs_table.Row] | None = None
+        """The rows of all jobs, until another one ends."""
         self.statuses: dict[int, str] = {}
         """Of every job that has ended."""
         self.apart = False
@@ -48,6 +50,7 @@ class Outcomes:
         for overrides in batches.lists if isinstance(batches, Combinations) else batches:
             for override in overrides:
                 self._values.setdefault(key_of(override), set()).add(override)
+        self._own = None
         self.swept = {name: shared(values) for name, values in self._values.items() if len(values) > 1}
 
     @property
@@ -64,6 +67,7 @@ class Outcomes:
         self.statuses[job.number] = result.status
         self.jobs[job.number], self.results[job.number] = job, result
         self._rows[job.number] = jobs_table.row(result)
+        self._own = None
 
     def table(self) -> Sequence[jobs_table.Row]:
         """A row a job, by their numbers: number, folder, what varied, and what `jobs_table.row` says."""
@@ -72,6 +76,11 @@ class Outcomes:
         return self._own_rows()
 
     def _own_rows(self) -> list[jobs_table.Row]:
+        if self._own is None:
+            self._own = self._joined_rows()
+        return self._own
+
+    def _joined_rows(self) -> list[jobs_table.Row]:
         numbers = sorted(self.jobs)
         own = columns([self.jobs[number].overrides for number in numbers], self.varied)
         rows = []

@@ -37,7 +37,7 @@ def ranked(
         study.add_trials(found)
         found = study.best_trials
     sign = -1 if directions[0] == "maximize" else 1
-    return sorted(found, key=lambda t: (-(t.last_step or float("inf")), sign * t.values[0], t.number))
+    return sorted(found, key=lambda t: (-max(t.intermediate_values, default=math.inf), sign * t.values[0], t.number))
 
 
 def importance(trials: Sequence[FrozenTrial], directions: Sequence[Direction]) -> dict[str, float]:
@@ -54,8 +54,12 @@ def show(
     settings: Search,
     runs: int,
     confirmed: Mapping[int, float],
+    shares: Mapping[str, float],
 ) -> None:
-    """Print the best settings of a study, of `runs` runs each, whose trials ran or were cut off."""
+    """Print the best settings of a study, of `runs` runs each, whose trials ran or were cut off.
+
+    `shares`: the importance of its keys.
+    """
     best = ranked(trials, directions)
     best = [t for t in best if all(map(math.isfinite, t.values))] or best
     best = best[: FRONT if len(objectives) > 1 else BEST]
@@ -73,8 +77,8 @@ def show(
     over = f", {settings.average} of {each}" if each else ""
     columns = [*keys, *objectives, *([again] if confirmed else [])]
     table(Terminal(), f"{what} of {len(trials)} settings by {' and '.join(objectives)}{over}", columns, rows)
-    if shown := importance(trials, directions):
-        said = ", ".join(f"{key} {share:.0%}" for key, share in shown.items())
+    if shares:
+        said = ", ".join(f"{key} {share:.0%}" for key, share in shares.items())
         Terminal().print(f"importance: {said}", markup=False, soft_wrap=True)
 
 
@@ -85,6 +89,7 @@ def write(
     objectives: Sequence[str],
     confirmed: Mapping[int, float],
     names: Mapping[int, str],
+    shares: Mapping[str, float],
 ) -> None:
     """study.csv, a row a trial, and search.json: the winner, the job that `best` means, and the importances.
 
@@ -106,4 +111,4 @@ def write(
             "best": names[best[0].number], "trial": best[0].number, "parameters": best[0].params,
             "found": dict(zip(objectives, best[0].values, strict=True)), "confirmed": confirmed.get(best[0].number),
         }  # fmt: skip
-        write_atomically(folder / SEARCH, json_bytes({**winner, "importance": importance(trials, directions)}))
+        write_atomically(folder / SEARCH, json_bytes({**winner, "importance": shares}))

@@ -23,7 +23,10 @@ LEAST = 1e-12
 def shares(best_first: Sequence[FrozenTrial]) -> dict[str, float]:
     """The share of each key in what tells the best tenth of the trials from all of them; they add up to 1."""
     top = best_first[: math.ceil(TOP * len(best_first))]
-    known = {key: its for trial in best_first for key, its in trial.distributions.items() if not its.single()}
+    known: dict[str, BaseDistribution] = {}
+    for trial in best_first:
+        known |= {key: its for key, its in trial.distributions.items() if key not in known}
+    known = {key: its for key, its in known.items() if not its.single()}
     found = {}
     for key, its in known.items():
         values, best = ([t.params[key] for t in trials if key in t.params] for trials in (best_first, top))

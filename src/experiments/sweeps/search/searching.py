@@ -27,13 +27,16 @@ from experiments.sweeps.results import jobs_table, stored_sweep, summary
 from experiments.sweeps.resuming import Found
 from experiments.sweeps.search.confirming import confirm
 from experiments.sweeps.search.curve import Curve
-from experiments.sweeps.search.ended import BEST, ranked, show, write
+from experiments.sweeps.search.ended import BEST, importance, ranked, show, write
 from experiments.sweeps.search.samplers import sampler_of
 from experiments.sweeps.search.space import Space, read
 from experiments.sweeps.search.storage import Direction, Kept
 from experiments.sweeps.search.study import Setting, Study
 from experiments.sweeps.search.unwritten import kept, revived
 from experiments.sweeps.sweeping import fixed_settings, keeping, resumable, take_folder, to_store
+
+FIRST_RUNG = 15
+"""The first rung is after this share of the epochs: see docs/search.md for what other shares and `search.eta` found."""
 
 
 def search(arguments: Sequence[str], context: HydraContext, config: DictConfig, session: Sweep | None) -> None:
@@ -104,6 +107,7 @@ class _Search:
         self.generation = -1
         """The number of the one that was asked for last."""
         self.confirmed: dict[int, float] = {}
+        self.importance: dict[str, float] | None = None
         self.curve = Curve(self.directions[0], on=config.tracking.tensorboard and len(self.directions) == 1)
 
     def ask(self) -> list[Setting]:
@@ -149,7 +153,9 @@ class _Search:
         finally:
             self.curve.close()
             session.outcomes.write_table()
-            show(self.study.trials, self.directions, self.objectives, self.settings, len(self.repeats), self.confirmed)
+            trials, runs = self.study.trials, len(self.repeats)
+            shares = importance(trials, self.directions) if self.importance is None else self.importance
+            show(trials, self.directions, self.objectives, self.settings, runs, self.confirmed, shares)
 
     def _extend(self, generation: Sequence[Setting], ended: int) -> None:
         """Store `search.trials` of this session, for those after it. Raises UserError where more have `ended`."""
@@ -174,7 +180,8 @@ class _Search:
         first = {
             number // len(self.repeats): job.name for number, job in sorted(session.outcomes.jobs.items(), reverse=True)
         }
-        write(session.folder, trials, self.directions, self.objectives, self.confirmed, first)
+        self.importance = importance(trials, self.directions)
+        write(session.folder, trials, self.directions, self.objectives, self.confirmed, first, self.importance)
 
     def halving(self) -> Halving | None:
         """How the runs of a generation are compared while they train, if they are."""
@@ -182,7 +189,7 @@ class _Search:
         if settings.pruner is None:
             return None
         epochs = max((job.value("training.epochs") for job in self.jobs if job.error is None), default=1)
-        marks = rungs(settings.min_epochs or max(1, epochs // settings.eta**3), settings.eta, epochs)
+        marks = rungs(settings.min_epochs or max(1, epochs // FIRST_RUNG), settings.eta, epochs)
         if settings.pruner == "hyperband":  # each generation is a bracket, which begins one rung later
             marks = marks[self.generation % (len(marks) + 1) :]
         objective = self.objectives[0] if self.objectives else None

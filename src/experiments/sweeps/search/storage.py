@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.distributions import distribution_to_json
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial
@@ -48,6 +50,29 @@ class Generations(BaseJournalBackend):
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         self._logs += logs
 
+    def append_trials(self, trials: Sequence[FrozenTrial]) -> None:
+        """Append trials that have ended, written as Optuna's storage wrote the last one.
+
+        The storage itself would apply each one and read its distributions anew, which takes longer than training it.
+        """
+        last = next(log for log in reversed(self._logs) if "distributions" in log)
+        kinds = {id(its): its for trial in trials for its in trial.distributions.values()}
+        texts = {at: distribution_to_json(its) for at, its in kinds.items()}
+        for trial in trials:
+            single = trial.values is None or len(trial.values) == 1
+            times = {
+                name: moment.astimezone(UTC).isoformat(timespec="microseconds")
+                for name in ("datetime_start", "datetime_complete") if (moment := getattr(trial, name)) is not None
+            }  # fmt: skip
+            self._logs.append({
+                **last, **times, "state": trial.state,
+                "value": trial.value if single else None, "values": None if single else trial.values,
+                "distributions": {key: texts[id(its)] for key, its in trial.distributions.items()},
+                "params": {key: its.to_internal_repr(trial.params[key]) for key, its in trial.distributions.items()},
+                "user_attrs": trial.user_attrs, "system_attrs": trial.system_attrs,
+                "intermediate_values": trial.intermediate_values,
+            })  # fmt: skip
+
     def flush(self) -> None:
         """Write what waits. Raises OSError."""
         if self._written < len(self._logs):
@@ -83,8 +108,11 @@ class Kept:
     def add(self, trials: Sequence[FrozenTrial]) -> None:
         """Store a generation, of which the first may be there already. Raises Failure for a storage that is silent."""
         try:
-            self.study.add_trials(trials[max(0, len(self.trials) - trials[0].number) :])
-            if self._journal is not None:
+            trials = trials[max(0, len(self.trials) - trials[0].number) :]
+            as_first = 1 if trials and trials[0].number == 0 else 0
+            self.study.add_trials(trials[: None if self._journal is None else as_first])
+            if self._journal is not None and trials:
+                self._journal.append_trials(trials[as_first:])
                 self._journal.flush()
         except OSError:
             raise

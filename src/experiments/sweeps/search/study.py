@@ -67,12 +67,13 @@ class Study:
 
     def tell(self, settings: Sequence[Setting]) -> None:
         """Tell what a generation came to, and store it. Raises UserError, Failure, OSError."""
-        told = [self._told(setting) for setting in settings]
+        now = datetime.now()
+        told = [self._told(setting, now) for setting in settings]
         self.trials += told
         if self.kept is not None:
             self.kept.add(told)
 
-    def _told(self, setting: Setting) -> FrozenTrial:
+    def _told(self, setting: Setting, now: datetime) -> FrozenTrial:
         number, values, pruned, state = setting.number, setting.values, setting.pruned, TrialState.COMPLETE
         if values is None or any(math.isnan(v) for v in values):
             state, values, pruned = TrialState.FAIL, None, None
@@ -87,7 +88,7 @@ class Study:
             number=number, trial_id=number, state=state, value=None, values=values, params=setting.parameters,
             distributions={key: self.space.distributions[key] for key in setting.parameters}, intermediate_values=steps,
             user_attrs={KEY: setting.unwritten} if setting.unwritten else {}, system_attrs={},
-            datetime_start=(now := datetime.now()), datetime_complete=now,
+            datetime_start=now, datetime_complete=now,
         )  # fmt: skip
 
     def restore(self, setting: Setting) -> bool:

@@ -86,7 +86,8 @@ class _Runs:
         self.best_loss, self.best_epoch = np.full(runs, math.inf), np.zeros(runs, dtype=np.int64)
         self.since_best, self.ended = np.zeros(runs, dtype=np.int64), np.zeros(runs, dtype=np.int64)
         self.status, self.rung = ["running"] * runs, np.full(runs, -1)
-        self.scores = np.full(runs, math.inf)
+        self.scores, self.before = np.full(runs, math.inf), np.full(runs, math.inf)
+        """Of halving: what runs are worth, and were at the look before a rung."""
 
     @torch.no_grad()
     def train(self) -> Trained:
@@ -108,8 +109,11 @@ class _Runs:
                 looked = self._looked() | {"optimizer/lr": lr.reshape(-1).numpy()}
                 evaluated.append((epoch, alive[due], {tag: found[due] for tag, found in looked.items()}))
                 self._judge(epoch, due, looked["loss/train"], looked.get("loss/validation", looked["loss/train"]))
-            if self.halving is not None and epoch in self.rungs and len(self.alive):
-                self._halve(self.halving, epoch)
+            if self.halving is not None and len(self.alive):
+                if epoch in self.rungs:
+                    self._halve(self.halving, epoch)
+                if epoch in self.halving.looks:
+                    self.before[self.alive] = self.halving.scores(self._looked())
             if not len(self.alive):
                 break
         penalty = self.penalty.of(self.kept, np.arange(len(self.kept)), settings.variant).cpu().to(torch.float64)
@@ -221,7 +225,9 @@ class _Runs:
     def _halve(self, halving: Halving, epoch: int) -> None:
         """End the runs that do not go on from this rung."""
         rung = self.rungs.index(epoch)
-        self.scores[self.alive] = halving.scores(self._looked())
+        alive = self.alive
+        now, epochs = halving.scores(self._looked()), self.settings.epochs[alive]
+        self.scores[alive] = halving.projected(now, self.before[alive], epoch, epochs)
         out = ~halving.survivors(rung, self.scores, self.alive)
         for run in self.alive[out]:
             self.status[run], self.rung[run] = "pruned", rung
