@@ -1,4 +1,4 @@
-"""A data set's target as classes: y (n, 1) holds the number of each row's class, from 0; or as the numbers it is."""
+"""A data set's target as classes, where y (n, 1) holds the number of each row's class from 0, or as plain numbers."""
 
 import dataclasses
 
@@ -34,7 +34,7 @@ def classified(dataset: Dataset) -> Dataset:
 
 
 def measured(dataset: Dataset) -> Dataset:
-    """The data set for a loss of numbers, which labels that are numbers are. Raises UserError for labels of text."""
+    """The data set for a loss of numbers: labels that are numbers are these again. Raises UserError for text."""
     if dataset.classes is None:
         return dataset
     if isinstance(dataset.classes[0], str):

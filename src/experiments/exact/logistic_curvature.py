@@ -5,11 +5,9 @@ from typing import Any
 import numpy as np
 
 from experiments.exact.cross_entropy import hessian, outputs_of, slopes
+from experiments.exact.logistic import LARGEST_HESSIAN
 from experiments.exact.solution import Conditioning, Optimum
 from experiments.exact.tsqr import Array, as_table
-
-LARGEST_HESSIAN = 2000
-"""Parameters whose eigenvalues are worked out."""
 
 
 def logistic_conditioning(

@@ -86,9 +86,9 @@ class LeastSquares(TSQR):
         return self._refined
 
     def inner(self) -> tuple[Array, Array, Array]:
-        """A (k, features) and B (k, targets) of which the loss is |B - A w|^2 / (rows * targets), bias at its best.
+        """A (k, features), B (k, targets), offset: with the best bias, w has the loss |B - A w|^2 / (rows * targets).
 
-        Both are centred where there is a bias, and divided by `scale`; the third, (features + targets,), is what
+        A and B are centred where there is a bias, and divided by `scale`; `offset`, (features + targets,), is what
         centring took off each column, divided likewise.
         """
         r, d = self.triangle(), self.features

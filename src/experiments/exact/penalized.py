@@ -8,8 +8,8 @@ from experiments.exact.solution import TOO_LARGE, NoOptimum, Optimum, Penalty
 from experiments.exact.tsqr import Array
 
 CERTAIN = 1e-10
-"""The share by which a loss with l1 may be above the smallest one; duality tells. It is mostly below 1e-13, but what
-duality tells is rounded too, by a share of y's own size."""
+"""By which share the loss with l1 may be above the smallest one, as its duality gap tells. That is mostly below 1e-13,
+but it is rounded too, by a share of y's own size."""
 
 
 def penalized_optimum(squares: LeastSquares, penalty: Penalty) -> Optimum | NoOptimum:

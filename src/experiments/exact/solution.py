@@ -34,9 +34,9 @@ class Optimum:
 
     weight: Array  # (outputs, features) float64
     bias: Array  # (outputs,) float64; zeros without bias
-    loss: float  # what is minimised, with its penalty; of residuals: 0.0 where it is only the rounding of y
+    loss: float  # what is minimised, penalty included; exactly 0.0 where residuals are only the rounding of y
     rank: int  # of the model's columns, [x 1] with a bias
-    unique: bool  # for softmax: but for what it cannot see, the same shift of all classes
+    unique: bool  # for softmax: up to the same shift of all classes, which it does not see
     data_loss: float  # `loss` without the penalty
 
 

@@ -14,10 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.config.schema import LARGEST
 from experiments.errors import UserError
-
-LARGEST_RATE = 1e38
-"""What float32 can hold, about."""
 
 
 def factor(schedule: Callable[[int], Any], epoch: int) -> float:
@@ -31,7 +29,7 @@ def factor(schedule: Callable[[int], Any], epoch: int) -> float:
 def scheduled_lr(lr: Any, factor: Any) -> Any:
     """The learning rate of an epoch, numbers or arrays of runs alike: never more than float32 can hold."""
     with np.errstate(over="ignore"):
-        return np.minimum(np.multiply(lr, factor), LARGEST_RATE)
+        return np.minimum(np.multiply(lr, factor), LARGEST)
 
 
 def _require(name: str, value: float, inside: bool, allowed: str) -> None:

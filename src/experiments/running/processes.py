@@ -67,7 +67,7 @@ class Processes:
         return Path(str(named[0]))
 
     def to_tell(self, error: BaseException, words: str) -> BaseException | None:
-        """What this process is to tell of an error; None where another does. `words` are the error's."""
+        """The error that this process is to tell of; None where another process does. `words`: the error in a line."""
         lost = isinstance(error, WorkerLost)
         if isinstance(error, Exception) and not lost:
             self._store.set(f"experiments/error/{self._attempt}", f"process {self.rank}: {words}")

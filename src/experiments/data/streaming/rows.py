@@ -76,8 +76,8 @@ class Rows:
     ) -> np.ndarray:
         """These rows of a block (rows, features + targets), in the table's units; `spare` as in `Reader.read`.
 
-        The first time, with `largest`, a missing or infinite cell is refused, and one beyond `largest`, also in rows of
-        the block that are not these: later the file is the same, or is found changed.
+        With `largest`, the first time, a cell that is missing, infinite or beyond it is refused, in any row of the
+        block. Later nothing is: the file is the same, or is found changed.
         """
         plain = not (self.encoding.categories or self.encoding.means or self.keys.validation_column or self.labels)
         with self.spoken_of():
@@ -107,9 +107,9 @@ class Rows:
             yield table[:, : self.features], table[:, self.features :]
 
     def left(self, block: Block) -> tuple[pl.DataFrame, np.ndarray, np.ndarray | None]:
-        """The rows of a block that are not dropped, as the file has them; their numbers in it; which of them are these.
+        """The rows of a block that are not dropped, as the file has them; their numbers in it; a mask of ours.
 
-        The mask (rows,) is None where all of them are.
+        The mask (rows,) is None where all are ours.
         """
         frame = self.reader.frame(block, list(dict.fromkeys([*self.used, *self.keys.telling])))
         kept = complete(frame, self.used) if self.keys.missing == "drop" else slice(None)

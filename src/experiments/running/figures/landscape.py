@@ -57,10 +57,10 @@ class Landscape:
         return loss + (0.0 if self.penalty is None else self.penalty(self.weight(weights)))
 
     def on(self, plane: "Slice") -> Callable[[np.ndarray], np.ndarray]:
-        """The objective (m,) at coordinates (m, 1 or 2) of a plane, each worked out by itself.
+        """The objective (m,) at coordinates (m, 1 or 2) of a plane.
 
-        Squares alone need not be: (r + sum_a c_a m_a)^2 is r^2 + 2 sum_a c_a r m_a + sum_ab c_a c_b m_a m_b, with r the
-        residual at the origin and m_a what direction a changes in the prediction.
+        Squares alone have a closed form: (r + sum_a c_a m_a)^2 is r^2 + 2 sum_a c_a r m_a + sum_ab c_a c_b m_a m_b,
+        with r the residual at the origin and m_a what direction a changes in the prediction.
         """
         if not self.squares_alone:
             return lambda points: np.array([self.at(plane.origin + c @ plane.directions) for c in points])
