@@ -112,10 +112,11 @@ class SearchSweeper(StackedSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         try:
             from experiments.sweeps.search.searching import search
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             from experiments.errors import UserError
 
-            missing = f"hydra/sweeper=search: needs {error.name}; pip install 'experiments[search]'"
+            package = str(error.name).partition(".")[0].replace("optuna", "optuna 5 or newer")
+            missing = f"hydra/sweeper=search: needs {package}; pip install 'experiments[search]'"
             raise UserError(missing) from None
         assert self.hydra_context is not None
         assert self.config is not None

@@ -15,6 +15,8 @@ from optuna.trial import FrozenTrial
 from experiments.errors import Failure, UserError, one_line
 
 JOURNAL = "study.journal"
+DRIVERS = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+"""Packages that pip knows by another name than Python."""
 Direction = Literal["minimize", "maximize"]
 
 
@@ -121,6 +123,9 @@ class Kept:
 
     def _silent(self, error: Exception) -> str:
         where = JOURNAL if self.url is None else f"search.storage={self.url}"
-        if isinstance(error, ModuleNotFoundError):
-            return f"{where}: needs {error.name}; pip install {error.name}"
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ModuleNotFoundError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is not None:
+            return f"{where}: needs {cause.name}; pip install {DRIVERS.get(str(cause.name), cause.name)}"
         return f"{where}: does not answer as a storage of Optuna ({one_line(error)})"
