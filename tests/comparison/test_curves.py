@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.stored_runs import OPTIMUM, write_run
-from experiments.comparison.curves import gather, limits, thinned
+from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
+from experiments.comparison.choosing import ordered
+from experiments.comparison.curves import curve_of, gather, in_packs, limits, thinned
 from experiments.comparison.runs_table import collect
+from experiments.comparison.swept import sweep_of
 
 
 def test_a_thinned_curve_keeps_its_ends_and_its_spikes() -> None:
@@ -54,3 +56,20 @@ def test_material_has_the_optimum_and_says_what_leaves_at_the_top(tmp_path: Path
     assert plot_data.optimum == OPTIMUM
     assert plot_data.leaving == 1
     assert any("predictions are not drawn" in note for note in notes)  # no weights are stored
+
+
+def test_of_the_best_runs_alone_means_are_over_all(tmp_path: Path) -> None:
+    write_runs(tmp_path, 40, epochs=3)
+    runs = collect([tmp_path])
+    best = ordered(runs.table, None).head(5)
+    (plot_data,), _ = gather(runs, best, whole=runs.table)
+    swept, every = plot_data.swept, sweep_of(runs.table, runs.varied)
+    assert swept is not None and every is not None and swept.table.equals(every.table)
+    assert plot_data.table["folder"].to_list() == best["folder"].to_list()
+    for folder, (_, losses) in zip(best["folder"], plot_data.curves, strict=True):
+        assert losses.tolist() == curve_of(folder)[1].tolist()
+
+
+def test_packed_jobs_are_read_in_the_order_of_their_numbers() -> None:
+    names = ["s/10_a", "s/9_b", "r/11", "s/last", "s/100"]
+    assert sorted(names, key=in_packs) == ["r/11", "s/last", "s/9_b", "s/10_a", "s/100"]

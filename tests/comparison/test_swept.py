@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from experiments.comparison.groups.table import Grouping
 from experiments.comparison.runs_table import METRICS
 from experiments.comparison.swept import independent, sweep_of
 
@@ -84,3 +85,14 @@ def test_runs_without_any_gap_are_compared_by_their_loss_and_one_run_with_nothin
     assert swept is not None
     assert swept.measure == "train_loss"
     assert sweep_of(table(lr=[0.1], gap=[1.0]), []) is None
+
+
+def test_what_follows_from_an_axis_is_not_averaged_over() -> None:
+    runs = table(lr=[0.1, 0.1, 0.2, 0.2], rate=[1.0, 1.0, 2.0, 2.0], seed=[0, 1, 0, 1], gap=[1.0, 3.0, 5.0, 9.0])
+    swept = sweep_of(runs, ["lr", "rate", "seed"], Grouping(["rate"], "mean", "std"))
+    assert swept is not None
+    assert (swept.axes, swept.averaged, swept.title) == (["rate"], ["seed"], "final gap, mean over 2 seeds")
+    deviation = 2**0.5
+    assert swept.table.select("centre", "low", "high").row(0) == pytest.approx((2, 2 - deviation, 2 + deviation))
+    iqm = sweep_of(runs, ["lr", "rate", "seed"], Grouping(["lr"], "median"))
+    assert iqm is not None and iqm.table.select("centre", "low", "high").rows() == [(2, 1, 3), (7, 5, 9)]

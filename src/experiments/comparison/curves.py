@@ -1,5 +1,6 @@
 """What the picture and the page draw: loss curves, a metric against what was swept, the best run's predictions."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,25 +49,33 @@ class PlotData:
         return sum(bool(len(losses)) and losses.max() > self.limits[1] for _, losses in self.curves)
 
 
-def gather(runs: Runs, table: pl.DataFrame, predicted: bool = True) -> tuple[list[PlotData], list[str]]:
-    """Read the curves of the chosen runs, and if so predict with the best, for each group; and what is not drawn."""
+def gather(
+    runs: Runs, table: pl.DataFrame, predicted: bool = True, whole: pl.DataFrame | None = None
+) -> tuple[list[PlotData], list[str]]:
+    """Read the curves of the chosen runs, and if so predict with the best, for each group; and what is not drawn.
+
+    `whole`: what means are taken over, where the runs are only the best of more.
+    """
     notes: list[str] = []
     parts = table.partition_by("group", maintain_order=True)
     if len(parts) > MOST_GROUPS:
         left = sum(part.height for part in parts[MOST_GROUPS:])
         notes.append(f"only {MOST_GROUPS} of {len(parts)} groups are drawn, and not the other {left} runs (--where)")
     longest = max(FEWEST, MOST_POINTS // max(1, table.height))
-    return [_gathered(part, runs.varied, longest, notes, predicted) for part in parts[:MOST_GROUPS]], notes
+    return [_gathered(part, runs.varied, longest, notes, predicted, whole) for part in parts[:MOST_GROUPS]], notes
 
 
-def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[str], predicted: bool) -> PlotData:
-    curves = []
-    for folder in table["folder"]:
+def _gathered(
+    table: pl.DataFrame, varied: list[str], longest: int, notes: list[str], predicted: bool, whole: pl.DataFrame | None
+) -> PlotData:
+    found = {}
+    for folder in sorted(table["folder"], key=in_packs):
         try:
-            curves.append(thinned(*curve_of(folder), longest))
+            found[folder] = thinned(*curve_of(folder), longest)
         except (OSError, ValueError) as error:
             notes.append(f"{one_line(folder)}: metrics.jsonl: {one_line(error)}; no curve")
-            curves.append((np.zeros(0), np.zeros(0)))
+            found[folder] = (np.zeros(0), np.zeros(0))
+    curves = [found[folder] for folder in table["folder"]]
     optima = table["optimum_loss"].drop_nulls().unique().to_list()
     same = bool(optima) and max(optima) - min(optima) <= 1e-6 * abs(max(optima))
     optimum = optima[0] if same else None
@@ -77,7 +86,15 @@ def _gathered(table: pl.DataFrame, varied: list[str], longest: int, notes: list[
         except (UserError, ValueError, OSError) as error:
             notes.append(f"the best run's predictions are not drawn: {one_line(error)}")
     shown = limits(curves, table["status"].to_list(), optimum)
-    return PlotData(table["group"][0], table, varied, curves, optimum, shown, sweep_of(table, varied), best)
+    swept = sweep_of(table if whole is None else whole.filter(group=table["group"][0]), varied)
+    return PlotData(table["group"][0], table, varied, curves, optimum, shown, swept, best)
+
+
+def in_packs(folder: str) -> tuple[str, int]:
+    """An order in which a pack is read once for all of its jobs: the sweep, and the job's number in it."""
+    sweep, name = os.path.split(folder)
+    number = name.partition("_")[0]
+    return sweep, int(number) if number.isdecimal() else -1
 
 
 def curve_of(folder: str) -> tuple[Array, Array]:

@@ -43,7 +43,8 @@ class Choice:
             kept = rows if self.where is None else where(rows, self.where)
             down = self.reverse != larger_is_better(by)
             order = kept.sort(by, "number", descending=[down, False], nulls_last=True)
-            names = order.head(self.top or SHOWN).select("folder").collect(engine="streaming")["folder"].to_list()
+            first = order.head(self.top or SHOWN).select("number", "folder").collect(engine="streaming")
+            names = first.sort("number")["folder"].to_list()  # a pack is read once for all of its jobs
         except pl.exceptions.PolarsError as error:
             raise UserError(f"{one_line(sweep)}: its packs can't be read: {one_line(error)}") from None
         notes.append(

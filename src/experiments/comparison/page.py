@@ -9,6 +9,8 @@ is what `--png` draws beside the curves.
 # pyright: reportArgumentType=false, reportCallIssue=false
 
 from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
 from importlib import resources
 from typing import Any
 
@@ -28,6 +30,7 @@ from experiments.comparison.page_curves import curves
 from experiments.comparison.page_table import data_table, ranks, table_source
 from experiments.comparison.picture import draw
 from experiments.comparison.runs_table import Runs
+from experiments.stored.cells import cell
 
 FEW = list(Category10[10])
 """Colours of the curves while at most so many are shown."""
@@ -37,8 +40,11 @@ CLEAR = "input.value = ''; input.value_input = ''; rows.selected.indices = [];"
 WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 
 
-def page(plots: list[PlotData]) -> bytes:
-    """The page's bytes, UTF-8: all runs in one table, a figure of curves for each group of runs that compare."""
+def page(plots: list[PlotData], notes: Sequence[str] = ()) -> bytes:
+    """The page's bytes, UTF-8: all runs in one table, a figure of curves for each group of runs that compare.
+
+    `notes`: what the reader is to know, as that these runs are the best of more.
+    """
     table = pl.concat([plot.table for plot in plots])
     shown = columns(Runs(table, plots[0].varied), table, None)
     count, colours = table.height, [colour for plot in plots for colour in ranks(plot.table.height)]
@@ -61,7 +67,8 @@ def page(plots: list[PlotData]) -> bytes:
     rows.selected.js_on_change("indices", update)
     clear.js_on_event("button_click", CustomJS(args={"rows": rows, "input": field}, code=CLEAR))
     made = data_table(shown, rows, CDSView(filter=chosen), height * len(plots) - 60)
-    left = column(row(field, clear, said, **WIDE), made, Div(text=HINT), **WIDE)
+    told = "<br>".join(escape(f"note: {cell(note, 300)}") for note in notes)
+    left = column(row(field, clear, said, **WIDE), made, Div(text=f"{HINT}<br>{told}"), **WIDE)
     right = column(*(plot for plot, _ in drawn), **WIDE)
     document = Document()
     keyed = [panels(settings) for plot in plots if (settings := settings_of(plot)) is not None]

@@ -92,7 +92,9 @@ def sweep_of(table: pl.DataFrame, varied: list[str], by: Grouping | None = None)
         found = rows.group_by(keys).agg(*counts, *measures)
     else:
         found = _around(rows, keys, measure, varied, by)
-    averaged = [k for k in [*every, *(k for k in SEEDS if k in varied)] if k not in used]
+    others = [k for k in [*every, *(k for k in SEEDS if k in varied)] if k not in used]
+    within = rows.group_by(keys).agg(pl.col(others).n_unique()).select(pl.col(others).max())
+    averaged = [k for k in others if within[k][0] > 1]  # one that follows from an axis is not averaged over
     limit = _limit(table) if axes == ["optimizer.lr"] else None
     return Swept(measure, axes, averaged if axes else [], found.sort(keys), limit, statistic, band)
 

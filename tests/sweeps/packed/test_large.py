@@ -101,6 +101,8 @@ def test_comparing_reads_what_is_asked_for(
     monkeypatch.setattr(large, "SHOWN", 5)
     with pytest.warns(UserWarning, match="27 jobs without folders, of which the first 5 by gap are looked at"):
         assert compare(whole).height == 5
+    assert main(["compare", str(whole), "--html", "page.html"]) == 0
+    assert "27 jobs without folders, of which the first 5 by gap are looked at" in Path("page.html").read_text()
     for words, said in (
         (["--where", "nope < 1"], "there is no column nope"),
         (["--sort", "gaap"], "gaap: there is no such column; did you mean gap?"),

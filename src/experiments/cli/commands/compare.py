@@ -104,7 +104,8 @@ def main(arguments: Sequence[str]) -> int:
     def plots() -> "list[PlotData]":
         from experiments.comparison.curves import gather
 
-        found, notes = gather(runs, table)
+        whole = filtered(large.every_run(folders).table, asked.where) if large.of(folders) else None
+        found, notes = gather(runs, table, whole=whole)
         _tell(notes)
         return found
 
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
             return draw(plots())
         from experiments.comparison.page import page
 
-        return page(plots())
+        return page(plots(), runs.notes[:NOTES_SHOWN])
 
     _hand_out(files, shown, drawn, f"{table.height} runs", asked)
     return 0

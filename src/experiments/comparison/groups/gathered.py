@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.comparison.curves import curve_of, limits
+from experiments.comparison.curves import curve_of, in_packs, limits
 from experiments.comparison.groups.bands import BANDS, around
 from experiments.comparison.groups.best_of import BestOf, best_of
 from experiments.comparison.groups.repeats import LOST, repeats
@@ -139,13 +139,15 @@ def _group(
 
 def _curves(part: pl.DataFrame, notes: list[str]) -> tuple[Array, Array]:
     """The epochs (k,) and the losses (runs, k); NaN of a run without a curve."""
-    found: list[tuple[Array, Array]] = []
-    for folder, status in part.select("folder", "status").iter_rows():
+    nothing = np.zeros(0), np.zeros(0)
+    read: dict[str, tuple[Array, Array]] = {}
+    for folder, status in sorted(part.select("folder", "status").iter_rows(), key=lambda row: in_packs(row[0])):
         try:
-            found.append((np.zeros(0), np.zeros(0)) if status in LOST else curve_of(folder))
+            read[folder] = nothing if status in LOST else curve_of(folder)
         except (OSError, ValueError) as error:
             notes.append(f"{one_line(folder)}: metrics.jsonl: {one_line(error)}; in no curve")
-            found.append((np.zeros(0), np.zeros(0)))
+            read[folder] = nothing
+    found = [read[folder] for folder in part["folder"]]
     epochs = np.unique(np.concatenate([at for at, _ in found]))
     if len(epochs) > POINTS:
         epochs = epochs[np.linspace(0, len(epochs) - 1, POINTS).round().astype(int)]

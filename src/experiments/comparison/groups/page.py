@@ -60,7 +60,12 @@ def page(kinds: list[Groups], shown: pl.DataFrame, runs: int) -> bytes:
     title = f"{shown.height} group{'s' * (shown.height != 1)} of {runs} runs"
     document = Document()
     document.add_root(
-        column(Div(text=f"<b>{title}</b>"), row(table, column(*figures, **WIDE), **WIDE), *picture, **WIDE)
+        column(
+            Div(text=f"<b>{title}</b>"),
+            row(table, *([column(*figures, **WIDE)] if figures else []), **WIDE),
+            *picture,
+            **WIDE,
+        )
     )
     return file_html(document, INLINE, title=title).encode()
 
