@@ -17,11 +17,11 @@ def notes(squares: LeastSquares, names: Sequence[str]) -> list[str]:
 
     The columns are factored in their order, so |r_jj| is what is left of column j without those before it.
     """
-    rows, d = squares.triangle(), squares.features
-    first = 1 if squares.bias else 0  # with an intercept, the column of ones comes before all others
-    columns = (
-        rows[:, : 1 + d] if squares.bias else rows[:, 1 : 1 + d] + rows[:, :1] * (squares.shift / squares.scale)[:d]
-    )
+    triangle, d = squares.triangle(), squares.features
+    first = int(squares.bias)  # with an intercept, the column of ones comes before all others
+    columns = triangle[:, : 1 + d]
+    if not squares.bias:
+        columns = columns[:, 1:] + columns[:, :1] * (squares.shift / squares.scale)[:d]
     length = np.linalg.norm(columns[first:, first:], axis=0)  # after centring, where there is an intercept
     if squares.features > squares.rows - first:
         rows = f"{squares.rows} row{'s' * (squares.rows > 1)}"
@@ -36,11 +36,8 @@ def notes(squares: LeastSquares, names: Sequence[str]) -> list[str]:
         column = columns[first:, first + j]
         size = abs(squares.shift[j]) / squares.scale[j] * np.sqrt(squares.rows) + np.linalg.norm(columns[:, first + j])
         if length[j] <= 1e-13 * size or length[j] == 0:
-            mean = squares.mean[j]
-            found.append(
-                f"column {name} is constant ({mean:g}): its weight is arbitrary"
-                + (", the intercept can do the same" if squares.bias else "")
-            )
+            same = ", the intercept can do the same" * squares.bias
+            found.append(f"column {name} is constant ({squares.mean[j]:g}): its weight is arbitrary{same}")
             continue
         left = column - basis @ (basis.T @ column)
         left -= basis @ (basis.T @ left)
@@ -48,13 +45,10 @@ def notes(squares: LeastSquares, names: Sequence[str]) -> list[str]:
             free.append(j)
             basis = np.column_stack([basis, left / np.linalg.norm(left)])
             continue
-        share = np.linalg.lstsq(
-            columns[first:, [first + k for k in free]] / length[free], column / length[j], rcond=None
-        )[0]
+        before = columns[first:, [first + k for k in free]] / length[free]
+        share = np.linalg.lstsq(before, column / length[j], rcond=None)[0]
         others = [names[free[k]] for k in np.flatnonzero(np.abs(share) > 1e-6)]
-        listed = ", ".join(others[:MOST_NAMED]) + (
-            f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-        )
+        listed = ", ".join(others[:MOST_NAMED]) + f" and {len(others) - MOST_NAMED} more" * (len(others) > MOST_NAMED)
         what = f"a copy of {listed}, up to its scale" if len(others) == 1 else f"a linear combination of {listed}"
         found.append(f"column {name} is {what}: predictions are unique, but not how their weights share the effect")
     if len(found) > MOST_NOTES:

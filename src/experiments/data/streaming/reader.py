@@ -198,14 +198,13 @@ def files(path: Path, reader: object = None) -> list[tuple[Path, Path]]:
         found = [p for p in sorted(path.glob("**/*.parquet")) if not p.is_dir()]
         for part in found:
             reading.checked(part)
-        if not found and not os.access(path, os.R_OK | os.X_OK):
+        if found:
+            return [(part, part) for part in found]
+        if not os.access(path, os.R_OK | os.X_OK):
             raise UserError(f"data.path={path}: no permission to read the folder; change its permissions")
-        if not found:
-            found = reading.csv_files(path)
-            if not found:
-                raise UserError(f"data.path={path}: the folder holds no Parquet file, and no CSV file")
-            return [(converted(part, reader), part) for part in found if reading.checked(part)]
-        return [(part, part) for part in found]
+        if not (found := reading.csv_files(path)):
+            raise UserError(f"data.path={path}: the folder holds no Parquet file, and no CSV file")
+        return [(converted(part, reader), part) for part in found if reading.checked(part)]
     if reading.checked(path, FORMATS) in CSV:
         return [(converted(path, reader), path)]
     return [(path, path)]
