@@ -18,6 +18,7 @@ import polars as pl
 from experiments.data.files.dialect import csv_options, some_cell
 from experiments.data.files.reading import guarded, stamp
 from experiments.data.files.unpacking import plain_text
+from experiments.data.order import rows_of_a_block
 from experiments.errors import Failure
 
 try:
@@ -67,10 +68,10 @@ def _convert(path: Path, before: tuple[int, int], copy: Path) -> None:
         with guarded(path, before), plain_text(path) as text:
             options = csv_options(text)
             rows = pl.scan_csv(text, **options)
-            if len(options["new_columns"]) > 1:
+            if (columns := len(options["new_columns"])) > 1:
                 rows = rows.filter(some_cell())
             try:
-                rows.sink_parquet(unfinished, compression="lz4", row_group_size=65_536)
+                rows.sink_parquet(unfinished, compression="lz4", row_group_size=rows_of_a_block(65_536, columns))
             except (pl.exceptions.PolarsError, OSError) as error:
                 number = re.search(r"\(os error (\d+)\)", str(error))
                 number = int(number[1]) if number else getattr(error, "errno", None)

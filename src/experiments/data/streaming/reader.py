@@ -1,6 +1,7 @@
 """Blocks of rows from files of any size: Parquet (a file or a folder of them), NPY, and CSV by way of a cache."""
 
 import dataclasses
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +18,16 @@ from experiments.data.files.columns import require
 from experiments.data.files.unpacking import CSV
 from experiments.data.order import rows_of_a_block
 from experiments.data.splitting import held_by_hash, held_out_rows
+from experiments.data.streaming.row_groups import group_bytes
 from experiments.errors import UserError
 
+log = logging.getLogger("experiments")
 NPY = ".npy"
 FORMATS = (".parquet", NPY, *CSV)
 HEAD = 1000
 """Rows that tell which columns hold numbers."""
+AT_ONCE = 2**27
+"""Bytes of a Parquet file that are read at once: of large groups of rows a few columns, and then the next."""
 SPAN = 2**22
 """Cells read at once where few columns are looked at."""
 
@@ -36,6 +41,8 @@ class Part:
     rows: int
     stamp: tuple[int, int]
     known_as: Path
+    group_bytes: int = 0
+    """Of Parquet: what has to be read for some rows of all the columns, see `row_groups`."""
 
     @property
     def is_array(self) -> bool:
@@ -88,6 +95,11 @@ class Reader:
         self.rows = sum(part.rows for part in self.parts)
         if not self.rows:
             raise UserError(f"data.path={path}: the table has no rows")
+        if (largest := max(part.group_bytes for part in self.parts)) > AT_ONCE:
+            log.warning(
+                "data.path=%s: each block of rows takes reading a whole group (%.1f GB), some columns at a time; "
+                "write it with row_group_size=65_536 or less to read it faster", path, largest / 1e9,
+            )  # fmt: skip
         self.cut(1)
 
     def cut(self, columns: int) -> bool:
@@ -127,8 +139,11 @@ class Reader:
             if part.is_array:
                 frame = pl.DataFrame(reading.plain(self._rows(block, names)), schema=list(names), orient="row")
             else:
-                table = pl.scan_parquet(part.path, glob=False).select(by_name(*names))  # "*" may be a column
-                frame = table.slice(block.first, block.rows).collect()
+                table = pl.scan_parquet(part.path, glob=False)
+                width = max(1, AT_ONCE * len(part.names) // max(1, part.group_bytes))
+                strips = (by_name(*names[i : i + width]) for i in range(0, len(names), width))  # "*" may be a column
+                read = [table.select(strip).slice(block.first, block.rows).collect() for strip in strips]
+                frame = read[0] if len(read) == 1 else pl.concat(read, how="horizontal")
         if frame.height != block.rows:
             raise reading.changed(part.known_as)
         return frame
@@ -219,4 +234,4 @@ def part_of(path: Path, known_as: Path) -> Part:
             return Part(path, tuple(reading.array_names(columns)), rows, before, known_as)
         table = pl.scan_parquet(path, glob=False)
         names, rows = table.collect_schema().names(), table.select(pl.len()).collect().item()
-    return Part(path, tuple(names), rows, before, known_as)
+        return Part(path, tuple(names), rows, before, known_as, group_bytes(path))

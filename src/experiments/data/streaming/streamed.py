@@ -24,6 +24,9 @@ from experiments.exact.optimum import LeastSquares
 from experiments.exact.solution import Conditioning
 from experiments.exact.spectrum import BatchStability, streamed_batch_stability
 
+MOST_COLUMNS = 8_192
+"""Inputs and targets: what is kept for the exact optimum grows with their square, and is 1 GB then."""
+
 
 @dataclass(frozen=True)
 class Streamed(Prepared):
@@ -118,6 +121,11 @@ def prepare_stream(training: Rows, held: Rows | None, how: Preparation, together
     """
     if how.loader == "torch":
         raise UserError("data.loader=torch: a stream has no DataLoader; use data.loader=tensor")
+    if (columns := len(training.names)) > MOST_COLUMNS:
+        raise UserError(
+            f"data.inputs: {columns:,} columns in a stream, whose exact optimum takes {16 * columns**2 / 1e9:.1f} GB; "
+            f"name {MOST_COLUMNS:,} at most, or use data=table"
+        )
     return_blocks()
     largest = np.full(len(training.names), math.inf if how.dtype == torch.float64 else torch.finfo(how.dtype).max)
     largest[: 0 if not how.standardize else None if how.standardize is True else training.features] = math.inf
