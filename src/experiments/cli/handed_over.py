@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from experiments.config.quoting import in_quotes
 from experiments.data.files.given_rows import frame_of
 from experiments.errors import UserError, one_line
 from experiments.tracking.files import write_atomically
@@ -45,9 +46,9 @@ def overrides(
     if not there:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content.getvalue())
-    words = ["data=table", f"data.path={_quoted(str(path))}", f"data.targets=[{','.join(map(_quoted, targets))}]"]
+    words = ["data=table", f"data.path={in_quotes(str(path))}", f"data.targets=[{','.join(map(in_quotes, targets))}]"]
     try:
-        yield words + ([f"data.inputs=[{','.join(map(_quoted, features))}]"] if features else [])
+        yield words + ([f"data.inputs=[{','.join(map(in_quotes, features))}]"] if features else [])
     finally:
         if not store and not there:  # another run may have kept the same table
             path.unlink(missing_ok=True)
@@ -92,7 +93,3 @@ def _columns(letter: str, given: Any) -> np.ndarray:
 
 def _numbered(letter: str, count: int) -> list[str]:
     return [letter] if letter == "y" and count == 1 else [f"{letter}{k + 1}" for k in range(count)]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

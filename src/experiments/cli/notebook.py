@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from experiments.stored.answers import LoadedRun, RunResult
 
 MOST_TRIALS = 10
-"""Of a search that a notebook shows below its winner."""
+"""Trials of a search that a notebook shows below its winner."""
 Names = Sequence[str] | None
-"""Of columns."""
+"""Names of columns."""
 
 
 def run(*overrides: str, data: Any = None, features: Names = None, targets: str | Names = None) -> "RunResult":

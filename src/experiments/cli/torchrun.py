@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.cli.faults import explain
 from experiments.config import folder_names
 from experiments.config.composition import compose
+from experiments.config.quoting import in_quotes
 from experiments.config.schema import Config, Stream
 from experiments.config.validation import choice_of, plain_config
 from experiments.errors import UserError
@@ -18,7 +19,7 @@ BATCH_BLOCKS = 8
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train with the other processes of torchrun; the exit status. Raises in one process what is to be told."""
+    """Train with the other processes of torchrun; the exit status. What stopped them is raised in one of them."""
     processes = Processes()
     if processes.rank:
         logging.getLogger("experiments").addHandler(logging.NullHandler())
@@ -56,8 +57,7 @@ def _train(arguments: list[str], processes: Processes) -> int:
         return _beside(config, folder, resumed=False)
     from experiments.cli.application import main as application
 
-    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    return application(arguments if given else [*arguments, f"hydra.run.dir='{quoted}'"])
+    return application(arguments if given else [*arguments, f"hydra.run.dir={in_quotes(str(folder))}"])
 
 
 def _resume(arguments: Sequence[str], processes: Processes) -> int:

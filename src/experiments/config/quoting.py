@@ -20,7 +20,7 @@ def quoted(override: str) -> str:
     key, sign, value = override.partition("=")
     whole = key.lstrip("+") == "data.query" or (key.lstrip("+") == "data.uri" and "," not in value)
     if whole and value != "null" and value[:1] not in ("", "'", '"') and "${" not in value:
-        return key + sign + _in_quotes(value)
+        return key + sign + in_quotes(value)
     if "${" in value or (value.isascii() and not QUOTED_NAME.search(value)):
         return override
     names = _pairs(value)
@@ -44,9 +44,9 @@ def _pairs(value: str) -> dict[str, str]:
 
 def _beyond_ascii(piece: str) -> str:
     bare = piece.strip()
-    return piece if bare.isascii() else piece.replace(bare, _in_quotes(bare))
+    return piece if bare.isascii() else piece.replace(bare, in_quotes(bare))
 
 
-def _in_quotes(text: str) -> str:
-    """The text as the grammar takes it in quotes: it reads a backslash as such, but before a quotation mark."""
+def in_quotes(text: str) -> str:
+    """A text as one quoted value of an override; Hydra reads a backslash as such, but before a quotation mark."""
     return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text) + "'"

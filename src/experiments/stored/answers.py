@@ -31,7 +31,7 @@ class Answers:
         return None
 
     def standard_errors(self) -> "polars.DataFrame":
-        """Of a linear model's weights, with 95 % intervals, a row a weight; see `weight_errors.weight_errors`.
+        """Standard errors of a linear model's weights with 95 % intervals, a row a weight; see `weight_errors`.
 
         They are those of the optimum of least squares, whatever gradient descent came to.
         """

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.config.folder_names import STAMP
+from experiments.config.quoting import in_quotes
 from experiments.errors import UserError, nearest, one_line
 from experiments.stored import stored_run
 from experiments.stored.answers import LoadedRun
@@ -42,7 +43,7 @@ def _with_folders(word: str) -> str:
         raise UserError(f"training.start={error}") from None
     if without := next((folder for folder in folders if packed.of_folder(folder) is not None), None):
         raise UserError(f"training.start={without}: the job has no folder; make it: experiments unpack {without}")
-    return key + "=" + ",".join("'" + folder.replace("'", "\\'") + "'" for folder in folders)
+    return key + "=" + ",".join(map(in_quotes, folders))
 
 
 def load_run(run: str | Path) -> LoadedRun:
@@ -79,8 +80,8 @@ def resolve(word: str, outputs: str | Path = OUTPUTS, *, many: bool = False) -> 
     """The folder that a word means: a run's, or with `many` also a sweep's or that of many runs.
 
     A path; `last`, the newest; `best`, the best finished run of the newest sweep (over folds: of the setting with the
-    best mean); `SWEEP/123`, the job 123 of a sweep;
-    or a name below outputs/: whole, its eight letters, or a beginning that no other has. Raises UserError.
+    best mean); `SWEEP/123`, the job 123 of a sweep; or a name below outputs/: whole, its eight letters, or a beginning
+    that no other has. Raises UserError.
     """
     if os.path.exists(word) if many else os.path.lexists(os.path.join(word, "config.json")):
         return Path(word)

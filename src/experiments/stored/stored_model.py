@@ -93,7 +93,10 @@ class Model:
         return found[0] if single else found
 
     def probabilities(self, rows: Any) -> Array:
-        """Of each class in the order of `classes`, (n, classes), or (classes,) for one row. Raises UserError."""
+        """The probability of each class in the order of `classes`, (n, classes), or (classes,) for one row.
+
+        Raises UserError for rows that do not fit, and for a run that predicts numbers.
+        """
         from experiments.data.files.inputs import inputs_of
 
         if self.classes is None:

@@ -91,7 +91,7 @@ class Run:
         return self.model(rows)
 
     def probabilities(self, rows: Any) -> "numpy.ndarray":
-        """Of each class, (n, classes), or (classes,) for one row. Raises UserError for a run that predicts numbers."""
+        """The probability of each class, (n, classes), or (classes,) for one row; see `Model.probabilities`."""
         return self.model.probabilities(rows)
 
 

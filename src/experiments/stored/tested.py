@@ -9,7 +9,7 @@ from experiments.stored.stored_run import Run
 
 
 def tested(run: Run) -> tuple[int, str, dict[str, Any]]:
-    """How many rows of the test there are, their digits, and a run's metrics over them. Raises UserError."""
+    """The number of test rows, their hash, and a run's metrics over them. Raises UserError."""
     name, model = one_line(run.folder.name), run.model
     config = stored_config(run.folder)
     import numpy as np

@@ -16,11 +16,12 @@ FILES = 8
 BYTES_AN_EVALUATION = 140 + 100
 """An event record and a line of metrics.jsonl."""
 BYTES_A_JOB = 4096 * (FILES + 2) + 14_000
+"""Blocks of its files and folders, and what the larger ones hold."""
 BYTES_A_PACKED_JOB, BYTES_A_PACKED_EVALUATION = 350, 10
 """Rows of a pack's Parquet, compressed."""
 SECONDS_A_STACKED_JOB, SECONDS_A_STACKED_EPOCH = 1e-3, 3e-6
 SECONDS_A_SERIAL_JOB, SECONDS_A_SERIAL_EPOCH = 0.1, 1e-3
-"""Of a slow machine of 2026; an estimate to tell minutes from hours."""
+"""On a slow machine of 2026; an estimate that tells minutes from hours."""
 
 
 def show(

@@ -15,7 +15,7 @@ from experiments.sweeps.results.outcomes import LATEST, Outcomes
 
 
 class Observed(Outcomes):
-    """Of a sweep that neither our sweeper nor our launcher runs: what its folder holds at the end."""
+    """The outcomes of a sweep that neither our sweeper nor our launcher runs: read from its folder at the end."""
 
     def collect(self) -> None:
         """Enter the jobs that ended, and write their table."""

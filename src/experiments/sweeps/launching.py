@@ -1,4 +1,4 @@
-"""A sweep under way, through as many launches as a sweeper makes. What the launcher plugin hands over to."""
+"""A sweep under way, through as many launches as a sweeper makes. The launcher plugin hands over to this."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence

@@ -13,7 +13,7 @@ from experiments.sweeps.compose.jobs import Job
 log = logging.getLogger("experiments")
 MOST_SETTINGS = 5
 SECONDS = 1.0
-"""For each setting; trying is worth no more in a sweep, whose other jobs show it too."""
+"""Spent on each setting; more is not worth it in a sweep, whose other jobs show what holds."""
 
 
 def suggest_rates(diverged: Iterable[Job]) -> None:

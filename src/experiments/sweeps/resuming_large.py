@@ -13,7 +13,7 @@ from experiments.tracking.pack_files import RESULTS
 
 
 def left(session: Sweep, parts: Iterable[list[Job]]) -> Iterator[list[Job]]:
-    """Of each part the jobs that have not ended; those that have are noted.
+    """From each part the jobs that have not ended; those that have are noted.
 
     A job is known by the hash of its config. One that is not keeps its number where that is free. Raises UserError.
     """

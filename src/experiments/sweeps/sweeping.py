@@ -1,4 +1,4 @@
-"""From the arguments of `-m` to jobs, and to their outcomes. What the sweeper plugin hands over to."""
+"""A sweep from the arguments of `-m` to its jobs and their outcomes. The sweeper plugin hands over to this."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence

@@ -2,7 +2,7 @@
 
 A checkpoint is one file, so it is there whole or not at all: tensors, and plain facts as JSON in the header.
 The checksum in its name (CRC-32C of the whole file) tells a damaged one, which is passed over for the one
-before. Nothing here knows what the tensors mean: `resuming.py` does.
+before. Nothing here knows what the tensors mean: `running/run_state.py` does.
 """
 
 import contextlib

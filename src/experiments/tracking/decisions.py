@@ -8,7 +8,7 @@ Array = np.ndarray
 
 
 def probabilities(outputs: Array) -> Array:
-    """Of the classes (n, k), from logits (n, k), or (n, 1), that of the second of two classes."""
+    """The probability of each class, (n, k), from logits (n, k); of two classes from the second's logit (n, 1)."""
     if outputs.shape[1] == 1:
         outputs = np.concatenate([np.zeros_like(outputs), outputs], axis=1)
     chances = np.exp(outputs - outputs.max(1, keepdims=True))

@@ -1,6 +1,6 @@
 """How a run turns a table's columns into its inputs: encoding.json, checked against result.json.
 
-It is there for runs on tables; without it the inputs are columns of numbers, called as the features are.
+Runs on tables have one. Without it the inputs are columns of numbers with the names of the features.
 """
 
 from collections.abc import Sequence

@@ -34,6 +34,14 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
         raise
 
 
+def write_asked(flag: str, path: str | Path, content: bytes) -> None:
+    """Write the file that a flag of a command asks for, whole or not at all. Raises UserError."""
+    try:
+        write_atomically(Path(path), content)
+    except OSError as error:
+        raise UserError(f"{flag} {one_line(path)}: can't be written ({error.strerror})") from None
+
+
 def _sync_folder(folder: Path) -> None:
     """Make a rename last; file systems that can't (some network ones) are left to themselves."""
     with contextlib.suppress(OSError):

@@ -50,7 +50,7 @@ class Contents:
     """What goes into the files of a pack, as plain arrays and lists: any process may make it, and send it."""
 
     number: int
-    """Of its first job."""
+    """That of its first job."""
     rows: dict[str, list[Any]]
     curves: "dict[str, np.ndarray] | None"
     weights: "dict[str, np.ndarray]"

@@ -77,7 +77,7 @@ class PackedJob:
         self.name: str = self.about["folder"]
         self.overrides: list[str] = self.about["overrides"]
         self.values: list[Any] = orjson.loads(self.about["values"])
-        """As the schema takes them; see `compose.jobs.Job`."""
+        """The job's own settings as the schema takes them, and below as they were written; see `compose.jobs.Job`."""
         self.written: list[Any] = orjson.loads(self.about["written"])
         self.template: dict[str, Any] = pack.about["templates"][self.about["template"]]
 

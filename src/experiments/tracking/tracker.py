@@ -56,16 +56,13 @@ class Tracker:
                 raise UserError(f"{folder}: the run in this folder has ended; there is nothing to resume")
             if not resumed:
                 write_atomically(folder / "config.json", json_bytes({**plain, "config_hash": config_hash}))
-            self._open(tensorboard, own_log)
+            self._metrics = (folder / "metrics.jsonl").open("ab")
+            self._flushed = time.monotonic()
+            self.events = EventFile(folder, hidden=resumed) if tensorboard else None
+            self._log = RunLog(folder / "run.log") if own_log else None
         except BaseException:
             self._lock.release()
             raise
-
-    def _open(self, tensorboard: bool, own_log: bool) -> None:
-        self._metrics = (self.folder / "metrics.jsonl").open("ab")
-        self._flushed = time.monotonic()
-        self.events = EventFile(self.folder, hidden=self.resumed) if tensorboard else None
-        self._log = RunLog(self.folder / "run.log") if own_log else None
 
     def encoding(self, content: Mapping[str, Any]) -> None:
         """encoding.json: how the table's columns became numbers."""

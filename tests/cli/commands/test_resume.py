@@ -180,3 +180,13 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
     runner.run(config, tmp_path / "run", watch=watch)
     assert len(said) == 5
     assert not (tmp_path / "run/checkpoint").exists()
+
+
+@pytest.mark.parametrize("name", ["it's", r"a\b", r"a\'b"])
+def test_a_sweep_in_a_folder_of_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["-m", "seed=1,2", "training.epochs=1", "hydra.sweep.dir=s"]) == 0
+    sweep = Path("s").rename(name)
+    (sweep / "1_seed=2/result.json").unlink()
+    assert main(["resume", name]) == 0
+    assert (sweep / "1_seed=2/result.json").is_file()

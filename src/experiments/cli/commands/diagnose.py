@@ -51,6 +51,7 @@ def lines(experiment: "Experiment") -> list[str]:
 
 
 def _of_squares(experiment: "Experiment") -> list[str]:
+    """The diagnosis for linear models under squared losses, whose Hessian is the same everywhere."""
     from experiments.exact.dependence import notes
     from experiments.learning import models
     from experiments.running.diagnosis import best_lr, diagnosis, epochs_in_words, number
@@ -93,7 +94,7 @@ def _of_squares(experiment: "Experiment") -> list[str]:
 
 
 def _by_bound(experiment: "Experiment") -> list[str]:
-    """Of linear models under losses that curve by so much at most: classes and Huber's."""
+    """The diagnosis for linear models under losses whose curvature has a bound: cross entropy and Huber's."""
     from experiments.data.prepared import rescaled
     from experiments.running.diagnosis import number
     from experiments.running.measures.automatic_rate import largest_curvature
@@ -103,7 +104,7 @@ def _by_bound(experiment: "Experiment") -> list[str]:
     has_bias, bend = experiment.model.bias is not None, largest_curvature(loss, data) or 1.0
 
     def known(data: "Prepared") -> tuple[Reference, str, float]:
-        """With the condition number in words, where there is one, and the largest rate that is sure."""
+        """The reference solution, the condition number in words ("" without one), the largest rate that is sure."""
         found = reference_solution(data, loss, bias=has_bias, linear=True)
         condition = (found.finite_conditioning or {}).get("condition_number")
         words = "" if condition is None else f"condition number at the optimum: {number(condition)}"
@@ -130,6 +131,7 @@ def _by_bound(experiment: "Experiment") -> list[str]:
 
 
 def _by_sharpness(experiment: "Experiment") -> list[str]:
+    """The diagnosis for networks and losses of the user's own: the largest eigenvalue of the Hessian at the start."""
     from experiments.running.assembly import has_bias
     from experiments.running.diagnosis import number
     from experiments.running.measures.reference import reference_solution

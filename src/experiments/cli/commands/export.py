@@ -1,12 +1,11 @@
 """`experiments export RUN`: a run's model as an ONNX file, and its card in Markdown."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from experiments.cli.commands.arguments import Parser
-from experiments.errors import UserError, one_line
+from experiments.errors import UserError
 from experiments.stored.lookup import MEANING, load_run
-from experiments.tracking.files import write_atomically
+from experiments.tracking.files import write_asked
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,9 +24,6 @@ def main(arguments: Sequence[str]) -> int:
         run.to_onnx(asked.onnx)
         print(f"model: {asked.onnx}")
     if asked.card is not None:
-        try:
-            write_atomically(Path(asked.card), run.card().encode())
-        except OSError as error:
-            raise UserError(f"--card {one_line(asked.card)}: can't be written ({error.strerror})") from None
+        write_asked("--card", asked.card, run.card().encode())
         print(f"card: {asked.card}")
     return 0

@@ -17,7 +17,7 @@ from experiments.errors import UserError, one_line
 from experiments.stored.lookup import MEANING, load_run
 from experiments.stored.stored_run import Run
 from experiments.tracking.decisions import labels, probabilities
-from experiments.tracking.files import write_atomically
+from experiments.tracking.files import write_asked
 
 if TYPE_CHECKING:
     import polars
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if asked.table is None:
         x = inputs.from_frame(given_rows.from_words(asked.rows, model.encoding.inputs), model.encoding, "")
         _warn(run, x)
-        _print(said(run, model.of(x), asked.proba))
+        sys.stdout.writelines(f"{line}\n" for line in said(run, model.of(x), asked.proba))
         return 0
     table = given_rows.from_file(asked.table)
     x, answered, refused = inputs.answerable(table, model.encoding, asked.table)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     outputs = model.of(x)
     if asked.out is None:
         lines = iter(said(run, outputs, asked.proba))
-        _print([next(lines) if found else "" for found in answered])
+        sys.stdout.writelines(f"{next(lines) if found else ''}\n" for found in answered)  # empty without a prediction
     else:
         _write(table, columns_of(run, outputs, asked.proba), answered, Path(asked.out))
         print(f"{len(x)} rows: {asked.out}" + f" ({len(refused)} without a prediction)" * bool(refused))
@@ -108,12 +108,6 @@ def columns_of(run: Run, outputs: Any, proba: bool) -> dict[str, Any]:
     return columns
 
 
-def _print(lines: Sequence[str]) -> None:
-    """A line per row; an empty one for a row without a prediction."""
-    for line in lines:
-        print(line)
-
-
 def _write(table: "polars.DataFrame", columns: dict[str, Any], answered: Any, path: Path) -> None:
     """The table with more columns, empty where a row has no prediction, whole or not at all. Raises UserError."""
     import polars
@@ -123,7 +117,4 @@ def _write(table: "polars.DataFrame", columns: dict[str, Any], answered: Any, pa
     content = io.BytesIO()
     joined = table.with_columns(added)
     (joined.write_parquet if path.suffix.lower() == ".parquet" else joined.write_csv)(content)
-    try:
-        write_atomically(path, content.getvalue())
-    except OSError as error:
-        raise UserError(f"--out {one_line(path)}: can't be written ({error.strerror})") from None
+    write_asked("--out", path, content.getvalue())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.cli.commands.arguments import Parser
+from experiments.config.quoting import in_quotes
 from experiments.errors import UserError
 from experiments.stored.lookup import resolve
 from experiments.stored.stored_config import stored_config
@@ -48,5 +49,4 @@ def _resume_sweep(folder: Path, launcher: Sequence[str]) -> int:
     from experiments.cli.application import main as application
     from experiments.sweeps.results.stored_sweep import stored_arguments
 
-    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    return application(["--multirun", *stored_arguments(folder), *launcher, f"sweep.resume='{quoted}'"])
+    return application(["--multirun", *stored_arguments(folder), *launcher, f"sweep.resume={in_quotes(str(folder))}"])

@@ -56,7 +56,7 @@ class _GradientDescent(BaseEstimator):
         self.random_state, self.config = random_state, config
 
     def _train(self, x: Any, y: Any, classes: tuple[int, ...] | None = None) -> None:
-        """On inputs (n, features) and targets (n, outputs), or the numbers of classes (n, 1). Raises UserError."""
+        """Train on x (n, features) and y: targets (n, outputs), or the numbers of classes (n, 1). Raises UserError."""
         words = [*self.overrides, *([] if self.lr is None else [f"optimizer.lr={self.lr}"])]
         words += [] if self.epochs is None else [f"training.epochs={self.epochs}"]
         seed = self.random_state

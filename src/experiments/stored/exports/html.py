@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 MOST_METRICS = 24
 MOST_WEIGHTS = 50
 QUICK = LARGEST // 20
-"""Numbers of the training rows from which on a run's weights are shown without their errors."""
+"""Training rows times inputs beyond which a run's weights are shown without their standard errors."""
 STATUS = {"completed": "#009E73", "diverged": "#D55E00", "failed": "#D55E00"}
 """Its colour, where it is not grey."""
 
 
 def of_run(run: Run, table: Dataset | None = None) -> str:
-    """`table`: the training rows, where they are in memory. Raises UserError, ValueError, OSError."""
+    """A run as one piece of HTML. `table`: its training rows, where they are in memory.
+
+    Raises UserError, ValueError and OSError for a folder that is gone or damaged.
+    """
     outcome, status = run.outcome, run.status
     said = [f"after {outcome.get('epochs', 0)} epochs"]
     said += [f"{outcome['steps']} steps"] if outcome.get("steps") is not None else []
@@ -123,7 +126,7 @@ def image(content: bytes, what: str, width: int) -> str:
 
 
 def framed(body: str) -> str:
-    """What is shown of one thing."""
+    """The frame round what a notebook shows of one object."""
     return f'<div class="experiments" style="font-size:13px;line-height:1.45;overflow-x:auto">{body}</div>'
 
 

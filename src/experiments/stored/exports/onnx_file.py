@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from experiments.errors import UserError, one_line
 from experiments.stored.stored_model import Model
-from experiments.tracking.files import write_atomically
+from experiments.tracking.files import write_asked
 
 ROWS = 3
-"""Of the example that is traced; the file takes any number."""
+"""Rows of the example that is traced; the file takes any number."""
 
 
 class Probabilities(nn.Module):
@@ -61,7 +61,4 @@ def write_onnx(model: Model, path: str | Path) -> None:
     assert program is not None
     about = {"features": model.features, "targets": model.targets, "classes": model.classes}
     program.model.metadata_props.update({k: json.dumps(v) for k, v in about.items() if v is not None})
-    try:
-        write_atomically(Path(path), program.model_proto.SerializeToString())
-    except OSError as error:
-        raise UserError(f"--onnx {one_line(path)}: can't be written ({error.strerror})") from None
+    write_asked("--onnx", path, program.model_proto.SerializeToString())

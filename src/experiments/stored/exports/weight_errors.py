@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INTERCEPT = "(intercept)"
 LARGEST = 20_000_000
-"""Numbers of the training rows from which on they are worked out where asked for alone, not beside other things."""
+"""Training rows times inputs beyond which only a call for the standard errors works them out, and no summary."""
 
 
 def weight_errors(run: Run, table: Dataset | None = None) -> "polars.DataFrame":
@@ -62,7 +62,7 @@ def weight_errors(run: Run, table: Dataset | None = None) -> "polars.DataFrame":
 
 
 def at_a_glance(run: Run, table: Dataset | None = None) -> "polars.DataFrame | str | None":
-    """The same where it is quick; else why there is none in a line; None for models that never have them."""
+    """`weight_errors` where that is quick, or a line that says why there are none; None for models that have none."""
     model, rows = run.model, (run.result or {})["rows"].get("train", 0)
     if model.weight is None or model.classes is not None:
         return None

@@ -37,6 +37,7 @@ class ConfigTemplate:
         self.paths = paths
         self.position = {path: at for at, path in enumerate(paths)}
         self.hydra = HydraPart(composed)
+        self.special = self.hydra.special
         task = copy.copy(composed)
         with read_write(task), open_dict(task):
             del task["hydra"]
@@ -59,17 +60,11 @@ class ConfigTemplate:
         made = {"config_yaml": self.config_yaml, "config_json": self.config_json, "normal": self.normal}
         return {**self.__dict__, **made, "_raw": None, "_valid": {}, "_leaves": {}, "cache": {}}
 
-    @property
-    def special(self) -> str | None:
-        """Why Hydra itself has to run these jobs, if it has to."""
-        return self.hydra.special
-
     def typed(self, values: tuple[Any, ...]) -> tuple[Config, tuple[Any, ...]]:
-        """The literals as the schema takes them, and a config that is right for these jobs but for other literals.
+        """A valid config that many jobs of the template share, and this job's literals as the schema takes them.
 
-        Only of keys whose validity depends on one another it has the job's own, of numbers of the
-        optimizer whether they are zero.
-        Raises UserError.
+        The config has the job's own values only of the keys in COUPLED, whose validity depends on each other: of
+        numbers among them whether they are zero. For all others look at the literals. Raises UserError.
         """
         coupled = tuple(
             (p, bool(v) if isinstance(v, int | float) and not p.startswith("data.") else v)
@@ -132,7 +127,7 @@ class ConfigTemplate:
 
 
 class FixedConfig:
-    """In place of a template: the config of one job, a stored run's, which trains as a pack of one."""
+    """Stands for a template where there is one job, a stored run's, which trains as a pack of one."""
 
     paths: tuple[str, ...] = ()
     special: str | None = None

@@ -19,7 +19,7 @@ STEEPEST = 3.0
 
 @dataclass(frozen=True)
 class Halving:
-    """How runs that lie as settings x `seeds` are compared."""
+    """How the runs of a pack are compared, which lie as settings x `seeds`."""
 
     rungs: tuple[int, ...]
     """After which epochs."""

@@ -1,4 +1,4 @@
-"""Hydra's own part of a job's config: hydra.yaml, `hydra.sweep.subdir`, and what Hydra alone can do."""
+"""Hydra's own part of a job's config: hydra.yaml, `hydra.sweep.subdir`, and settings that only Hydra can honour."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ NOTE_SWEEP = "note_sweep"
 
 
 class HydraPart:
-    """What the jobs of one template share of it."""
+    """Hydra's part of the config, as far as the jobs of one template share it."""
 
     def __init__(self, composed: DictConfig) -> None:
         """`composed` is a job's whole config."""
@@ -39,13 +39,9 @@ class HydraPart:
         text = OmegaConf.to_yaml(OmegaConf.create({"hydra": node}))
         return TextTemplate(text.replace(f"    - {mark(0)}\n", mark(0)), 5)
 
-    def override_dirname(self, overrides: Sequence[str]) -> str:
-        """A job's overrides in one word, as Hydra makes `hydra.job.override_dirname`."""
-        return one_word(overrides, self.dirname)
-
     @cached_property
     def dirname(self) -> tuple[str, str, list[str]]:
-        """What stands between overrides, what for the equals sign, and the keys that are left out."""
+        """How `hydra.job.override_dirname` is made: the text between overrides, that for "=", the keys left out."""
         rule = self._node.job.config.override_dirname
         return rule.item_sep, rule.kv_sep, list(rule.exclude_keys)
 
@@ -58,7 +54,7 @@ class HydraPart:
             for path, value in values.items():
                 OmegaConf.update(config, path, value)
             config.hydra.job.num, config.hydra.job.id = number, str(number)
-            config.hydra.job.override_dirname = self.override_dirname(overrides)
+            config.hydra.job.override_dirname = one_word(overrides, self.dirname)
             config.hydra.overrides.task = list(overrides)
         singleton: Any = HydraConfig.instance()  # where ${hydra:...} looks
         before, singleton.cfg = singleton.cfg, config
@@ -69,7 +65,7 @@ class HydraPart:
 
 
 def one_word(overrides: Sequence[str], rule: Sequence[Any]) -> str:
-    """Overrides in one word; the rule is that of `HydraPart.dirname`."""
+    """Overrides as `hydra.job.override_dirname` has them; the rule is that of `HydraPart.dirname`."""
     between, equals, left_out = rule
     return between.join(sorted(o for o in overrides if key_of(o) not in left_out)).replace("=", equals)
 

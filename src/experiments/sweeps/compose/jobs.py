@@ -57,11 +57,7 @@ class Job:
         if not isinstance(template, ConfigTemplate):
             return None
         values = dict(zip(template.paths, self.written, strict=False))  # none were taken of a refused job
-        return template.hydra.subdir(self.number, self.task_overrides(), values)
-
-    def task_overrides(self) -> list[str]:
-        """The overrides that are not Hydra's own."""
-        return task_overrides(self.overrides)
+        return template.hydra.subdir(self.number, task_overrides(self.overrides), values)
 
     def plain(self) -> dict[str, Any]:
         """The job's plain config, validated and complete."""
@@ -70,12 +66,12 @@ class Job:
 
 
 def task_overrides(overrides: Sequence[str]) -> list[str]:
-    """Those that are not Hydra's own."""
+    """The overrides that are not Hydra's own."""
     return [o for o in overrides if not o.lstrip("+~").startswith(("hydra.", "hydra/"))]
 
 
 def measured_in(plain: Any) -> dict[str, Any]:
-    """The flat settings of loss and data in a plain config; {} for what is none."""
+    """The flat settings of loss and data in a plain config; {} for content that is no config."""
     try:
         return {name: v for name, v in flat(plain).items() if name.partition(".")[0] in ("loss", "data")}
     except (AttributeError, TypeError):
@@ -86,7 +82,7 @@ def config_texts(job: Job, folder: str) -> dict[str, str]:
     """The texts of config.json and of Hydra's three files, by their path in the job's folder."""
     template = job.template
     assert isinstance(template, ConfigTemplate)
-    task = job.task_overrides()
+    task = task_overrides(job.overrides)
     return {
         ".hydra/config.yaml": template.config_yaml.fill([yaml_scalar(v) for v in job.written]),
         ".hydra/hydra.yaml": template.hydra.yaml.fill(of_hydra(task, template.hydra.dirname, job.number, folder)),
@@ -96,6 +92,6 @@ def config_texts(job: Job, folder: str) -> dict[str, str]:
 
 
 def of_hydra(task: Sequence[str], dirname: Sequence[Any], number: int, folder: str) -> list[str]:
-    """What hydra.yaml is filled with, see `HydraPart.yaml`."""
+    """The texts at the marks of hydra.yaml, see `HydraPart.yaml`."""
     word = yaml_scalar(one_word(task, dirname))
     return [yaml_list(task, indent="    "), word, f"'{number}'", str(number), yaml_scalar(folder)]

@@ -94,6 +94,7 @@ def discrete(override: Override, name: str, context: HydraContext) -> list[str]:
 
 
 def single(override: Override, name: str) -> str:
+    """The override of one value, `key=value` or `~key`, as each job has it."""
     if override.is_delete():
         return override.input_line or name
     return f"{name}={override.get_value_element_as_str()}"
@@ -105,7 +106,7 @@ def key_of(override: str) -> str:
 
 
 def columns(batches: Sequence[Sequence[str]], varied: Sequence[str]) -> dict[str, list[str]]:
-    """By the keys that vary, the values of some jobs as their overrides have them."""
+    """A column for each key that varies: the jobs' values as their overrides have them, "" without one."""
     split = [[o.lstrip("+~").partition("=") for o in overrides] for overrides in batches]
     given = [{key: value for key, _, value in overrides} for overrides in split]
     return {name: [values.get(name, "") for values in given] for name in varied}

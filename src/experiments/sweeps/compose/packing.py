@@ -14,7 +14,7 @@ MOST_JOBS = 512
 """Jobs a pack at most: what a killed sweep loses, and enough for the cost of a step to be its arithmetic."""
 
 MOST_PACKED = 2_048
-"""The same of a sweep so large that files are to be few."""
+"""Jobs a pack at most in a sweep so large that its files should be few."""
 
 PER_RUN = frozenset(
     ["seed", "model.init", "data.standardize", "data.seed", "data.noise", "data.fold", "optimizer.lr",
@@ -52,7 +52,10 @@ def plan(jobs: Iterable[Job], halving: Halving | None = None, most: int = MOST_J
 
 
 def chunks(jobs: Sequence[Any], most: int, together: int = 1) -> Iterable[Sequence[Any]]:
-    """Equal ones of whole groups of `together` jobs: the folders of one are written while the next trains."""
+    """Parts of at most `most` jobs and about equal size, of whole groups of `together` jobs.
+
+    Several small ones, since the folders of one are written while the next trains.
+    """
     groups = len(jobs) // together
     count = -(-groups // max(1, most // together))
     for k in range(count):

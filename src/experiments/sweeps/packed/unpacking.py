@@ -47,7 +47,7 @@ def unpack(job: PackedJob, sweep: Path) -> Path:
 
 
 def _texts(job: PackedJob, folder: str) -> dict[str, str]:
-    """As `compose.jobs.config_texts`."""
+    """The same texts as `compose.jobs.config_texts`, from what the pack keeps."""
     task, template = task_overrides(job.overrides), job.template
     return {
         ".hydra/config.yaml": filled(template["config_yaml"], [yaml_scalar(v) for v in job.written]),

@@ -36,13 +36,14 @@ class Outcomes:
         self._own: list[jobs_table.Row] | None = None
         """The rows of all jobs, until another one ends."""
         self.statuses: dict[int, str] = {}
-        """Of every job that has ended."""
+        """The status of every job that has ended, by its number."""
         self.apart = False
         """Whether the rows of packed jobs are in their packs alone: of sweeps too large for `results`."""
         self.first: Job | None = None
-        """One of the jobs, where `jobs` has not all."""
+        """Any job of a sweep whose `jobs` are not all here."""
         self._values: dict[str, set[str]] = {}
         self.swept: dict[str, tuple[int, int]] = {}
+        """By each key that varies what its values share, see `folder_names.shared`."""
         self._table_due = time.monotonic() + SECONDS_BETWEEN_TABLES
 
     def vary(self, batches: Iterable[Sequence[str]]) -> None:

@@ -13,10 +13,10 @@ from experiments.sweeps.stacked.stacked_losses import StackedLoss
 
 
 class Gaps:
-    """Of R runs of linear models, each with an optimum in its table's units."""
+    """Measures the gaps of R runs of linear models, each with an optimum in its table's units."""
 
     def __init__(self, cases: Sequence[tuple[Prepared, Optimum]], of_runs: Sequence[int], loss: StackedLoss) -> None:
-        """`cases` are tables with their optima, `of_runs` says which is a run's."""
+        """`cases` are tables with their optima; `of_runs`: the place of each run's in them."""
         self.loss, self.of_runs = loss, torch.tensor(of_runs)
         self.least = cases[0][0].x.new_tensor([optimum.loss for _, optimum in cases])
         self.best: Tensor | None = None
@@ -25,7 +25,7 @@ class Gaps:
             self.best = torch.stack([_predicted(data, optimum) for data, optimum in cases])
 
     def of(self, outputs: Tensor, train: Tensor, rows: int, alive: np.ndarray, variant: Tensor) -> Tensor:
-        """Of each run under way (A,), from its outputs (A, t, n) and its training loss (A,)."""
+        """The gap of each run under way, (A,), from its outputs (A, t, n) and its training loss (A,)."""
         case = self.of_runs[alive]
         if self.best is not None:
             return self.loss.distances(outputs, self.best[case], rows, variant)

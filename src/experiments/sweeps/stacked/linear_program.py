@@ -48,7 +48,10 @@ class LinearProgram:
         return torch.bmm(parameters, x.transpose(1, 2))
 
     def gradients(self, parameters: Tensor, x: Tensor, y: Tensor, rows: int, variant: Tensor) -> Tensor:
-        """Of the mean loss of each run, (A, outputs, width). Of a batch (A, n, ...) `rows` are true, the rest zeros."""
+        """The gradient of each run's mean loss, (A, outputs, width).
+
+        A batch is x (A, n, width) and y (A, n, t), of which the first `rows` rows are true and the rest zeros.
+        """
         outputs = torch.bmm(parameters, x.transpose(1, 2))
         return torch.bmm(self.loss.slopes(outputs, y.transpose(1, 2), rows, variant), x)
 

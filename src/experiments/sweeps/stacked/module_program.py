@@ -21,7 +21,7 @@ from experiments.sweeps.stacked.stacked_losses import StackedLoss, with_spare_ru
 from experiments.sweeps.stacked.stacked_tables import Tables
 
 NUMBERS = 2**23
-"""Of a layer's outputs, about, that are held at a time where all rows are looked at."""
+"""About how many numbers of layers' outputs are held at a time where all rows are looked at."""
 PROBED = 7
 """Runs that a model is tried with before it is stacked."""
 ALIKE = 1e-3
@@ -33,7 +33,7 @@ class NotStacked(Exception):
 
 
 class ModuleProgram:
-    """See `LinearProgram`. `modules` are the runs' own, with their start weights."""
+    """A `Program`. `modules` are the runs' own, with their start weights."""
 
     def __init__(self, tables: Tables, loss: StackedLoss, modules: Sequence[nn.Module]) -> None:
         self.tables, self.loss, self.module = tables, loss, modules[0]
@@ -65,7 +65,7 @@ class ModuleProgram:
         return self._outputs(parameters, x.expand(len(runs), *x.shape), buffers)
 
     def _outputs(self, parameters: Tensor, x: Tensor, buffers: dict[str, Tensor]) -> Tensor:
-        """Some runs at a time."""
+        """(A, outputs, n), computed for some runs at a time, within NUMBERS."""
         parts = max(1, math.ceil(len(parameters) * self._made(x.shape[1]) / NUMBERS))
         found = []
         with models.evaluating(self.module):
@@ -76,7 +76,7 @@ class ModuleProgram:
         return torch.cat(found)
 
     def gradients(self, parameters: Tensor, x: Tensor, y: Tensor, rows: int, variant: Tensor) -> Tensor:
-        """Of the mean loss of each run, (A, 1, P), for a batch x (A, n, features), y (A, n, t)."""
+        """The gradient of each run's mean loss, (A, 1, P), for a batch x (A, n, features), y (A, n, t)."""
         runs = len(parameters)
         own = with_spare_runs(torch.arange(runs), rows)
         buffers = {name: b[own] for name, b in self.buffers.items()}
@@ -110,11 +110,11 @@ class ModuleProgram:
         return {name: named[name] for name in self.module.state_dict()}
 
     def numbers(self) -> int:
-        """Of a module's parameters, and of what its layers make of a batch."""
+        """How many numbers a module's parameters are, and its layers' outputs for a batch."""
         return self.begin.shape[2] + self._made(self.tables.batch_size)
 
     def _made(self, rows: int) -> int:
-        """Numbers that the layers make of some rows."""
+        """How many numbers the layers' outputs are for so many rows."""
         if self._a_row is None:
             made: list[int] = []
             hooks = [

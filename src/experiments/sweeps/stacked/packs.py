@@ -62,12 +62,12 @@ class Came:
 
     evaluations: Evaluations
     steps: int
-    """Of an epoch."""
+    """Steps of an epoch."""
     saved: list[dict[str, np.ndarray]]
     """The tensors of model.safetensors by name."""
     cases: list[int]
     encodings: list[dict[str, Any] | None]
-    """Of each case: how its table's columns became inputs."""
+    """How the columns of each case's table became inputs."""
     began: float
     ended: float
     host: str
@@ -96,7 +96,7 @@ class Pack:
         return part
 
     def without_tables(self) -> "Pack":
-        """The same pack to be sent or kept for long: with what tells its tables, not with these."""
+        """The same pack, to be sent or kept for long: with the hashes of its tables in place of the tables."""
         return self._with({id(case): Elsewhere(case.digest) for case in self._cases})
 
     def with_tables(self, cache: TableCache) -> "Pack":
@@ -205,7 +205,7 @@ class Pack:
         )  # fmt: skip
 
     def result(self, run: int) -> Result:
-        """Of one of its jobs, by its place."""
+        """The result of the job at this place."""
         job, came, count = self.jobs[run], self._trained, len(self.jobs)
         epochs = int(came.epochs[run])
         trained = Trained(
@@ -248,7 +248,7 @@ def packs(jobs: Sequence[Job], cache: TableCache, halving: Halving | None = None
 
 
 def _numbers_of_a_model(jobs: Sequence[Job], data: Prepared) -> int:
-    """Of its parameters, and of what it makes of a batch. Raises NotStacked for a model that can't be stacked."""
+    """How many numbers its parameters are, with a network's outputs for a batch. Raises NotStacked."""
     models = StackedModels(validate(jobs[0].plain()), [data], [job.value("seed") for job in jobs[:2]])
     if isinstance(models.program, ModuleProgram):
         with one_thread():  # as it will be trained: two threads share out a product by its place

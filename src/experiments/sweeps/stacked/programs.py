@@ -28,7 +28,7 @@ class Program(Protocol):
         ...
 
     def gradients(self, parameters: Tensor, x: Tensor, y: Tensor, rows: int, variant: Tensor) -> Tensor:
-        """Of the mean loss of each run over the first `rows` rows of its batch, shaped as the parameters."""
+        """The gradient of each run's mean loss over the first `rows` rows of its batch, shaped as the parameters."""
         ...
 
     def keep(self, stay: Tensor) -> None:

@@ -109,7 +109,7 @@ def _modules(config: Config, data: Prepared, generators: Sequence[Generator]) ->
 
 
 def _saved(tensors: dict[str, np.ndarray], weights: np.ndarray | None, data: Prepared) -> dict[str, np.ndarray]:
-    """As `experiment.saved_weights`."""
+    """The tensors of model.safetensors by name, as `experiment.saved_weights` has them."""
     if not data.standardized:
         return tensors
     scaling = {f"scaling.{k}": v.numpy() for k, v in vars(data.scaling).items()}

@@ -31,7 +31,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """In place of a case: its table is in another process, or will be read again."""
+    """Stands for a case whose table is in another process, or will be read again."""
 
     digest: str
 
