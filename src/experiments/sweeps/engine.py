@@ -43,7 +43,7 @@ class Local:
         self.workers = most_workers(workers)
 
     def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", jobs: int) -> None:
-        whole = folders.left is None or folders.left.results
+        whole = folders.as_rows is None or folders.as_rows.results
         ahead = list(itertools.islice(packs, 2)) if whole else []
         workers = 1 if len(ahead) == 1 else self.workers
         run_packs(itertools.chain(ahead, packs), folders, done, crashed, workers)

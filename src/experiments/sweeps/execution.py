@@ -74,8 +74,8 @@ class Execution:
         for job in jobs:
             if job.error is not None:
                 self._fail(job, job.error)
-        left = self.folders.left
-        most = MOST_JOBS if left is None or left.results else MOST_PACKED
+        as_rows = self.folders.as_rows
+        most = MOST_JOBS if as_rows is None or as_rows.results else MOST_PACKED
         planned = plan([job for job in jobs if job.error is None], halving, most)
         _explain(planned)
         self._alone += planned.serial
@@ -159,7 +159,7 @@ class Execution:
     def _fail(self, job: Job, reason: str, kind: str = "UserError") -> None:
         """Note a failed job: its folder says why. Raises Failure under fail_fast, else the sweep goes on."""
         result = failed_result(job, reason, kind)
-        if self.folders.left is None:
+        if self.folders.as_rows is None:
             write_failed(job, self.folders.cleared(job), result)
         log.error("job %d (%s) failed: %s", job.number, " ".join(job.overrides), reason)
         self._done(job, result)

@@ -18,7 +18,7 @@ from experiments.tracking.pack_files import OVERRIDES, Contents
 from experiments.tracking.result import Result, as_json, failure
 
 if TYPE_CHECKING:
-    from experiments.sweeps.stacked.packs import Left
+    from experiments.sweeps.stacked.packs import AsRows
 
 
 class Folders:
@@ -28,8 +28,8 @@ class Folders:
         self.root = root
         self.begun: set[int] = set()
         """Jobs whose folder holds an attempt that did not end, or failed."""
-        self.left: Left | None = None
-        """What jobs without folders leave; None where all have folders."""
+        self.as_rows: AsRows | None = None
+        """How jobs without folders are kept as rows of their packs; None where all have folders."""
         self.varied: Sequence[str] = ()
         """The keys that are columns of the sweep's table."""
 

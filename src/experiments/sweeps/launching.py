@@ -109,9 +109,9 @@ class Sweep:
         setup_globals()
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.keep.everything:
-            from experiments.sweeps.stacked.packs import Left
+            from experiments.sweeps.stacked.packs import AsRows
 
-            self.folders.left = Left(self.curves, results=not self.outcomes.apart)
+            self.folders.as_rows = AsRows(self.curves, results=not self.outcomes.apart)
         sweep_log = contextlib.closing(RunLog(self.folder / "sweep.log"))
         warnings, quiet = contextlib.closing(Warnings()), np.errstate(all="ignore")  # as in `runner.run`
         begun: list[Job] = []

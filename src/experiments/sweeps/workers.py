@@ -88,16 +88,16 @@ def trained(
     pack: "Pack", folders: "Folders"
 ) -> Iterator["list[tuple[int, Result | str]] | tuple[Contents, list[tuple[int, Result | str]]]"]:
     """Train a pack; the results of its jobs by their numbers, as they are written, or with what is to be stored."""
-    left = folders.left
-    pack.begin(lambda job: str(folders.of(job)), folders.begin, packed=left is not None)
+    as_rows = folders.as_rows
+    pack.begin(lambda job: str(folders.of(job)), folders.begin, packed=as_rows is not None)
     pack.train()
-    if left is None:
+    if as_rows is None:
         for part in pack.parts():
             yield [(job.number, result) for job, result in pack.finish(part)]
     else:
         from experiments.sweeps.packed.laying import lay_down
 
-        yield lay_down(pack, left)
+        yield lay_down(pack, as_rows)
 
 
 def stored(message: Any, folders: "Folders") -> "list[tuple[int, Result | str]]":

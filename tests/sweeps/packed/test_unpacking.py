@@ -11,7 +11,7 @@ from experiments.comparison.kept import below
 from experiments.stored import stored_run
 from experiments.stored.lookup import load_run
 from experiments.sweeps.packed import laying, unpacking
-from experiments.sweeps.stacked.packs import Left, Pack
+from experiments.sweeps.stacked.packs import AsRows, Pack
 from experiments.tracking import packed
 
 TABLE = "town,rain,apples\n" + "".join(f"{'ab'[i % 2]},{i},{3 * i + i % 2}\n" for i in range(12))
@@ -39,14 +39,14 @@ def test_the_same_bytes(arguments: list[str], tmp_path: Path, monkeypatch: pytes
     whole.mkdir()
     lay_down = laying.lay_down
 
-    def both(pack: Pack, left: Left) -> object:
+    def both(pack: Pack, as_rows: AsRows) -> object:
         for run in range(len(pack.jobs)):
             pack._make_folder(run)
         for part in pack.parts():
             pack.finish(part)
         for job in pack.jobs:
             os.rename(sweep / job.name, whole / job.name)
-        return lay_down(pack, left)
+        return lay_down(pack, as_rows)
 
     monkeypatch.setattr(laying, "lay_down", both)
     status = main(["-m", *arguments, "sweep.keep=none", "hydra.launcher.workers=1", f"hydra.sweep.dir={sweep}"])

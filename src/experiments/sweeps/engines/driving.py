@@ -147,7 +147,7 @@ class _Drive:
         begun = {job.number for pack in packs for job in pack.jobs} & self.folders.begun if workers.shared else set()
         parcel = Parcel(
             next(self.numbers), packs, self.folders.root, begun, self.origin, workers.shared, workers.processes,
-            self.folders.left, self.folders.varied,
+            self.folders.as_rows, self.folders.varied,
         )  # fmt: skip
         self.folders.begun -= begun  # what stands there from now on is the worker's
         self.sent[parcel.number] = _Sent(parcel)

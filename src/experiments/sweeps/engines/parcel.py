@@ -27,7 +27,7 @@ from experiments.tracking.result import Result
 
 if TYPE_CHECKING:
     from experiments.sweeps.compose.jobs import Job
-    from experiments.sweeps.stacked.packs import Left, Pack
+    from experiments.sweeps.stacked.packs import AsRows, Pack
     from experiments.sweeps.stacked.table_cache import TableCache
 
 COMPARED = ("torch", "experiments")
@@ -57,8 +57,8 @@ class Parcel:
     shared: bool = True
     """Whether the worker writes into the sweep's folder, else it sends back what it would have written."""
     processes: int = 1
-    left: "Left | None" = None
-    """What jobs without folders leave, see `Folders`."""
+    as_rows: "AsRows | None" = None
+    """How jobs without folders are kept, see `Folders`."""
     varied: Sequence[str] = ()
 
 
@@ -107,7 +107,7 @@ def work(parcel: Parcel, tell: Tell) -> None:
     began, report = time.monotonic(), Report()
     root = parcel.root if parcel.shared else Path(tempfile.mkdtemp(prefix="experiments-"))
     folders, places = Folders(root) if parcel.shared else _Bare(root), {}
-    folders.begun, folders.left, folders.varied = set(parcel.begun), parcel.left, parcel.varied
+    folders.begun, folders.as_rows, folders.varied = set(parcel.begun), parcel.as_rows, parcel.varied
 
     def done(job: "Job", result: Result | str) -> None:
         report.results.append((job.number, result))

@@ -9,12 +9,12 @@ import orjson
 from experiments.sweeps.compose.config_template import ConfigTemplate
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.results import jobs_table
-from experiments.sweeps.stacked.packs import Came, Left, Pack
+from experiments.sweeps.stacked.packs import AsRows, Came, Pack
 from experiments.tracking.pack_files import OVERRIDES, Contents
 from experiments.tracking.result import STORED, Result, as_json
 
 
-def lay_down(pack: Pack, left: Left) -> tuple[Contents, list[tuple[int, Result | str]]]:
+def lay_down(pack: Pack, as_rows: AsRows) -> tuple[Contents, list[tuple[int, Result | str]]]:
     """The contents of a trained pack's files, and by their numbers its jobs' results, or only their statuses."""
     jobs, came = pack.jobs, pack.came()
     results = [pack.result(run) for run in range(len(jobs))]
@@ -36,8 +36,8 @@ def lay_down(pack: Pack, left: Left) -> tuple[Contents, list[tuple[int, Result |
         "tags": list(came.evaluations.values), "began": came.began, "ended": came.ended, "host": came.host,
         "pid": came.pid,
     }  # fmt: skip
-    contents = Contents(jobs[0].number, rows, _curves(jobs, came, left.curves), weights, about)
-    told: list[Any] = results if left.results else rows["status"]
+    contents = Contents(jobs[0].number, rows, _curves(jobs, came, as_rows.curves), weights, about)
+    told: list[Any] = results if as_rows.results else rows["status"]
     return contents, list(zip(rows["number"], told, strict=True))
 
 

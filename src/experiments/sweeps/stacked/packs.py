@@ -47,8 +47,8 @@ Done = Callable[[Job, Any], None]
 
 
 @dataclass(frozen=True)
-class Left:
-    """What jobs without folders leave."""
+class AsRows:
+    """How jobs without folders are kept: as rows of their pack's tables."""
 
     curves: str
     """`sweep.curves`."""

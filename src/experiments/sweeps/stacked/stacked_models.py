@@ -21,7 +21,7 @@ from experiments.sweeps.stacked.linear_program import LinearProgram, original, p
 from experiments.sweeps.stacked.module_program import ModuleProgram, NotStacked
 from experiments.sweeps.stacked.stacked_losses import StackedLoss
 from experiments.sweeps.stacked.stacked_tables import lay_out
-from experiments.sweeps.stacked.stacked_training import Trained
+from experiments.sweeps.stacked.stacked_training import TrainedRuns
 
 CHUNK = 8_000_000
 """Predictions held at a time."""
@@ -59,7 +59,7 @@ class StackedModels:
         """Whether the models are, also where a loss of the user's own has them trained as modules."""
         return isinstance(self.program, LinearProgram) or models.is_linear(self.program.module)
 
-    def ended(self, trained: Trained, runs: Sequence[int], data: Prepared, reference: Reference) -> list[Ended]:
+    def ended(self, trained: TrainedRuns, runs: Sequence[int], data: Prepared, reference: Reference) -> list[Ended]:
         """What the given runs, all on one variant, came to."""
         numbers = torch.tensor(runs)
         parameters = trained.parameters[numbers]

@@ -44,7 +44,7 @@ class Evaluations:
 
 
 @dataclass
-class Trained:
+class TrainedRuns:
     """What R runs came to: status, epochs, best_epoch (R,), and the parameters to keep (R, ., P)."""
 
     status: list[str]
@@ -61,7 +61,7 @@ class Trained:
 def train(
     settings: Settings, tables: Tables, program: Program, gaps: Gaps | None, generators: Sequence[Generator],
     halving: Halving | None = None,
-) -> Trained:  # fmt: skip
+) -> TrainedRuns:  # fmt: skip
     """Train all runs of a pack on its tables, or the best of them to the end; each draws from its own generator."""
     return _Runs(settings, tables, program, gaps, generators, halving).train()
 
@@ -90,7 +90,7 @@ class _Runs:
         """Of halving: what runs are worth, and were at the look before a rung."""
 
     @torch.no_grad()
-    def train(self) -> Trained:
+    def train(self) -> TrainedRuns:
         settings, evaluated = self.settings, []
         step = 0
         alive, rule = self.alive, settings.rule(self.alive)
@@ -117,7 +117,7 @@ class _Runs:
             if not len(self.alive):
                 break
         penalty = self.penalty.of(self.kept, np.arange(len(self.kept)), settings.variant).cpu().to(torch.float64)
-        return Trained(
+        return TrainedRuns(
             self.status, self.ended, self.best_epoch, self.kept, penalty.numpy(), self._collected(evaluated),
             self.rung,
         )  # fmt: skip
