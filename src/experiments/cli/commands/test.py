@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -23,8 +24,11 @@ def main(arguments: Sequence[str]) -> int:
     if not run.folder.is_dir():
         raise UserError(f"{one_line(run.folder)}: has no folder for the record of the test; give it one by unpack")
     from experiments.stored.tested import tested
+    from experiments.tracking.run_log import Warnings
 
-    rows, digest, metrics = tested(run)
+    with closing(Warnings()) as warnings:
+        rows, digest, metrics = tested(run)
+    warnings.show()
     before = _reads(run.folder, digest)
     others = sum(bool(_reads(path.parent, digest)) for path in run.folder.parent.glob(f"*/{RECORD}"))
     if before:

@@ -92,6 +92,12 @@ class Encoding:
         return [(code == levels.index(v)).cast(pl.Float32).alias(f"{column.name}={v}") for v in spread]
 
 
+def levels_of(column: pl.Series, missing: str) -> pl.Series:
+    """The different levels that a column of categories has, by the key data.missing. Raises UserError for no text."""
+    text = words(column, "data.one_hot").unique()
+    return text.fill_null(MISSING_LEVEL) if missing == "level" else text.drop_nulls()
+
+
 def numbered(
     text: pl.Series, levels: Sequence[str], where: str, rows: Numbers = None, what: str = "categories"
 ) -> pl.Series:

@@ -1,5 +1,6 @@
 """The rows that are trained on, or held out: each block of a file as numbers, whenever it is read."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from torch import Tensor
 
 from experiments.data.batches import Pair
 from experiments.data.files.chosen import FileKeys, said_groups, said_held
-from experiments.data.files.columns import labels, numbers, present, require_numbers, side_by_side
-from experiments.data.files.encoding import Encoding, numbered
+from experiments.data.files.columns import labels, numbers, present, require_numbers, side_by_side, words
+from experiments.data.files.encoding import MISSING_LEVEL, Encoding, levels_of, numbered
 from experiments.data.files.reading import validation_file
 from experiments.data.folds import HELD, TESTED, TRAINED, parts
 from experiments.data.prefetch import prefetched
 from experiments.data.streaming.reader import Block, Reader
+from experiments.errors import UserError
+
+log = logging.getLogger("experiments")
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,25 @@ class Rows:
         rows = block.numbers[kept]
         found = self.parts(block, frame, kept, rows)
         part = TESTED if self.tested else HELD if self.held else TRAINED
-        return frame, rows, None if found is None else found == part
+        mask = None if found is None else found == part
+        return frame, rows, self._known(frame, mask) if self.tested and mask is not None else mask
+
+    def _known(self, frame: pl.DataFrame, tested: np.ndarray) -> np.ndarray:
+        """The mask of the rows for the test without those that have a level which no other row has."""
+        known = tested.copy()
+        for name, levels in self.encoding.categories.items():
+            alien = levels_of(frame.filter(pl.Series(tested))[name], self.keys.missing)
+            alien = alien.filter(~alien.is_in(levels))
+            if not alien.is_empty():
+                cells = words(frame[name], "data.one_hot")
+                odd = cells.is_in(alien) | (cells.is_null() & (MISSING_LEVEL in alien))
+                known &= ~odd.fill_null(False).to_numpy()
+        if out := int(np.count_nonzero(tested & ~known)):
+            said = f"{out} of {np.count_nonzero(tested)} rows of the test have a level that no other row has"
+            if not known.any():
+                raise UserError(f"data.test={self.keys.test}: {said}; take others, by data.split_seed, or more")
+            log.warning("%s, and are left out of it", said)
+        return known
 
     def encoded(self, frame: pl.DataFrame, block: Block, rows: np.ndarray) -> tuple[list[pl.Series], list[pl.Series]]:
         """Inputs and targets of the rows of a frame, each a column of floats called as in `names`."""

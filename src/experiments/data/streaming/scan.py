@@ -1,7 +1,7 @@
 """What must be known of a file before its rows are numbers, from one look at the few columns that tell it.
 
-Levels of the whole file, means of the training rows, and how many rows of each block are left. Nothing is read where
-nothing is asked for, and of a stream some megabytes are in memory at a time.
+Levels of all rows but those of the test, classes of the whole file, means of the training rows, and how many rows of
+each block are left. Nothing is read where nothing is asked for, and of a stream some megabytes are in memory at a time.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ from experiments.data.files.chosen import (
     chosen_targets,
     refuse_too_many,
 )
-from experiments.data.files.columns import empty_column, kind_of, labels, numbers, present, require, words
-from experiments.data.files.encoding import MISSING_LEVEL, Encoding
+from experiments.data.files.columns import empty_column, kind_of, labels, numbers, present, require
+from experiments.data.files.encoding import Encoding, levels_of
 from experiments.data.files.reading import validation_file
 from experiments.data.folds import HELD, TESTED, TRAINED
 from experiments.data.labels import MOST_CLASSES, require_classes, require_one_target
@@ -92,6 +92,12 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
             raise UserError(empty_column(rows.reader.blocks[0].where, name))
     if not rows.second:
         categories = {n: checked_categories(n, found, scan.kinds[n]) for n, found in scan.categories.items()}
+        for name, found in categories.items():
+            if held_only := [level for level in found if level not in scan.unheld[name]]:
+                log.warning(
+                    "no training row has %s=%s, only rows held out do: what it weighs is not learned",
+                    name, ", ".join(held_only[:5]) + ", ..." * (len(held_only) > 5),
+                )  # fmt: skip
         means = {name: mean.value for name, mean in scan.means.items() if mean.count}
         encoding = dataclasses.replace(rows.encoding, categories=categories, means=means)
         classes = checked_classes(scan.label, scan.labels, scan.kinds[scan.label]) if scan.label else None
@@ -134,6 +140,8 @@ class Scan:
         self.label = rows.targets[0] if rows.labels and not rows.second else None
         self.labels = set[str]()
         self.categories: dict[str, set[str]] = {name: set() for name in one_hot}
+        self.unheld: dict[str, set[str]] = {name: set() for name in one_hot}
+        """Those of the categories that training rows have."""
         self.kinds: dict[str, pl.DataType] = {}
         self.means = {name: Mean() for name in rows.encoding.inputs if filled and name not in keys.categories}
         self.cells = dict.fromkeys(rows.used if keys.missing == "drop" else (), 0)
@@ -146,8 +154,6 @@ class Scan:
 
     def take(self, span: Block, frame: pl.DataFrame) -> None:
         """Take in some rows. Raises UserError."""
-        for name in self.categories:
-            self._learn_levels(frame[name])
         kept = np.ones(span.rows, bool)
         for name in self.cells:
             there = present(frame[name]).to_numpy()
@@ -164,16 +170,17 @@ class Scan:
         for counts, chosen in ((self.trained, trained), (self.held, part == HELD)):
             of_block = np.bincount(block[chosen], minlength=blocks).tolist()
             counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
-        training = frame.filter(pl.Series(trained))
+        training, seen = frame.filter(pl.Series(trained)), frame.filter(pl.Series(part != TESTED))
+        for name in self.categories:
+            self._learn_levels(seen[name])
+            self.unheld[name].update(levels_of(training[name], self.rows.keys.missing).to_list())
         for name, mean in self.means.items():
             mean.add(numbers(training[name], span.where, left[trained]))
 
     def _learn_levels(self, column: pl.Series) -> None:
-        text, found = words(column, "data.one_hot"), self.categories[column.name]
+        found = self.categories[column.name]
         self._learn_kind(column.name, column.dtype)
-        found.update(text.drop_nulls().unique().to_list())
-        if text.null_count() and self.rows.keys.missing == "level":
-            found.add(MISSING_LEVEL)
+        found.update(levels_of(column, self.rows.keys.missing).to_list())
         refuse_too_many(column.name, len(found), column.dtype)
 
     def _learn_labels(self, text: pl.Series, kind: pl.DataType) -> None:
