@@ -3,7 +3,6 @@
 import csv
 import importlib.util
 import os
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ def test_ctrl_c_ends_what_was_sent_and_resume_goes_on_to_the_same_bits(
 
     def take_one(self: _Drive, *what: Any) -> None:
         take(self, *what)
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(_Drive, "_take", take_one)
