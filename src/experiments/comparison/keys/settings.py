@@ -20,6 +20,8 @@ from experiments.tracking.files import read_json
 SEVERAL = 3
 """Keys from which runs have parallel coordinates: one is a line, two are a map."""
 MOST_LINES = 2_000
+CONFIRM = "confirm"
+"""The folder in a search's of its best settings run once more."""
 TICKS = 5
 
 
@@ -80,6 +82,7 @@ class Settings:
 def settings_of(plot: PlotData) -> Settings | None:
     """The search that all of the runs are of, else the runs, where SEVERAL keys differ."""
     found = {Path(folder).parent for folder in plot.table["folder"]}
+    found = {at.parent if at.name == CONFIRM and (at.parent / SEARCH).is_file() else at for at in found}
     search = found.pop() if len(found) == 1 else Path()
     if (search / SEARCH).is_file() and (search / "study.csv").is_file():
         return _of_search(search)
