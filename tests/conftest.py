@@ -26,6 +26,12 @@ def throw_away_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     sys.path[:] = path
 
 
+@pytest.fixture(autouse=True)
+def time_to_try_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine tries as many as another before it says what to do about a rate that is too large."""
+    monkeypatch.setattr("experiments.running.stable_rate.SECONDS", 60.0)
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """One chromium for all tests that need one; they are skipped where there is none."""

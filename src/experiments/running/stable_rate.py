@@ -17,6 +17,8 @@ from experiments.running.measures.sharpness import sharpness
 
 SMALLEST = 1e-30
 """No rate below this is tried."""
+SECONDS = 3.0
+"""For each way out that is looked for."""
 LARGEST_TABLE = 10_000_000
 """Numbers of a table that is still standardised to try that too."""
 
@@ -29,10 +31,10 @@ class Tried:
     loss: float
 
 
-def advice(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> str:
+def advice(config: Config, data: Prepared, lr: float, seconds: float | None = None) -> str:
     """The overrides that hold, in words: a smaller rate; standardising too where it ends with half the loss or less.
 
-    Tried from the same start on the same batches, within `seconds` each. Where nothing could be, a rate proven stable.
+    Tried from the same start on the same batches, within `seconds` each (SECONDS). Where none was found: a proven rate.
     """
     if data.streamed:  # an epoch can take longer than anybody would wait for an answer
         squares = data.squares(has_bias(config))
@@ -40,7 +42,7 @@ def advice(config: Config, data: Prepared, lr: float, seconds: float = 3.0) -> s
         told = _proven(config, data, "no other rate was tried on a stream")
         easier = f"; data.standardize=true lowers the condition number from {now:.3g} to {scaled:.3g}"
         return told + easier if 10 * scaled < now else told
-    said = []
+    said, seconds = [], SECONDS if seconds is None else seconds
     smaller = _holding(config, data, lr, lr / 2, time.monotonic() + seconds)
     if smaller is not None:
         said.append(f"optimizer.lr={smaller.lr:g} was tried and holds (loss {smaller.loss:.4g})")
