@@ -29,7 +29,7 @@ class Ray:
 
     def __init__(self, workers: int | None, address: str, shared: bool, gpus: int | None) -> None:
         """`workers`: by default one for each processor of the cluster. Raises UserError, ModuleNotFoundError."""
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]  # rarely installed
 
         self._ray: Any = ray
         self.shared, self.address, self._given, self._gpus = shared, address, workers, gpus
