@@ -51,7 +51,10 @@ def write(sweep: Path, others: Sequence[Row], varied: Sequence[str]) -> None:
         columns = {name: [r.get(name) for r in others] for name in ordered(name for r in others for name in r)}
         parts.append(table(columns).lazy())
     try:
-        whole = pl.concat(parts, how="diagonal_relaxed").unique("number", keep="first").sort("number").collect()
+        rows = pl.concat(parts, how="diagonal_relaxed")
+        if rows.select(pl.col("number").is_duplicated().any()).collect().item():  # `unique` takes twice the memory
+            rows = rows.unique("number", keep="first")
+        whole = rows.sort("number").collect()
         temporary = sweep / ".results.parquet.00000000.tmp"
         typed(whole.select(ordered(["number", "folder", *varied, *whole.columns])), varied).write_parquet(temporary)
         temporary.replace(sweep / "results.parquet")
