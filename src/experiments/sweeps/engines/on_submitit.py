@@ -53,8 +53,7 @@ class Submitit:
         self.workers, self.cluster, self.wait = workers or 1, cluster, wait
         self._given, self.settings = workers, settings
         self.processes = settings["cpus_per_task"] or 1
-        whole = cluster == "slurm" or not wait  # all is sent at once
-        self.parts, self.seconds = (1, math.inf) if whole else (4, 60.0)
+        self.parts, self.seconds = 1, math.inf  # all is sent at once: a task takes seconds to start
         self.slots = self.workers
         self._waiting: list[_Task] = []
         self._jobs: dict[int, tuple[Any, set[str]]] = {}
