@@ -64,15 +64,29 @@ def test_a_task_that_had_to_make_room_goes_on_with_what_it_has_not_told(monkeypa
     assert {k: v for k, v in bits("cut").items() if FOLDER not in k} == bits("local")
 
 
-def test_slurm_gets_an_array_with_what_was_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that take a script as SLURM's do, and run nothing."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in {"sbatch": "cp $1 ../script; echo Submitted batch job 4711", "srun": "exit 1"}.items():
         (programs / name).write_text(f"#!/bin/sh\ncd {programs}\n{text}\n")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+
+
+@pytest.mark.usefixtures("slurm")
+def test_tasks_share_the_jobs_that_an_earlier_session_has_left(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-m", *SWEPT, "hydra.sweep.dir=s"]) == 0
+    for path in Path("s").glob("*seed=[01]*/result.json"):
+        path.unlink()
+    words = [f"hydra.launcher.{word}" for word in ["engine=submitit", "cluster=slurm", "workers=2", "wait=false"]]
+    assert main(["resume", "s", *words]) == 0
+    assert "4711_0, 4711_1 (2)" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("slurm")
+def test_slurm_gets_an_array_with_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["partition=short", "timeout_min=7", "cpus_per_task=4", "array_parallelism=1", "workers=2", "wait=false"]
     words = [f"hydra.launcher.{word}" for word in ["engine=submitit", *asked, "setup=[module load python]"]]
     assert main(["-m", *SWEPT, *words, f"hydra.sweep.dir={tmp_path}/sweep"]) == 0

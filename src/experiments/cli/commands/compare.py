@@ -170,15 +170,13 @@ def _outputs() -> str:
 
 
 def chosen(table: "polars.DataFrame", asked: argparse.Namespace) -> "polars.DataFrame":
-    """The rows that --where, --group-by, --sort and --top ask for, in their order. Raises UserError."""
+    """The rows that --where, --sort and --top ask for, in their order. Raises UserError."""
     from experiments.comparison import choosing
 
     table = choosing.ordered(filtered(table, asked.where), asked.sort, reverse=asked.reverse)
-    if asked.top is not None and asked.top < 0:
-        raise UserError(f"--top {asked.top}: must be at least 0")
-    if not asked.top:
+    if not (top := checked_top(asked.top)):
         return table
-    return choosing.first(table, asked.top) if asked.sort is None else table.head(asked.top)
+    return choosing.first(table, top) if asked.sort is None else table.head(top)
 
 
 def filtered(table: "polars.DataFrame", condition: str | None) -> "polars.DataFrame":
@@ -197,11 +195,17 @@ def sorted_and_cut(table: "polars.DataFrame", asked: argparse.Namespace) -> "pol
     """A table of groups, by --sort, where it is given, and --top. Raises UserError."""
     from experiments.comparison import choosing
 
-    if asked.top is not None and asked.top < 0:
-        raise UserError(f"--top {asked.top}: must be at least 0")
+    top = checked_top(asked.top)
     if asked.sort is not None:
         table = choosing.ordered(table, asked.sort, reverse=asked.reverse)
-    return table.head(asked.top) if asked.top else table
+    return table.head(top) if top else table
+
+
+def checked_top(top: int | None) -> int | None:
+    """--top as it was asked for. Raises UserError."""
+    if top is not None and top < 0:
+        raise UserError(f"--top {top}: must be at least 0")
+    return top
 
 
 def _tell(notes: Sequence[str]) -> None:

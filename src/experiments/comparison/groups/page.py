@@ -82,7 +82,8 @@ def _curves(kind: Groups, own: list[tuple[int, str, Group]], drawn: list[tuple[i
     plot = _figure("epoch", "loss over all training rows", title, y_axis_type="log", y_range=Range1d(*kind.limits))
     for at, colour, group in own:
         if len(group.epochs):
-            _line(plot, group, colour, at, drawn, group.epochs, (group.centre, group.low, group.high), kind.limits[0])
+            curve = group.epochs, group.centre, group.low, group.high
+            _line(plot, (at, colour, group), drawn, curve, kind.limits[0])
     return _told(plot, "epoch")
 
 
@@ -95,17 +96,17 @@ def _best_of(kind: Groups, own: list[tuple[int, str, Group]], drawn: list[tuple[
                    y_axis_type="log" if wide(values) else "linear")  # fmt: skip
     for at, colour, group in own:
         if (best := group.best_of) is not None:
-            _line(plot, group, colour, at, drawn, best.n, (best.median, best.lucky, best.unlucky), -np.inf)
+            _line(plot, (at, colour, group), drawn, (best.n, best.median, best.lucky, best.unlucky), -np.inf)
             drawn.append((at, plot.line(best.n, best.expected, line_color=colour, line_dash="dotted")))
     return _told(plot, "n")
 
 
 def _line(
-    plot: Any, group: Group, colour: str, at: int, drawn: list[tuple[int, Any]], x: np.ndarray,
-    band: tuple[np.ndarray, np.ndarray, np.ndarray], least: float,
+    plot: Any, own: tuple[int, str, Group], drawn: list[tuple[int, Any]],
+    curve: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], least: float,
 ) -> None:  # fmt: skip
     """A group's centre with its band, which on a logarithmic axis ends at the `least` that is shown."""
-    middle, low, high = band
+    (at, colour, group), (x, middle, low, high) = own, curve
     area = plot.varea(x, np.maximum(low, least), high, fill_color=colour, fill_alpha=0.18)
     line = plot.line(x, middle, line_color=colour, line_width=2, name=group.legend, legend_label=group.legend)
     drawn += [(at, area), (at, line)]

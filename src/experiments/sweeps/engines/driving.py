@@ -103,7 +103,7 @@ class _Drive:
         self.again: deque[Pack] = deque()
         """Those that come before `packs`."""
         self.jobs = jobs
-        """That `packs` has, about."""
+        """That `packs` still has, or fewer."""
         self.sent: dict[int, _Sent] = {}
         self.numbers, self.origin = itertools.count(), Origin()
         self.seconds, self.ended, self.losses = 0.0, 0, 0
@@ -129,8 +129,10 @@ class _Drive:
         if workers.seconds < math.inf:
             size = min(size, workers.seconds * self.ended / self.seconds if self.ended else 1)
         packs: list[Pack] = []
-        while (not packs or sum(len(pack.jobs) for pack in packs) < size) and (pack := self._next()) is not None:
+        taken = 0
+        while (not packs or taken < size) and (pack := self._next()) is not None:
             packs.append(pack)
+            taken += len(pack.jobs)
         return packs
 
     def _next(self) -> "Pack | None":

@@ -41,7 +41,7 @@ LOOK_EVERY = 0.2
 class Submitit:
     """Tasks, each of which is a parcel."""
 
-    shared = True
+    parts, seconds, shared = 1, math.inf, True  # all is sent at once: a task takes seconds to start
 
     def __init__(self, workers: int | None, cluster: str, wait: bool, settings: Mapping[str, Any]) -> None:
         """`settings`: those of Hydra's own submitit launcher. Raises UserError, and ModuleNotFoundError."""
@@ -53,7 +53,6 @@ class Submitit:
         self.workers, self.cluster, self.wait = workers or 1, cluster, wait
         self._given, self.settings = workers, settings
         self.processes = settings["cpus_per_task"] or 1
-        self.parts, self.seconds = 1, math.inf  # all is sent at once: a task takes seconds to start
         self.slots = self.workers
         self._waiting: list[_Task] = []
         self._jobs: dict[int, tuple[Any, set[str]]] = {}
@@ -67,7 +66,8 @@ class Submitit:
         self.slots = self.workers
         self._folder = folders.root / FOLDER
         self._executor = self._made()
-        drive(self, iter(bare), folders, done, crashed, jobs)
+        # those that are left: of `jobs` an earlier session may have trained most, and one task would get all of these
+        drive(self, iter(bare), folders, done, crashed, sum(len(pack.jobs) for pack in bare))
         with contextlib.suppress(OSError):
             (self._folder / TASKS).unlink()
 

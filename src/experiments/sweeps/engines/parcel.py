@@ -72,9 +72,8 @@ class Report:
     """By their path in the sweep's folder, where that is not shared."""
     stopped: Exception | None = None
     """What every other pack would meet there too."""
-    packs: int = 0
-    """That were begun, in `seconds`."""
     seconds: float = 0.0
+    """That its results took."""
 
 
 class _Bare(Folders):
@@ -93,7 +92,7 @@ def work_on(content: bytes) -> bytes:
     """A pickled parcel to its one pickled report, for engines whose workers answer once."""
     reports: list[Report] = []
     work(pickle.loads(content), reports.append)
-    whole = Report(packs=sum(r.packs for r in reports), seconds=sum(r.seconds for r in reports))
+    whole = Report(seconds=sum(r.seconds for r in reports))
     for report in reports:
         whole.results += report.results
         whole.failed += report.failed
@@ -124,7 +123,6 @@ def work(parcel: Parcel, tell: Tell) -> None:
         for pack in parcel.packs:
             if parcel.shared and report.results:
                 hand_over()
-            report.packs += 1
             yield pack.with_tables(_tables())
 
     def hand_over() -> None:
