@@ -14,6 +14,8 @@ FLAGS = (
     "--window-size=1700,1250",
 )  # fmt: skip
 PATIENCE = 60
+HANGS = 60
+"""Seconds after which a chromium that loads no page is taken for hung, which it is at times on a busy machine."""
 ALL = """
     const all = (root, selector) => [...root.querySelectorAll(selector)].concat(
         [...root.querySelectorAll('*')].flatMap(e => e.shadowRoot ? all(e.shadowRoot, selector) : []));
@@ -25,10 +27,23 @@ ALL = """
 class Browser:
     """`open(url)`, `run(javascript)`, `wait(question)`: the question's first answer that is true."""
 
-    def __init__(self, driver: Any) -> None:
-        self.driver = driver
+    def __init__(self, profiles: Path) -> None:
+        self.profiles = profiles
+        self.driver = started(profiles / "0")
 
     def open(self, url: str) -> None:
+        """Loads the page; a chromium that hangs meanwhile is replaced, once. Raises what the second one raises."""
+        from selenium.common.exceptions import WebDriverException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            self.load(url)
+        except (WebDriverException, HTTPError):
+            self.driver.quit()
+            self.driver = started(self.profiles / "1")
+            self.load(url)
+
+    def load(self, url: str) -> None:
         self.driver.get("about:blank")  # else a page that differs in its hash alone is not loaded again
         self.driver.get(url)
 
@@ -60,9 +75,8 @@ class Browser:
         return [e["message"] for e in self.driver.get_log("browser") if e["level"] == "SEVERE"]
 
 
-@contextmanager
-def chromium(profile: Path) -> Iterator[Browser]:
-    """A browser with a new profile in `profile`."""
+def started(profile: Path) -> Any:
+    """A driver with a chromium whose new profile lies in `profile`."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -72,7 +86,16 @@ def chromium(profile: Path) -> Iterator[Browser]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    driver.set_page_load_timeout(HANGS)
+    driver.command_executor.client_config.timeout = HANGS + 15
+    return driver
+
+
+@contextmanager
+def chromium(profiles: Path) -> Iterator[Browser]:
+    """A browser whose profiles lie below `profiles`."""
+    opened = Browser(profiles)
     try:
-        yield Browser(driver)
+        yield opened
     finally:
-        driver.quit()
+        opened.driver.quit()
