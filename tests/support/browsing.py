@@ -87,7 +87,6 @@ def started(profile: Path) -> Any:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
     driver.set_page_load_timeout(HANGS)
-    driver.command_executor.client_config.timeout = HANGS + 15
     return driver
 
 
