@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.comparison.deciding import decide, holm
+from experiments.comparison.deciding import compared, decide, holm
 from experiments.errors import UserError
 
 rng = np.random.default_rng(7)
-DRAWS: dict[str, Callable[[int], np.ndarray]] = {
+DRAWS: dict[str, Callable[[tuple[int, int]], np.ndarray]] = {
     "normal": rng.standard_normal,
-    "skewed": lambda n: rng.exponential(1.0, n),
-    "heavy tails": lambda n: rng.standard_t(3, n),
+    "skewed": rng.standard_exponential,
+    "heavy tails": lambda shape: rng.standard_t(3, shape),
 }
 
 
@@ -53,35 +53,41 @@ def test_the_interquartile_mean_of_pairs_forgets_an_outlier() -> None:
     assert decide(seeds(wild), seeds(ours * 0)).difference < -40_000
 
 
-def test_medians_of_pairs_are_the_sign_test() -> None:
-    d = np.array([-1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10])
-    found = decide(seeds(d), seeds(d * 0), "median")
-    assert found.p == pytest.approx(stats.binomtest(1, 10).pvalue)
-    assert (found.difference, found.low, found.high) == (5.5, 2.0, 9.0)  # the second and the ninth: 97.9 %
-    few = decide(seeds(d[:5]), seeds(d[:5] * 0), "median")
-    assert (few.low, few.high, few.more) == (-math.inf, math.inf, None)
+def test_medians_of_few_pairs() -> None:
+    five = np.array([1.0, 2, 3, 4, 5])
+    found = decide(seeds(five), seeds(five * 0), "median")
+    assert (found.difference, found.low, found.high, found.p) == (3, 1, 5, 0.0625)  # their range, 93.75 %
+    few = decide(seeds(five[:4]), seeds(five[:4] * 0), "median")
+    assert (few.low, few.high, few.p, few.more) == (-math.inf, math.inf, 0.125, None)
+
+
+TOO_SURE = {("others", "mean", "skewed", 5): 0.976}
+"""Where Welch's interval is too wide; docs/comparing.md says so."""
 
 
 @pytest.mark.parametrize("n", [5, 10, 30])
 @pytest.mark.parametrize("kind", DRAWS)
-def test_intervals_of_pairs_hold_the_truth_in_95_of_100_cases(kind: str, n: int) -> None:
-    held = wrong = 0
-    for _ in range(10_000):
-        found = decide(seeds(DRAWS[kind](n)), seeds(DRAWS[kind](n)))
-        held += found.low <= 0 <= found.high
-        wrong += found.p < 0.05
-    assert 0.93 <= held / 10_000 <= 0.97
-    assert wrong / 10_000 <= 0.055
+@pytest.mark.parametrize(
+    ("seeds", "statistic"),
+    [("pairs", "mean"), ("pairs", "iqm"), ("pairs", "median"), ("others", "mean"), ("others", "iqm")],
+)
+def test_intervals_hold_the_truth_in_95_of_100_cases(seeds: str, statistic: str, kind: str, n: int) -> None:
+    ours, theirs = DRAWS[kind]((n, 10_000)), DRAWS[kind]((n, 10_000))
+    _, low, high, p = compared(ours, theirs, seeds == "pairs", statistic)
+    assert 0.93 <= ((low <= 0) & (high >= 0)).mean() <= TOO_SURE.get((seeds, statistic, kind, n), 0.97)
+    assert (p < 0.05).mean() <= (0.065 if statistic == "iqm" else 0.055)
+    if statistic != "median" or n > 5:  # of five pairs the range is not quite so sure
+        np.testing.assert_array_equal(p < 0.05, (low > 0) | (high < 0))
 
 
-@pytest.mark.parametrize("n", [10, 30])
-@pytest.mark.parametrize("kind", DRAWS)
-def test_so_do_interquartile_means(kind: str, n: int) -> None:
-    held = sum(
-        found.low <= 0 <= found.high
-        for found in (decide(seeds(DRAWS[kind](n)), seeds(DRAWS[kind](n)), "iqm") for _ in range(3_000))
-    )
-    assert 0.93 <= held / 3_000 <= 0.98
+def test_a_comparison_alone_is_what_it_is_among_many() -> None:
+    ours, theirs = rng.normal(size=(12, 50)), rng.normal(size=(12, 50))
+    for first, shares in ((0, True), (100, False)):
+        together = compared(ours, theirs, shares, "mean")
+        alone = [decide(seeds(ours[:, i]), seeds(theirs[:, i], first)) for i in range(50)]
+        np.testing.assert_allclose(
+            together, [[getattr(d, k) for d in alone] for k in ("difference", "low", "high", "p")]
+        )
 
 
 def test_so_many_more_seeds_would_decide() -> None:

@@ -1,12 +1,13 @@
 """Whether one setting is better than another: the difference over seeds, its interval, and how many seeds would tell.
 
 Seeds that both settings have are taken in pairs: they share start and batches, so that much of the luck cancels out.
-Intervals and p values are scipy's: Student's t for the mean (Welch's for other seeds), Yuen's for the interquartile
-mean (K. K. Yuen, "The two-sample trimmed t", Biometrika, 1974), order statistics and the sign test for the median.
+The mean and the interquartile mean have Student's t of the pairs' differences, else Welch's, trimmed as Yuen's; the
+median has `medians`. docs/comparing.md has how often each interval holds the truth, and the bootstrap's beside it.
 The folds of a cross-validation share most of their training rows, so that they spread less than fresh rows would: their
 variance is corrected (C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine Learning, 2003).
 """
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from experiments.comparison.groups.bands import LEVEL, TRIM, estimate
+from experiments.comparison.groups.medians import interval, p_of_zero
 from experiments.errors import UserError
 
 SEED, FOLD, FOLDS, SPLIT = "seed", "data.fold", "data.folds", "data.split_seed"
@@ -80,12 +82,9 @@ def decide(values: Mapping[Any, float], baseline: Mapping[Any, float], statistic
         raise UserError("a difference needs at least two seeds of both settings; sweep seed='range(0,10)'")
     if statistic == "median" and not paired:
         raise UserError("--statistic median: needs seeds that both settings have; use mean or iqm")
-    trim = TRIM * (statistic == "iqm")
-    found = _median(ours, theirs) if statistic == "median" else _t(ours, theirs, paired, trim, overlap)
-    difference, low, high, p, error = found
+    difference, low, high, p = map(float, compared(ours, theirs, paired, statistic, overlap))
     likely = p / 2 if difference < 0 else 1 - p / 2
-    decided = low > 0 or high < 0
-    more = 0 if decided else None if overlap else _further(len(ours), difference, error)
+    more = 0 if p < 1 - LEVEL else None if overlap else _further(len(ours), difference, (high - low) / 2)
     return Decision(len(ours), paired, difference, low, high, p, likely, more)
 
 
@@ -105,53 +104,43 @@ def holm(p: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-Found = tuple[float, float, float, float, float]
-"""Difference, low, high, p, standard error."""
+def compared(
+    ours: np.ndarray, theirs: np.ndarray, paired: bool, statistic: str, overlap: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Difference, low, high and p, each (...), of values (n, ...) and (m, ...), of which n and m are 2 at least.
 
-
-def _t(ours: np.ndarray, theirs: np.ndarray, paired: bool, trim: float, overlap: float) -> Found:
+    `paired`: m is n, and the values belong together. A median needs that. `overlap`: as in `bands.estimate`.
+    """
     from scipy.special import stdtr, stdtrit  # a third of the time that scipy.stats takes to be imported
 
+    if statistic == "median":
+        values = ours - theirs
+        low, high = interval(values, LEVEL)
+        low, high = np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf)  # of so few nothing is known
+        return np.median(values, axis=0), low, high, p_of_zero(values)
+    trim = TRIM * (statistic == "iqm")
     if paired:
-        difference, error, degrees = map(float, estimate(ours - theirs, trim, overlap))
+        difference, error, degrees = estimate(ours - theirs, trim, overlap)
     else:
-        from scipy import stats
-
-        welch: Any = stats.ttest_ind  # whose stub takes whole numbers for `trim`
-        test = welch(ours, theirs, equal_var=False, trim=trim)
-        difference, degrees = float(stats.trim_mean(ours, trim) - stats.trim_mean(theirs, trim)), float(test.df)
-        error = abs(difference / test.statistic) if test.statistic else 0.0
-    if not error or degrees < 1:
-        same = float(difference == 0)
-        return (difference, *((difference, difference) if degrees >= 1 else (-math.inf, math.inf)), same, error)
-    half = float(stdtrit(degrees, (1 + LEVEL) / 2)) * error
-    p = float(2 * stdtr(degrees, -abs(difference / error)))
-    return difference, difference - half, difference + half, p, error
+        (centre, a, of_a), (other, b, of_b) = estimate(ours, trim), estimate(theirs, trim)
+        difference, error = centre - other, np.hypot(a, b)
+        share = a**2 / np.where(error, error, 1) ** 2
+        degrees = 1 / (share**2 / of_a + (1 - share) ** 2 / of_b)  # Welch's
+    half = stdtrit(degrees, (1 + LEVEL) / 2) * error
+    p = 2 * stdtr(degrees, -np.abs(difference) / np.where(error, error, 1))
+    p = np.where(error, p, difference == 0)  # all alike: nothing is left to chance
+    return difference, difference - half, difference + half, p
 
 
-def _median(ours: np.ndarray, theirs: np.ndarray) -> Found:
-    from scipy import stats
-
-    test = stats.quantile_test(ours - theirs, q=0, p=0.5)
-    low, high = map(float, test.confidence_interval(LEVEL))
-    if math.isnan(low):  # fewer than six pairs: not even the largest and the smallest are so sure
-        low, high = -math.inf, math.inf
-    return float(np.median(ours - theirs)), low, high, float(test.pvalue), (high - low) / 4
-
-
-def _further(seeds: int, difference: float, error: float) -> int | None:
-    """How many more seeds make the interval as narrow as the difference."""
+def _further(seeds: int, difference: float, half: float) -> int | None:
+    """How many more seeds make the interval, of half the width `half`, as narrow as the difference."""
     from scipy.special import stdtrit
 
-    if not difference or not math.isfinite(error):
+    def width(n: int) -> float:  # in deviations of one seed
+        return float(stdtrit(n - 1, (1 + LEVEL) / 2)) / math.sqrt(n)
+
+    if not difference or not math.isfinite(half):
         return None
-    spread = error * math.sqrt(seeds)
-    needed = seeds
-    for _ in range(20):
-        wanted = math.ceil((float(stdtrit(max(needed - 1, 1), (1 + LEVEL) / 2)) * spread / difference) ** 2)
-        if wanted > MOST_SEEDS:
-            return None
-        needed, before = max(wanted, seeds + 1), needed
-        if needed == before:
-            break
-    return needed - seeds
+    wanted = width(seeds) * abs(difference) / half
+    more = bisect.bisect_left(range(MOST_SEEDS), True, 1, key=lambda k: width(seeds + k) < wanted)
+    return more if more < MOST_SEEDS else None

@@ -27,15 +27,6 @@ def test_bands_of_the_mean_are_deviation_standard_error_and_students_interval() 
     np.testing.assert_allclose(around(VALUES, "mean", "interval")[1:], [interval.low, interval.high])
 
 
-def test_the_interval_of_the_median_is_between_the_values_that_the_sign_test_names() -> None:
-    for n in (6, 11, 12, 30):
-        values = rng.normal(size=n)
-        expected = stats.quantile_test(values, q=0, p=0.5).confidence_interval(0.95)
-        assert around(values, "median", "interval")[1:] == (expected.low, expected.high)
-    few = around(VALUES[:5], "median", "interval")
-    assert np.isnan(few[1]).all() and np.isnan(few[2]).all() and np.isfinite(few[0]).all()
-
-
 def test_the_medians_standard_error_is_about_that_of_many_samples() -> None:
     samples = rng.normal(size=(400, 41))
     errors = [float(around(sample, "median", "sem")[2] - np.median(sample)) for sample in samples]

@@ -1,13 +1,12 @@
 """The centre of some runs' values and a band around it: their spread, the centre's standard error, or its interval.
 
-Means have Student's t, interquartile means Tukey's and McLaughlin's with a winsorized deviation, medians the standard
-error of Maritz and Jarrett and the interval between two of the values in order (the sign test's).
+Means have Student's t, interquartile means Yuen's with a winsorized deviation (K. K. Yuen, "The two-sample trimmed t",
+Biometrika, 1974), medians the standard error of Maritz and Jarrett and the interval of `medians`.
 """
-
-import math
 
 import numpy as np
 
+from experiments.comparison.groups.medians import interval
 from experiments.errors import UserError
 
 BANDS = {"std": "standard deviation", "sem": "standard error", "interval": "95 % interval"}
@@ -35,8 +34,9 @@ def estimate(values: Array, trim: float, overlap: float = 0.0) -> tuple[Array, A
     cut = int(trim * len(ordered))
     inner = ordered[cut : len(ordered) - cut]
     winsorized = np.clip(ordered, inner[0], inner[-1])
-    error = winsorized.std(axis=0, ddof=1) / (1 - 2 * trim) * math.sqrt(1 / len(ordered) + overlap)
-    return inner.mean(axis=0), error, len(inner) - 1
+    n, kept = len(ordered), len(inner)
+    variance = n * winsorized.var(axis=0) / (kept * (kept - 1))  # of the centre, Yuen's: with none trimmed, the usual
+    return inner.mean(axis=0), np.sqrt(variance * (1 + n * overlap)), kept - 1
 
 
 def around(values: Array, statistic: str, band: str, overlap: float = 0.0) -> tuple[Array, Array, Array]:
@@ -58,7 +58,7 @@ def around(values: Array, statistic: str, band: str, overlap: float = 0.0) -> tu
                 "--statistic median: of folds, which share rows, the mean and the iqm are known; use one of them"
             )
         if band == "interval":
-            return middle, *_between(np.sort(values, axis=0))
+            return middle, *interval(values, LEVEL)
         from scipy.stats.mstats import mjci
 
         half = np.asarray(mjci(values.reshape(len(values), -1), prob=[0.5], axis=0)).reshape(middle.shape)
@@ -67,15 +67,5 @@ def around(values: Array, statistic: str, band: str, overlap: float = 0.0) -> tu
         if band == "interval":
             from scipy.special import stdtrit
 
-            half = half * float(stdtrit(degrees, (1 + LEVEL) / 2)) if degrees else half * np.nan
+            half = half * float(stdtrit(degrees, (1 + LEVEL) / 2))
     return middle, middle - half, middle + half
-
-
-def _between(ordered: Array) -> tuple[Array, Array]:
-    """The interval of the median, as scipy's `quantile_test` has it; NaN for fewer than six values."""
-    from scipy.stats import binom
-
-    below = int(binom.ppf((1 - LEVEL) / 2, len(ordered), 0.5)) - 1
-    if below < 0:
-        return ordered[0] * np.nan, ordered[0] * np.nan
-    return ordered[below], ordered[len(ordered) - 1 - below]
