@@ -16,8 +16,8 @@ from experiments.data.allocation import CACHE_LINE
 from experiments.data.batches import Batches
 from experiments.data.classes import classified, measured, require_every_class
 from experiments.data.dataset import Dataset, finite, select
-from experiments.data.folds import HELD, TESTED, TRAINED, parts
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
+from experiments.data.splitting import HELD, TESTED, TRAINED, subsets
 from experiments.errors import UserError
 from experiments.exact.optimum import LeastSquares, columns_alone
 from experiments.exact.solution import Conditioning, Optimum
@@ -177,7 +177,7 @@ def split(dataset: Dataset, how: Preparation) -> tuple[Dataset, Dataset | None, 
     if not drawn and not how.test:
         return table, held_out, dataset.test
     classes = dataset.y[:, 0].long().numpy() if dataset.classes else np.zeros(len(dataset.y), np.int64)
-    found = torch.from_numpy(parts(how, classes, held=None if drawn else np.zeros(len(classes), bool)))
+    found = torch.from_numpy(subsets(how, classes, None, None if drawn else np.zeros(len(classes), bool)))
     if drawn:
         held_out = _rows(table, found == HELD)
     return _rows(table, found == TRAINED), held_out, _rows(table, found == TESTED) if how.test else dataset.test

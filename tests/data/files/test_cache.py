@@ -45,11 +45,11 @@ def test_copies_of_earlier_states_are_removed_unless_somebody_reads_them(root: P
     first = Reader(write(1, at=1), 10)
     second = Reader(write(2, at=2), 10)
     assert values(first) == [1] * 5 and values(second) == [2] * 5  # the first one's copy is still there
-    old = first.parts[0].path
+    old = first.files[0].path
     del first
     gc.collect()
     third = Reader(write(3, at=3), 10)
-    assert not old.exists() and kept(root) == {of_another, second.parts[0].path, third.parts[0].path}
+    assert not old.exists() and kept(root) == {of_another, second.files[0].path, third.files[0].path}
 
 
 def test_what_a_killed_process_left_is_removed(root: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from experiments.data.dataset import Dataset
+from experiments.data.files.levels import in_order
 from experiments.data.prepared import Preparation
 from experiments.data.sources.stream import Stream
 from experiments.data.sources.table import Table
@@ -77,6 +78,11 @@ def test_a_cell_of_blanks_is_missing(source: str, path: str) -> None:
 def test_levels_stand_in_the_order_of_their_type(source: str, values: pl.Series, categories: tuple[str, ...]) -> None:
     pl.DataFrame({"c": values, "y": [1.0, 2.0, 3.0, 4.0]}).write_parquet("t.parquet")
     assert loaded(source, "t.parquet", one_hot=["c"], missing="drop").features == categories
+
+
+def test_whole_numbers_that_float64_cannot_tell_apart_have_one_order() -> None:
+    numbers = {str(2**53 + k) for k in range(40)}
+    assert in_order(numbers, pl.Int64()) == sorted(numbers)  # of one length: as text they have the same
 
 
 @pytest.mark.parametrize("source", ["table", "stream"])

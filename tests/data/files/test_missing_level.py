@@ -43,6 +43,17 @@ def test_a_missing_category_is_the_last_level(source: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("source", [Table, Stream])
+def test_a_category_of_nan_is_missing(source: Any) -> None:
+    rows = {"zone": [2.0, float("nan"), 1.0, None], "y": [1.0, 2, 3, 4]}
+    pl.DataFrame(rows).write_parquet("t.parquet")
+    keys: dict[str, Any] = {"one_hot": ["zone"], "inputs": ["zone"]}
+    assert loaded(source, "t.parquet", **keys).features == ("zone=2.0", "zone=(missing)")
+    assert loaded(source, "t.parquet", missing="drop", **keys).features == ("zone=2.0",)
+    with pytest.raises(UserError, match="row 2, column zone is missing"):
+        loaded(source, "t.parquet", missing="error", **keys)
+
+
+@pytest.mark.parametrize("source", [Table, Stream])
 def test_a_column_without_missing_cells_has_no_such_level_and_refuses_them_later(source: Any) -> None:
     FRAME.fill_null(3).write_parquet("held.parquet")
     keys = {"one_hot": ["city"], "inputs": ["city"]}

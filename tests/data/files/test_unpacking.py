@@ -74,7 +74,7 @@ def test_a_folder_of_csv_files_is_one_table(monkeypatch: pytest.MonkeyPatch, tmp
     reader = Stream(path="parts", targets=["rent"]).open()[0].reader
     frames = [reader.frame(block, FRAME.columns) for block in reader.blocks]
     assert pl.concat(frames, how="vertical_relaxed").equals(FRAME)
-    assert [part.known_as.name for part in reader.parts] == ["1.csv", "2.csv.gz", "3.tsv"]
+    assert [file.known_as.name for file in reader.files] == ["1.csv", "2.csv.gz", "3.tsv"]
     Path("parts/4.csv").write_text("area,rent\n1,2\n")
     with pytest.raises(UserError, match=r"4\.csv: has no column größe; the files of a folder need the same columns"):
         read(Path("parts"))

@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from experiments.__main__ import main
-from experiments.data import folds
+from experiments.data import splitting
 from experiments.data.prepared import Preparation
 from experiments.data.sources.table import Table
 from experiments.errors import UserError
 
 ROWS = 40
 KEYS: Any = {"path": "t.csv", "targets": ["y"], "one_hot": ["city"], "test": 0.25}
-TESTED = np.flatnonzero(folds.tested_rows(Table(**KEYS), np.zeros(ROWS, np.int64), None))
+TESTED = np.flatnonzero(splitting.tested_rows(Table(**KEYS), np.zeros(ROWS, np.int64), None))
 
 
 def written(city: list[str], **more: Any) -> None:
@@ -62,7 +62,7 @@ def test_a_label_of_the_test_alone_is_one_line(city: list[str]) -> None:
     labels, keys = list(city), {**KEYS, "targets": ["city"], "one_hot": None}
     for row in range(ROWS):  # the test has rows of each class, so which ones depends on the labels
         labels = [*city[:row], "AA", *city[row + 1 :]]
-        if folds.tested_rows(Table(**keys), np.unique(labels, return_inverse=True)[1], None)[row]:
+        if splitting.tested_rows(Table(**keys), np.unique(labels, return_inverse=True)[1], None)[row]:
             break
     written(labels)
     with pytest.raises(

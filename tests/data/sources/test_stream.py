@@ -179,8 +179,8 @@ def test_going_on_reads_no_block_that_is_done(rows, monkeypatch):
     read = []
     monkeypatch.setattr(
         Reader,
-        "read",
-        lambda self, block, names, spare=None, f=Reader.read: read.append(block) or f(self, block, names, spare),
+        "array",
+        lambda self, block, names, spare=None, f=Reader.array: read.append(block) or f(self, block, names, spare),
     )
     epoch(batches, first=17)  # 850 rows are done: of ten blocks of 100 rows, eight and a half
     assert len(read) == 2
@@ -360,7 +360,7 @@ def test_a_file_that_changes_between_two_epochs(rows, tmp_path):
 
 def test_few_blocks_are_in_memory_at_a_time(rows, monkeypatch):
     batches, alive, most = streamed("t.npy", block_rows=20).batches(20, True), [], 0
-    original = Reader.read
+    original = Reader.array
 
     def counted(self, block, names, spare=None):
         import weakref
@@ -369,7 +369,7 @@ def test_few_blocks_are_in_memory_at_a_time(rows, monkeypatch):
         alive.append(weakref.ref(table))
         return table
 
-    monkeypatch.setattr(Reader, "read", counted)
+    monkeypatch.setattr(Reader, "array", counted)
     for _ in batches.epoch(Generator()):
         time.sleep(0.002)
         most = max(most, sum(ref() is not None for ref in alive))
@@ -411,8 +411,8 @@ def test_block_order_keeps_blocks_together_and_is_a_permutation():
 
 
 def test_max_seconds_stops_a_stream_and_keeps_its_weights(rows, monkeypatch):
-    original = reader.Reader.read
-    monkeypatch.setattr(reader.Reader, "read", lambda *a: time.sleep(0.01) or original(*a))
+    original = reader.Reader.array
+    monkeypatch.setattr(reader.Reader, "array", lambda *a: time.sleep(0.01) or original(*a))
     keys = ("data.path=t.npy", "data.targets=[c4]", "data.block_rows=20", "training.max_seconds=0.3")
     result = run("data=stream", *keys, *SHORT, "training.epochs=1000")
     assert result.status == "stopped_early" and result.epochs < 1000
@@ -432,13 +432,13 @@ def test_ended_and_killed_in_the_middle_of_an_epoch_it_goes_on_with_the_same_bit
         """The command in a process that gets a signal when it reads its `at`-th block; how it ended."""
         reads = itertools.count()
 
-        def read(self, block, names, spare=None, read=Reader.read):
+        def read(self, block, names, spare=None, read=Reader.array):
             if next(reads) == at:
                 os.kill(os.getpid(), number)
             return read(self, block, names, spare)
 
         with monkeypatch.context() as patched:
-            patched.setattr(Reader, "read", read)
+            patched.setattr(Reader, "array", read)
             return ended(forked(lambda: main(words)))
 
     # 50 blocks in the first pass, then 150 an epoch: to train, to evaluate, to evaluate those held out
@@ -461,13 +461,13 @@ def test_a_run_whose_file_changes_is_kept_and_goes_on_when_the_file_is_back(rows
     assert main([*command, "hydra.run.dir=whole"]) == 0
     reads, content, times = itertools.count(), Path("t.npy").read_bytes(), os.stat("t.npy")
 
-    def read(self, block, names, spare=None, read=Reader.read):
+    def read(self, block, names, spare=None, read=Reader.array):
         if next(reads) == at:  # 10 in the first pass, 20 an epoch: the fourth, from 70 on
             Path("t.npy").write_bytes(content[:9000])
         return read(self, block, names, spare)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Reader, "read", read)
+        patched.setattr(Reader, "array", read)
         assert main([*command, "hydra.run.dir=cut"]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "t.npy: the file changed while it was read" in said

@@ -18,7 +18,7 @@ from torch import Generator
 
 from experiments import run
 from experiments.__main__ import main
-from experiments.data.files import chosen
+from experiments.data.files import levels
 from experiments.data.prepared import Preparation, prepare
 from experiments.data.sources.stream import Stream
 from experiments.data.sources.table import Table
@@ -379,7 +379,7 @@ def test_too_many_values_are_no_levels(data, monkeypatch):
     keys: dict[str, Any] = {"targets": ["y"], "validation_column": None}
     with pytest.raises(UserError, match=r"k has .*1[05]00 different values; too many to be levels"):
         whole(data, "t.parquet", one_hot=["k"], **keys)
-    monkeypatch.setattr(chosen, "MOST_LEVELS", 1400)
+    monkeypatch.setattr(levels, "MOST_LEVELS", 1400)
     with pytest.raises(UserError, match=r"name has .*1[45]00 different values; too many to be levels"):
         whole(data, "t.parquet", one_hot=["name"], **keys)
 

@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def opened(path: Path, blocks: int, **keys: object) -> Streamed:
-    return Stream(str(path), targets=["c2"], block_rows=10, batch_blocks=blocks, **keys).prepared(Preparation())  # type: ignore[arg-type]
+    return Stream(path=str(path), targets=["c2"], block_rows=10, batch_blocks=blocks, **keys).prepared(Preparation())  # type: ignore[arg-type]
 
 
 def numbers(batches: SharedBatches, seed: int = 0, first: int = 0) -> list[dict[int, list[float]]]:

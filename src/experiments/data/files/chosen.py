@@ -2,52 +2,26 @@
 
 import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from experiments.data.files.columns import TEXT, Numbers, first, in_file, numeric, require, separated, words
+from experiments.config.schema import Table
+from experiments.data.files.columns import TEXT, RowNumbers, first, in_file, numeric, require, separated, words
 from experiments.data.files.dialect import NAMELESS
-from experiments.data.files.encoding import MISSING_LEVEL
-from experiments.data.labels import require_classes
 from experiments.errors import UserError
 
 log = logging.getLogger("experiments")
 HANDED_OVER = re.compile(r"[0-9a-f]{16}\.parquet")
 """What a table that Python handed over is called, see `cli/handed_over.py`."""
-MOST_NUMBERS = 1_000
-MOST_LEVELS = 10_000
-"""A column of numbers, or of text, with more different values than these holds no categories."""
 
 
 @dataclass(frozen=True)
-class FileKeys:
-    """The keys that data=table and data=stream have in common, see `config/schema.py`."""
-
-    path: str | None = None
-    inputs: list[str] | None = None
-    targets: list[str] | None = None
-    one_hot: list[str] | None = None
-    missing: str = "error"
-    store: bool = True
-    units: dict[str, str] | None = None
-    validation: float = 0.0
-    validation_column: str | None = None
-    validation_path: str | None = None
-    split_seed: int = 0
-    test: float = 0.0
-    folds: int | None = None
-    fold: int | None = None
-    groups: str | None = None
-    image: list[int] | None = None
-
-    @property
-    def where(self) -> str:
-        """The table, as a message begins."""
-        return f"data.path={self.path}"
+class FileKeys(Table):
+    """The keys of data=table, and what follows from them for every table whose columns the user names."""
 
     @property
     def categories(self) -> list[str]:
@@ -102,15 +76,15 @@ def chosen_targets(keys: FileKeys, columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(keys.targets)
 
 
-def chosen_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str]) -> tuple[str, ...]:
+def chosen_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str], where: str) -> tuple[str, ...]:
     """Those asked for, or every other numeric column and the categorical ones of one_hot. Raises UserError.
 
-    `frame` holds all the columns of the file, and rows enough to tell what they hold.
+    `frame` holds all the columns of the file, and rows enough to tell what they hold; `where` is what errors call it.
     """
     require(frame.columns, keys.categories, "data.one_hot")
     _unlike("data.one_hot", keys.categories, targets)
     if keys.inputs is None:
-        kept = _numeric_inputs(keys, frame, targets)
+        kept = _numeric_inputs(keys, frame, targets, where)
     elif keys.inputs:
         kept = keys.inputs
         require(frame.columns, kept, "data.inputs")
@@ -123,7 +97,7 @@ def chosen_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str]) -
     return (*kept, *(n for n in keys.categories if n not in kept))
 
 
-def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str]) -> list[str]:
+def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str], where: str) -> list[str]:
     """Every column that may be an input without being named; the user is told of those left out."""
     rest = [n for n in frame.columns if n not in (*targets, keys.validation_column, keys.groups)]
     if nameless := [name for name in rest if NAMELESS.fullmatch(name)]:  # most often the rows' number
@@ -133,7 +107,7 @@ def _numeric_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str])
     kept = [n for n in rest if n in keys.categories or numeric(frame[n])]
     unused = _unused([frame[n] for n in rest if n not in kept])
     if not kept:
-        raise UserError(f"{keys.where}: no numeric column is left for the inputs" + (f"; {unused}" if unused else ""))
+        raise UserError(f"{where}: no numeric column is left for the inputs" + (f"; {unused}" if unused else ""))
     if unused:
         log.warning("%s", unused)
     return kept
@@ -171,48 +145,7 @@ def _beyond_float(column: pl.Series) -> bool:
     return isinstance(low, int) and isinstance(high, int) and max(-low, high) > 2**53
 
 
-def checked_categories(name: str, found: Collection[str], kind: pl.DataType) -> list[str]:
-    """The levels of a column in their order, from its different cells. Raises UserError for too few."""
-    if len(found) < 2:
-        raise UserError(f"data.one_hot: {name} has {len(found)} level; at least two tell rows apart")
-    blank = [MISSING_LEVEL] if MISSING_LEVEL in found else []
-    return in_order([level for level in found if level not in blank], kind) + blank
-
-
-def checked_classes(name: str, found: Collection[str], kind: pl.DataType) -> tuple[str | int | bool, ...]:
-    """The classes of a column of labels in their order, as the file has them. Raises UserError for one or too many."""
-    labels = in_order(found, kind)
-    require_classes(name, labels)
-    return tuple(int(v) if kind.is_numeric() else v == "true" if kind == pl.Boolean else v for v in labels)
-
-
-def in_order(found: Collection[str], kind: pl.DataType) -> list[str]:
-    """The cells of a column in the order of its type: numbers by size, an enumeration as defined, text by letters."""
-    if kind.is_numeric():
-        return sorted(found, key=float)
-    if isinstance(kind, pl.Enum):
-        defined = [level.strip() for level in kind.categories.to_list()]
-        return sorted(found, key=defined.index)
-    return sorted(found)
-
-
-def refuse_too_many(name: str, values: int, kind: pl.DataType) -> None:
-    """Raise UserError for a column with so many different values, seen so far, that they are no categories."""
-    most = MOST_LEVELS if kind in TEXT else MOST_NUMBERS
-    if values > most:
-        raise UserError(f"data.one_hot: {name} has more than {most} different values; too many to be levels")
-
-
-def checked_drop(cells: dict[str, int], kept: int) -> None:
-    """Raise UserError where data.missing=drop leaves no row, from how many cells are there by column."""
-    for name, there in cells.items():
-        if not there:
-            raise UserError(f"data.missing=drop: every cell of column {name} is missing, so no row would be left")
-    if not kept:
-        raise UserError("data.missing=drop: every row has a missing cell, so none would be left")
-
-
-def said_held(column: pl.Series, rows: Numbers = None, file: str = "") -> pl.Series:
+def said_held(column: pl.Series, rows: RowNumbers = None, file: str = "") -> pl.Series:
     """True where a column says that its row is for validation. Raises UserError for other words and missing cells.
 
     `file` is where the column is, if that must be told.
@@ -228,7 +161,7 @@ def said_held(column: pl.Series, rows: Numbers = None, file: str = "") -> pl.Ser
     return held
 
 
-def said_groups(column: pl.Series, rows: Numbers = None) -> pl.Series:
+def said_groups(column: pl.Series, rows: RowNumbers = None) -> pl.Series:
     """What each row belongs to, as text. Raises UserError for a missing cell."""
     said = words(column, "data.groups")
     if (row := first(said.is_null())) is not None:

@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 
 from experiments.data.allocation import reused
-from experiments.data.labels import not_whole
 from experiments.errors import UserError, nearest
 
 TEXT = (pl.String, pl.Categorical, pl.Enum)
-Numbers = Sequence[int] | np.ndarray | None
+RowNumbers = Sequence[int] | np.ndarray | None
 """Which row of its file, counted from 0, each row of a frame is; None where they are the file's first rows."""
 
 
@@ -40,7 +39,8 @@ def words(column: pl.Series, key: str) -> pl.Series:
 
 
 def stripped(column: pl.Series) -> pl.Series:
-    """A column as text without the blanks around it; a cell of nothing else is missing."""
+    """A column as text without the blanks around it; a cell of nothing else is missing, and so is NaN."""
+    column = column.fill_nan(None) if column.dtype.is_float() else column
     return column.cast(pl.String).str.strip_chars().replace("", None)
 
 
@@ -60,7 +60,7 @@ def kind_of(kind: pl.DataType) -> str:
     return "duration" if kind == pl.Duration else "time" if kind == pl.Time else "date"
 
 
-def numbers(column: pl.Series, where: str, rows: Numbers = None, target: bool = False) -> pl.Series:
+def numbers(column: pl.Series, where: str, rows: RowNumbers = None, target: bool = False) -> pl.Series:
     """A column as floats: float32 stays, the rest becomes float64, missing cells stay null.
 
     Dates are days since 1970-01-01, durations days, times shares of a day, booleans 0 and 1. Raises UserError for the
@@ -111,23 +111,6 @@ def separated(column: pl.Series) -> bool:
     return len(cells) > 0 and all(_SEPARATED.fullmatch(cell.replace(" %", "%")) for cell in cells)
 
 
-def labels(column: pl.Series, where: str, rows: Numbers = None) -> pl.Series:
-    """A column of labels as text, whole numbers without a point; missing cells stay null.
-
-    Raises UserError for numbers that are not whole, and for dates, lists and the like.
-    """
-    if column.dtype.is_float():
-        column = column.fill_nan(None)
-        if (row := first((column != column.round()) | column.is_infinite())) is not None:
-            raise UserError(not_whole(where, in_file(row, rows), column.name, column[row]))
-        column = column.cast(pl.Int64)
-    if not (column.dtype in TEXT or column.dtype.is_integer() or column.dtype == pl.Boolean):
-        raise UserError(
-            f"data.targets: {column.name} holds {column.dtype}; classes are text, whole numbers or booleans"
-        )
-    return stripped(column)
-
-
 def side_by_side(columns: list[pl.Series], spare: np.ndarray | None = None) -> np.ndarray:
     """(rows, columns) in C order, float32 where every column is, else float64; a missing cell is NaN.
 
@@ -144,7 +127,7 @@ def side_by_side(columns: list[pl.Series], spare: np.ndarray | None = None) -> n
 
 
 def require_numbers(
-    table: np.ndarray, names: Sequence[str], where: str, rows: Numbers = None, span: str = "",
+    table: np.ndarray, names: Sequence[str], where: str, rows: RowNumbers = None, span: str = "",
     largest: float | np.ndarray = math.inf,
 ) -> None:  # fmt: skip
     """Raise UserError for the first column of a table without a number, or the first cell that is none or too large.
@@ -183,7 +166,7 @@ def first(mask: pl.Series) -> int | None:
     return int(mask.arg_max() or 0) if mask.any() else None
 
 
-def in_file(row: int, rows: Numbers) -> int:
+def in_file(row: int, rows: RowNumbers) -> int:
     """The number, counted from 1 as people do, of a frame's row in its file."""
     return 1 + (row if rows is None else int(rows[row]))
 

@@ -1,6 +1,5 @@
 """From a file's columns to a model's inputs, and how to do it again: `Encoding` is what a run stores of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,20 +7,17 @@ import numpy as np
 import polars as pl
 
 from experiments.data.files.columns import (
-    Numbers,
+    RowNumbers,
     first,
     in_file,
     numbers,
     require,
     require_numbers,
-    shown,
     side_by_side,
     words,
-)
-from experiments.errors import UserError, nearest
-
-MISSING_LEVEL = "(missing)"
-"""The last level of a column with missing cells, where data.missing=level."""
+)  # fmt: skip
+from experiments.data.files.levels import MISSING_LEVEL, numbered
+from experiments.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Encoding:
         spread = [[f"{n}={v}" for v in self.categories[n][1:]] if n in self.categories else [n] for n in self.inputs]
         return tuple(name for names in spread for name in names)
 
-    def encode(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> np.ndarray:
+    def encode(self, frame: pl.DataFrame, where: str, rows: RowNumbers = None) -> np.ndarray:
         """The inputs (rows, features) of a frame, float32 where every column is, else float64.
 
         Raises UserError for a column that is not there, and for the first cell that is no finite number and no level.
@@ -53,7 +49,7 @@ class Encoding:
         require_numbers(table, self.features, where, rows)
         return table
 
-    def columns(self, frame: pl.DataFrame, where: str, rows: Numbers = None) -> list[pl.Series]:
+    def columns(self, frame: pl.DataFrame, where: str, rows: RowNumbers = None) -> list[pl.Series]:
         """The inputs of a frame, each a column of floats; missing cells stay so where no mean fills them."""
         require(frame.columns, self.inputs, where)
         columns: list[pl.Series] = []
@@ -76,7 +72,7 @@ class Encoding:
         """What encoding.json holds."""
         return {"inputs": self.inputs, "levels": self.categories, "means": self.means, "kinds": self.kinds}
 
-    def _spread(self, column: pl.Series, where: str, rows: Numbers) -> list[pl.Series]:
+    def _spread(self, column: pl.Series, where: str, rows: RowNumbers) -> list[pl.Series]:
         """A column of 0 and 1 for each level but the first."""
         levels, text = list(dict.fromkeys(self.categories[column.name])), words(column, "data.one_hot")
         if MISSING_LEVEL in levels:
@@ -90,22 +86,3 @@ class Encoding:
             )
         spread = self.categories[column.name][1:]
         return [(code == levels.index(v)).cast(pl.Float32).alias(f"{column.name}={v}") for v in spread]
-
-
-def levels_of(column: pl.Series, missing: str) -> pl.Series:
-    """The different levels that a column of categories has, by the key data.missing. Raises UserError for no text."""
-    text = words(column, "data.one_hot").unique()
-    return text.fill_null(MISSING_LEVEL) if missing == "level" else text.drop_nulls()
-
-
-def numbered(
-    text: pl.Series, levels: Sequence[str], where: str, rows: Numbers = None, what: str = "categories"
-) -> pl.Series:
-    """The number of each cell's level, from 0; missing cells stay null. Raises UserError for one that is no level."""
-    code = text.cast(pl.Enum(levels), strict=False).to_physical()
-    if (row := first(code.is_null() & text.is_not_null())) is not None:
-        raise UserError(
-            f"{where}: row {in_file(row, rows)}, column {text.name} is {shown(text[row])}; must be one of its "
-            f"{what} {', '.join(levels[:20])}{nearest(text[row], levels)}"
-        )
-    return code

@@ -16,7 +16,7 @@ import polars as pl
 
 from experiments.config.database_uri import SQLITE
 from experiments.data.sources.table import Table
-from experiments.data.streaming.reader import InMemory, Part
+from experiments.data.streaming.reader import InMemory
 from experiments.errors import Failure, UserError, nearest, one_line
 
 PATIENCE = 10
@@ -34,28 +34,6 @@ LONGEST = 300
 """Characters that a database's own reason may take."""
 
 
-class Answer(Part):
-    """What a query has given."""
-
-    @property
-    def where(self) -> str:
-        return "data.query"
-
-
-class Queried(InMemory):
-    """The rows of a query, all of them in memory: a single block."""
-
-    def __init__(self, uri: str, query: str) -> None:
-        """Raises UserError, and Failure where a server does not answer."""
-        words = TEXTS.sub(" ", query)
-        if not re.match(r"[\s(]*(select|with|values|table)\b", words, re.I):
-            raise UserError(f"data.query={one_line(query)}: only reads; it must be a query as SELECT a, b FROM rows")
-        table = answer(uri, query)
-        if not table.height:
-            raise UserError("data.query: gives no rows")
-        self.hold(table if ordered(words) else table.sort(table.columns), Answer, Path("data.query"))
-
-
 @dataclass(frozen=True)
 class Sql(Table):
     """The keys of data=sql."""
@@ -63,17 +41,21 @@ class Sql(Table):
     uri: str | None = None
     query: str | None = None
 
-    @property
-    def where(self) -> str:
-        return "data.query"
-
     def reader(self) -> InMemory:
         """The rows of the query. Raises UserError, and Failure where a server does not answer."""
         for name, example in (("uri", "sqlite:///FILE"), ("query", "SELECT * FROM rows")):
             if not getattr(self, name):
                 raise UserError(f'data.{name}: data=sql needs it; add "data.{name}={example}"')
         assert self.uri and self.query
-        return Queried(self.uri, self.query)
+        words = TEXTS.sub(" ", self.query)
+        if not re.match(r"[\s(]*(select|with|values|table)\b", words, re.I):
+            raise UserError(
+                f"data.query={one_line(self.query)}: only reads; it must be a query as SELECT a, b FROM rows"
+            )
+        table = answer(self.uri, self.query)
+        if not table.height:
+            raise UserError("data.query: gives no rows")
+        return InMemory(table if ordered(words) else table.sort(table.columns), where="data.query")
 
 
 def ordered(words: str) -> bool:

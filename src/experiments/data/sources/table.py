@@ -1,6 +1,7 @@
 """A person's own table: one file of CSV, TSV, Parquet, Arrow, Feather, NPY or NPZ, read into memory."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,7 +10,9 @@ import torch
 from experiments.data.dataset import Dataset
 from experiments.data.files.chosen import FileKeys
 from experiments.data.files.columns import require_numbers, side_by_side
+from experiments.data.files.reading import read
 from experiments.data.prepared import Preparation, Prepared, prepare
+from experiments.data.splitting import TESTED
 from experiments.data.streaming.reader import InMemory
 from experiments.data.streaming.rows import Rows
 from experiments.data.streaming.scan import opened
@@ -28,15 +31,15 @@ class Table(FileKeys):
 
         Raises UserError, and DataChanged.
         """
-        training, held = opened(self, self.reader(), InMemory, labels)
+        training, held = opened(self, self.reader(), in_memory, labels)
         found = self._dataset(training)
         if self.test:
-            found = replace(found, test=self._dataset(replace(training, tested=True)))
+            found = replace(found, test=self._dataset(replace(training, subset=TESTED)))
         return found if held is None else found.holding_out(self._dataset(held))
 
     def reader(self) -> InMemory:
         """The rows as the file has them. Raises UserError, and DataChanged."""
-        return InMemory(self.file("table"))
+        return in_memory(self.file("table"))
 
     def _dataset(self, rows: Rows) -> Dataset:
         (block,) = rows.reader.blocks
@@ -57,3 +60,8 @@ class Table(FileKeys):
             dropped=rows.dropped,
             **self.about(rows.encoding.features, rows.targets),
         )
+
+
+def in_memory(path: Path) -> InMemory:
+    """A whole file, read at once. Raises UserError, and DataChanged."""
+    return InMemory(read(path), path)

@@ -10,13 +10,12 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from experiments.data.batches import Pair
 from experiments.data.files.chosen import FileKeys, said_groups, said_held
-from experiments.data.files.columns import labels, numbers, present, require_numbers, side_by_side, words
-from experiments.data.files.encoding import MISSING_LEVEL, Encoding, levels_of, numbered
+from experiments.data.files.columns import numbers, present, require_numbers, side_by_side, words
+from experiments.data.files.encoding import Encoding
+from experiments.data.files.levels import MISSING_LEVEL, labels, levels_of, numbered
 from experiments.data.files.reading import validation_file
-from experiments.data.folds import HELD, TESTED, TRAINED, parts
-from experiments.data.prefetch import prefetched
+from experiments.data.splitting import HELD, TESTED, TRAINED, subsets
 from experiments.data.streaming.reader import Block, Reader
 from experiments.errors import UserError
 
@@ -25,19 +24,18 @@ log = logging.getLogger("experiments")
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a reader that are trained on (`held` False) or held out (`held` True)."""
+    """The rows of a reader that are in one subset."""
 
     keys: FileKeys
     reader: Reader
     encoding: Encoding
     targets: tuple[str, ...]
-    held: bool = False
-    tested: bool = False
-    """Whether they are those that only `experiments test` reads."""
+    subset: int = TRAINED
+    """Which rows these are, see `splitting`."""
     second: bool = False
     """Whether they are those of data.validation_path, all of them."""
-    counts: dict[int, int] | None = None
-    """How many rows of each block these are, by its number, where the file had to be read to tell."""
+    counts: list[dict[int, int]] | None = None
+    """How many rows of each subset each block has, by its number, where the file was read."""
     dropped: int = 0
     """Rows, trained on or held out, that are left out for a missing cell."""
     labels: bool = False
@@ -71,22 +69,22 @@ class Rows:
     def size(self, block: Block) -> int:
         """How many rows of a block these are; nothing is read."""
         if self.counts is not None:
-            return self.counts[block.number]
+            return self.counts[self.subset][block.number]
         mask = self._by_share(block)
         return block.rows if mask is None else int(np.count_nonzero(mask))
 
     def table(
         self, block: Block, largest: float | np.ndarray | None = None, spare: np.ndarray | None = None
     ) -> np.ndarray:
-        """These rows of a block (rows, features + targets), in the table's units; `spare` as in `Reader.read`.
+        """These rows of a block (rows, features + targets), in the table's units; `spare` as in `Reader.array`.
 
         With `largest`, the first time, a cell that is missing, infinite or beyond it is refused, in any row of the
         block. Later nothing is: the file is the same, or is found changed.
         """
         plain = not (self.encoding.categories or self.encoding.means or self.keys.validation_column or self.labels)
         with self.spoken_of():
-            if plain and self.keys.missing != "drop" and block.part.is_array:
-                table, rows = self.reader.read(block, self.used, spare), block.numbers
+            if plain and self.keys.missing != "drop" and block.file.is_array:
+                table, rows = self.reader.array(block, self.used, spare), block.row_numbers
                 mask = self._by_share(block)
             else:
                 frame, rows, mask = self.left(block)
@@ -101,15 +99,6 @@ class Rows:
         blocks = self.reader.blocks if chosen is None else self.reader.blocks[chosen.start : chosen.stop]
         return (torch.from_numpy(self.table(block, largest)) for block in blocks)
 
-    def read_ahead(self, chosen: range | None = None) -> Iterator[Tensor]:
-        """The same, read ahead and no longer refused."""
-        return prefetched(self.tables(chosen=chosen))
-
-    def blocks(self) -> Iterator[Pair]:
-        """The same as x (n, features) and y (n, targets)."""
-        for table in self.read_ahead():
-            yield table[:, : self.features], table[:, self.features :]
-
     def left(self, block: Block) -> tuple[pl.DataFrame, np.ndarray, np.ndarray | None]:
         """The rows of a block that are not dropped, as the file has them; their numbers in it; a mask of ours.
 
@@ -119,11 +108,10 @@ class Rows:
         kept = complete(frame, self.used) if self.keys.missing == "drop" else slice(None)
         if not isinstance(kept, slice):
             frame = frame.filter(pl.Series(kept))
-        rows = block.numbers[kept]
-        found = self.parts(block, frame, kept, rows)
-        part = TESTED if self.tested else HELD if self.held else TRAINED
-        mask = None if found is None else found == part
-        return frame, rows, self._known(frame, mask) if self.tested and mask is not None else mask
+        rows = block.row_numbers[kept]
+        found = self.subsets(block, frame, kept, rows)
+        mask = None if found is None else found == self.subset
+        return frame, rows, self._known(frame, mask) if self.subset == TESTED and mask is not None else mask
 
     def _known(self, frame: pl.DataFrame, tested: np.ndarray) -> np.ndarray:
         """The mask of the rows for the test without those that have a level which no other row has."""
@@ -151,8 +139,10 @@ class Rows:
         text = labels(frame[self.targets[0]], block.where, rows)
         return inputs, [numbered(text, known, block.where, rows, "classes").cast(pl.Float32)]
 
-    def parts(self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray) -> np.ndarray | None:
-        """What each of the kept rows of a block is for, (rows,); None where all are trained on. Raises UserError.
+    def subsets(
+        self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray
+    ) -> np.ndarray | None:
+        """The subset of each of the kept rows of a block, (rows,); None where all are trained on. Raises UserError.
 
         `frame` has their columns that tell, `rows` their numbers.
         """
@@ -160,7 +150,7 @@ class Rows:
         if self.second or (keys.split() in (None, "validation_path") and not keys.test):
             return None
         if keys.validation_column:
-            file = f"{block.part.known_as}: " if len(self.reader.parts) > 1 else ""
+            file = f"{block.file.known_as}: " if len(self.reader.files) > 1 else ""
             held = said_held(frame[keys.validation_column], rows, file).to_numpy()
         elif not keys.folds and not keys.validation:
             held = np.zeros(len(rows), bool)
@@ -171,14 +161,14 @@ class Rows:
             classes = number_of(labels(frame[self.targets[0]], block.where, rows))
         if keys.groups:
             groups = number_of(said_groups(frame[keys.groups], rows))
-        return parts(keys, classes, groups, held)
+        return subsets(keys, classes, groups, held)
 
     def _by_share(self, block: Block) -> np.ndarray | None:
         """Which rows of a block these are, where a share is held out; None for all."""
         if not self.keys.validation:
             return None
         out = self.reader.held_out(block, slice(None), self.keys.validation, self.keys.split_seed)
-        return out if self.held else ~out
+        return out if self.subset == HELD else ~out
 
 
 def number_of(cells: pl.Series) -> np.ndarray:

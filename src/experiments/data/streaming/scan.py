@@ -13,20 +13,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from experiments.data.files.chosen import (
-    FileKeys,
-    checked_categories,
-    checked_classes,
-    checked_drop,
-    chosen_inputs,
-    chosen_targets,
-    refuse_too_many,
-)
-from experiments.data.files.columns import empty_column, kind_of, labels, numbers, present, require
-from experiments.data.files.encoding import Encoding, levels_of
+from experiments.data.files.chosen import FileKeys, chosen_inputs, chosen_targets
+from experiments.data.files.columns import empty_column, kind_of, numbers, present, require
+from experiments.data.files.encoding import Encoding
+from experiments.data.files.levels import checked_categories, checked_classes, labels, levels_of, refuse_too_many
 from experiments.data.files.reading import validation_file
-from experiments.data.folds import HELD, TESTED, TRAINED
 from experiments.data.labels import MOST_CLASSES, require_classes, require_one_target
+from experiments.data.splitting import HELD, TESTED, TRAINED
 from experiments.data.streaming.reader import Block, Reader
 from experiments.data.streaming.rows import Rows
 from experiments.errors import UserError
@@ -44,12 +37,10 @@ def opened(
     targets, split, head = chosen_targets(keys, reader.names), keys.split(), reader.head()
     if classes:
         require_one_target(targets)
-    inputs = chosen_inputs(keys, head, targets)
+    inputs = chosen_inputs(keys, head, targets, reader.where)
     require([*inputs, *targets], list(keys.units or ()), "data.units")
-    if keys.validation_column:
-        require(reader.names, [keys.validation_column], "data.validation_column")
-    if keys.groups:
-        require(reader.names, [keys.groups], "data.groups")
+    for key in ("validation_column", "groups"):
+        require(reader.names, [name] if (name := getattr(keys, key)) else [], f"data.{key}")
     kinds = {n: kind for n in inputs if n not in keys.categories and (kind := kind_of(head[n].dtype))}
     rows = Rows(keys, reader, Encoding(inputs, kinds=kinds), targets, labels=classes)
     reader.cut(len(rows.names))
@@ -62,7 +53,7 @@ def opened(
     assert keys.validation_path
     with validation_file():
         reader = another(Path(keys.validation_path))
-        require(reader.names, rows.used, f"data.validation_path={keys.validation_path}")
+        require(reader.names, rows.used, reader.where)
         reader.cut(len(training.names))
         second, _ = learned(dataclasses.replace(training, reader=reader, second=True, counts=None, dropped=0))
     _tell_dropped(second)
@@ -80,36 +71,35 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
     Nothing is learned anew of a second file's rows, but how many are dropped.
     """
     scan = Scan(rows)
-    for span in rows.reader.spans(len(scan.columns)) if scan.columns else ():
+    if not scan.columns:
+        return rows, dataclasses.replace(rows, subset=HELD)
+    for span in rows.reader.spans(len(scan.columns)):
         scan.take(span, rows.reader.frame(span, scan.columns))
-    trained, held = (sum(counts.values()) for counts in (scan.trained, scan.held))
-    if scan.cells:
-        checked_drop(scan.cells, trained + held)
-    if scan.told_by and (held == 0 or trained == 0):
-        raise UserError(f"data.validation_column={scan.told_by}: {'all' if held else 'none'} of the rows are held out")
+    trained, held, tested = (sum(counts.values()) for counts in scan.counts)
+    for name, there in scan.cells.items():
+        if not there:
+            raise UserError(f"data.missing=drop: every cell of column {name} is missing, so no row would be left")
+    if scan.cells and not trained + held:
+        raise UserError("data.missing=drop: every row has a missing cell, so none would be left")
+    if (column := rows.keys.validation_column) and not (trained and held):
+        raise UserError(f"data.validation_column={column}: {'all' if held else 'none'} of the rows are held out")
     for name, mean in scan.means.items():
         if trained and not mean.count:
             raise UserError(empty_column(rows.reader.blocks[0].where, name))
     if not rows.second:
-        categories = {n: checked_categories(n, found, scan.kinds[n]) for n, found in scan.categories.items()}
+        categories = {n: checked_categories(n, found, scan.kinds[n]) for n, found in scan.levels.items()}
         for name, found in categories.items():
-            if held_only := [level for level in found if level not in scan.unheld[name]]:
+            if held_only := [level for level in found if level not in scan.trained_levels[name]]:
                 log.warning(
                     "no training row has %s=%s, only rows held out do: what it weighs is not learned",
                     name, ", ".join(held_only[:5]) + ", ..." * (len(held_only) > 5),
                 )  # fmt: skip
         means = {name: mean.value for name, mean in scan.means.items() if mean.count}
         encoding = dataclasses.replace(rows.encoding, categories=categories, means=means)
-        classes = checked_classes(scan.label, scan.labels, scan.kinds[scan.label]) if scan.label else None
+        classes = checked_classes(scan.label, scan.classes, scan.kinds[scan.label]) if scan.label else None
         rows = dataclasses.replace(rows, encoding=encoding, classes=classes)
-    other = dataclasses.replace(rows, held=True)
-    if not (scan.cells or scan.told_by):
-        return rows, other
-    dropped = rows.reader.rows - trained - held - scan.tested
-    return (
-        dataclasses.replace(rows, counts=scan.trained, dropped=dropped),
-        dataclasses.replace(other, counts=scan.held, dropped=dropped),
-    )
+    rows = dataclasses.replace(rows, counts=scan.counts, dropped=rows.reader.rows - trained - held - tested)
+    return rows, dataclasses.replace(rows, subset=HELD)
 
 
 @dataclass
@@ -133,23 +123,23 @@ class Scan:
     """What is seen of a file's columns, span by span."""
 
     def __init__(self, rows: Rows) -> None:
-        keys = rows.keys
-        self.rows, self.told_by = rows, keys.validation_column
-        one_hot = () if rows.second else keys.categories
-        filled = keys.missing in ("mean", "level") and not rows.second
-        self.label = rows.targets[0] if rows.labels and not rows.second else None
-        self.labels = set[str]()
-        self.categories: dict[str, set[str]] = {name: set() for name in one_hot}
-        self.unheld: dict[str, set[str]] = {name: set() for name in one_hot}
-        """Those of the categories that training rows have."""
+        keys, drop = rows.keys, rows.keys.missing == "drop"
+        learning, filled = not rows.second, keys.missing in ("mean", "level")
+        self.rows = rows
+        self.label = rows.targets[0] if rows.labels and learning else None
+        self.classes = set[str]()
+        self.levels: dict[str, set[str]] = {name: set() for name in (keys.categories if learning else ())}
+        """Of each column of categories, in all rows but those of the test."""
+        self.trained_levels: dict[str, set[str]] = {name: set() for name in self.levels}
+        """Those that training rows have."""
         self.kinds: dict[str, pl.DataType] = {}
-        self.means = {name: Mean() for name in rows.encoding.inputs if filled and name not in keys.categories}
-        self.cells = dict.fromkeys(rows.used if keys.missing == "drop" else (), 0)
+        self.means = {n: Mean() for n in rows.encoding.inputs if learning and filled and n not in self.levels}
+        self.cells = dict.fromkeys(rows.used if drop else (), 0)
         """With data.missing=drop: how many cells of each column are not missing."""
-        self.trained, self.held, self.tested = dict[int, int](), dict[int, int](), 0
-        """How many rows of each block are left to train on, and how many are held out, by the block's number."""
-        label, told = [self.label] if self.label else [], () if rows.second else keys.telling
-        self.columns = list(dict.fromkeys([*self.categories, *self.means, *self.cells, *label, *told]))
+        self.counts: list[dict[int, int]] = [{}, {}, {}]
+        """How many rows of each subset each block has left, by the block's number."""
+        told = [*([self.label] if self.label else []), *(keys.telling if learning else [])]
+        self.columns = list(dict.fromkeys([*self.levels, *self.means, *self.cells, *told]))
         """Those that are read: none where nothing is to be learned."""
 
     def take(self, span: Block, frame: pl.DataFrame) -> None:
@@ -159,35 +149,35 @@ class Scan:
             there = present(frame[name]).to_numpy()
             self.cells[name] += int(np.count_nonzero(there))
             kept &= there
-        frame, left = frame.filter(pl.Series(kept)), span.numbers[kept]
+        frame, left = frame.filter(pl.Series(kept)), span.row_numbers[kept]
         if self.label:
-            self._learn_labels(labels(frame[self.label], span.where, left), frame[self.label].dtype)
-        part = self.rows.parts(span, frame, kept, left)
-        part = np.full(len(left), TRAINED) if part is None else part
-        trained, self.tested = part == TRAINED, self.tested + int(np.count_nonzero(part == TESTED))
+            self._learn_classes(labels(frame[self.label], span.where, left), frame[self.label].dtype)
+        subset = self.rows.subsets(span, frame, kept, left)
+        subset = np.full(len(left), TRAINED) if subset is None else subset
         size = self.rows.reader.block_rows
         block, blocks = (left - span.first) // size, -(-span.rows // size)
-        for counts, chosen in ((self.trained, trained), (self.held, part == HELD)):
-            of_block = np.bincount(block[chosen], minlength=blocks).tolist()
+        for counts, chosen in zip(self.counts, (TRAINED, HELD, TESTED), strict=True):
+            of_block = np.bincount(block[subset == chosen], minlength=blocks).tolist()
             counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
-        training, seen = frame.filter(pl.Series(trained)), frame.filter(pl.Series(part != TESTED))
-        for name in self.categories:
+        trained = subset == TRAINED
+        training, seen = frame.filter(pl.Series(trained)), frame.filter(pl.Series(subset != TESTED))
+        for name in self.levels:
             self._learn_levels(seen[name])
-            self.unheld[name].update(levels_of(training[name], self.rows.keys.missing).to_list())
+            self.trained_levels[name].update(levels_of(training[name], self.rows.keys.missing).to_list())
         for name, mean in self.means.items():
             mean.add(numbers(training[name], span.where, left[trained]))
 
     def _learn_levels(self, column: pl.Series) -> None:
-        found = self.categories[column.name]
+        found = self.levels[column.name]
         self._learn_kind(column.name, column.dtype)
         found.update(levels_of(column, self.rows.keys.missing).to_list())
         refuse_too_many(column.name, len(found), column.dtype)
 
-    def _learn_labels(self, text: pl.Series, kind: pl.DataType) -> None:
+    def _learn_classes(self, text: pl.Series, kind: pl.DataType) -> None:
         self._learn_kind(text.name, pl.Int64() if kind.is_numeric() else kind)
-        self.labels.update(text.drop_nulls().unique().to_list())
-        if len(self.labels) > MOST_CLASSES:
-            require_classes(text.name, sorted(self.labels))
+        self.classes.update(text.drop_nulls().unique().to_list())
+        if len(self.classes) > MOST_CLASSES:
+            require_classes(text.name, sorted(self.classes))
 
     def _learn_kind(self, name: str, kind: pl.DataType) -> None:
         """The files of a folder need not agree: then the column is text."""

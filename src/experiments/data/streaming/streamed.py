@@ -12,6 +12,7 @@ from torch import Tensor
 from experiments.data.allocation import return_blocks
 from experiments.data.batches import Pair
 from experiments.data.classes import require_every_class
+from experiments.data.prefetch import prefetched
 from experiments.data.prepared import Preparation, Prepared
 from experiments.data.scaling import Scaling, identity, of_moments, scaled
 from experiments.data.streaming.first_pass import passed
@@ -55,12 +56,13 @@ class Streamed(Prepared):
         return self.counts[1]
 
     def blocks(self, held_out: bool = False) -> Iterator[Pair]:
-        return self._chosen(held_out).blocks()
+        for table in prefetched(self._chosen(held_out).tables()):
+            yield table[:, : self.training.features], table[:, self.training.features :]
 
     def placed_blocks(self, held_out: bool = False) -> Iterator[Pair]:
         """Of this worker's blocks."""
         d, rows = self.training.features, self._chosen(held_out)
-        for table in rows.read_ahead(self.workers.share(len(rows.reader.blocks))):
+        for table in prefetched(rows.tables(chosen=self.workers.share(len(rows.reader.blocks)))):
             out = torch.empty(table.shape, dtype=self.x.dtype)
             self.write(table, out)
             out = out.to(self.x.device)

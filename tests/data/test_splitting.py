@@ -1,6 +1,6 @@
-"""Folds: what scikit-learn's KFold, StratifiedKFold and (Stratified)GroupKFold promise holds of ours too."""
+"""Subsets of rows: what scikit-learn's KFold, StratifiedKFold and (Stratified)GroupKFold promise holds of ours too."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
+from experiments.config.schema import Data
 from experiments.data.dataset import Dataset
-from experiments.data.folds import HELD, TESTED, TRAINED, held_rows, parts
 from experiments.data.prepared import Preparation, prepare, rescaled
 from experiments.data.sources.samples import Iris
 from experiments.data.sources.table import Table
+from experiments.data.splitting import HELD, TESTED, TRAINED, held_rows, subsets
 from experiments.errors import UserError
-
-
-@dataclass(frozen=True)
-class Keys:
-    validation: float = 0.0
-    split_seed: int = 0
-    test: float = 0.0
-    folds: int | None = None
-    fold: int | None = None
 
 
 def masks(classes: np.ndarray, folds: int, groups: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
     """The rows that each fold holds out, (folds, rows)."""
-    return np.array([held_rows(Keys(folds=folds, fold=k, split_seed=seed), classes, groups) for k in range(folds)])
+    return np.array([held_rows(Data(folds=folds, fold=k, split_seed=seed), classes, groups) for k in range(folds)])
 
 
 def theirs(splitter: object, classes: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
@@ -97,11 +89,11 @@ def test_classes_of_whole_groups_are_as_even_as_scikit_learns() -> None:
 def test_a_share_holds_out_whole_groups_of_about_so_many_rows() -> None:
     groups = np.random.default_rng(1).integers(0, 60, 600)
     for share in (0.1, 0.25, 0.5):
-        mask = held_rows(Keys(validation=share), np.zeros(600, np.int64), groups)
+        mask = held_rows(Data(validation=share), np.zeros(600, np.int64), groups)
         assert not set(groups[mask]) & set(groups[~mask])
         assert abs(mask.mean() - share) < 0.02
     with pytest.raises(UserError, match=r"data\.validation=0\.1: the rows are of 2 groups"):
-        held_rows(Keys(validation=0.1), np.zeros(10, np.int64), np.arange(10) // 5)
+        held_rows(Data(validation=0.1), np.zeros(10, np.int64), np.arange(10) // 5)
 
 
 def test_the_split_seed_alone_decides() -> None:
@@ -137,7 +129,9 @@ def test_groups_and_folds_of_a_file_with_means_learned_of_the_training_rows(tmp_
     path = file(tmp_path)
     site, seen = np.arange(36) % 9, []
     for fold in range(3):
-        keys = Table(str(path), targets=["y"], missing="mean", groups="site", folds=3, fold=fold, inputs=["x", "row"])
+        keys = Table(
+            path=str(path), targets=["y"], missing="mean", groups="site", folds=3, fold=fold, inputs=["x", "row"]
+        )
         found = keys.prepared(Preparation(labels=True, folds=3, fold=fold))
         assert found.held_out is not None
         held, trained = found.held_out.x[:, 1].int().numpy(), found.table.x[:, 1].int().numpy()
@@ -151,7 +145,7 @@ def test_groups_and_folds_of_a_file_with_means_learned_of_the_training_rows(tmp_
 
 
 def test_the_column_of_groups_is_no_input_unless_it_is_named(tmp_path: Path) -> None:
-    keys = Table(str(file(tmp_path)), targets=["row"], missing="drop", groups="site", validation=0.3)
+    keys = Table(path=str(file(tmp_path)), targets=["row"], missing="drop", groups="site", validation=0.3)
     assert keys.load().features == ("x",)
     assert replace(keys, inputs=["x", "site"]).load().features == ("x", "site")
 
@@ -159,7 +153,7 @@ def test_the_column_of_groups_is_no_input_unless_it_is_named(tmp_path: Path) -> 
 def test_stratified_folds_of_a_file_without_rows_that_are_dropped(tmp_path: Path) -> None:
     sizes = []
     for fold in range(5):
-        keys = Table(str(file(tmp_path)), targets=["y"], missing="drop", folds=5, fold=fold, inputs=["x", "row"])
+        keys = Table(path=str(file(tmp_path)), targets=["y"], missing="drop", folds=5, fold=fold, inputs=["x", "row"])
         found = keys.prepared(Preparation(labels=True, folds=5, fold=fold))
         assert found.held_out is not None
         assert found.rows + found.validation_rows == 30 and found.table.dropped == 6
@@ -179,7 +173,7 @@ def test_stratified_folds_of_a_file_without_rows_that_are_dropped(tmp_path: Path
     ],
 )
 def test_what_is_wrong_names_its_key(keys: dict[str, object], said: str, tmp_path: Path) -> None:
-    table = Table(str(file(tmp_path)), targets=["y"], inputs=["row"], **keys)  # type: ignore[arg-type]
+    table = Table(path=str(file(tmp_path)), targets=["y"], inputs=["row"], **keys)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=said.replace("?", r"\?")):
         table.prepared(Preparation(labels=True))
 
@@ -187,24 +181,24 @@ def test_what_is_wrong_names_its_key(keys: dict[str, object], said: str, tmp_pat
 @pytest.mark.parametrize("keys", [{"folds": 5, "fold": 1}, {"validation": 0.25}, {}])
 def test_rows_of_the_test_come_first_and_are_even_of_each_class(keys: dict[str, float]) -> None:
     classes = np.repeat([0, 1, 2], [100, 50, 10])
-    found = parts(Keys(test=0.2, **keys), classes, held=None if keys else np.zeros(160, bool))  # type: ignore[arg-type]
+    found = subsets(Data(test=0.2, **keys), classes, None, None if keys else np.zeros(160, bool))  # type: ignore[arg-type]
     assert np.bincount(classes[found == TESTED]).tolist() == [20, 10, 2]
     held = int((found == HELD).sum())
     assert held == {"folds": 26, "validation": 32}.get(next(iter(keys), ""), 0)
     assert (found == TRAINED).sum() == 128 - held
-    assert (found == TESTED).tolist() == (parts(Keys(test=0.2, folds=3, fold=0), classes) == TESTED).tolist()
+    assert (found == TESTED).tolist() == (subsets(Data(test=0.2, folds=3, fold=0), classes, None) == TESTED).tolist()
 
 
 def test_rows_of_the_test_are_whole_groups_and_no_fold_has_them() -> None:
     groups = np.random.default_rng(5).integers(0, 50, 500)
-    of = [parts(Keys(test=0.2, folds=4, fold=k), np.zeros(500, np.int64), groups) for k in range(4)]
+    of = [subsets(Data(test=0.2, folds=4, fold=k), np.zeros(500, np.int64), groups) for k in range(4)]
     tested = of[0] == TESTED
     assert abs(tested.mean() - 0.2) < 0.02 and not set(groups[tested]) & set(groups[~tested])
     assert ((np.array(of) == HELD).sum(0) == ~tested).all()
 
 
 def test_scaling_means_and_digits_are_those_of_the_training_rows_alone(tmp_path: Path) -> None:
-    keys = Table(str(file(tmp_path)), targets=["row"], missing="mean", inputs=["x"], test=0.25, validation=0.25)
+    keys = Table(path=str(file(tmp_path)), targets=["row"], missing="mean", inputs=["x"], test=0.25, validation=0.25)
     found = keys.prepared(Preparation(standardize=True, test=0.25, validation=0.25))
     assert found.test is not None and found.held_out is not None
     of = [part.y[:, 0].int().tolist() for part in (found.table, found.held_out, found.test)]
@@ -218,7 +212,7 @@ def test_scaling_means_and_digits_are_those_of_the_training_rows_alone(tmp_path:
 @pytest.mark.parametrize(("share", "left"), [(0.01, "the test"), (0.99, "training")])
 def test_a_test_without_rows_is_refused(share: float, left: str) -> None:
     with pytest.raises(UserError, match=rf"data\.test={share}: of 36 rows this leaves no row for {left}"):
-        parts(Keys(test=share), np.zeros(36, np.int64), held=np.zeros(36, bool))
+        subsets(Data(test=share), np.zeros(36, np.int64), None, np.zeros(36, bool))
 
 
 def test_data_with_rows_for_validation_of_their_own_have_no_folds() -> None:
