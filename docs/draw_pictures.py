@@ -15,7 +15,8 @@ from PIL import Image
 from experiments import run, sweep
 from experiments.comparison.choosing import ordered
 from experiments.comparison.curves import gather
-from experiments.comparison.picture import draw
+from experiments.comparison.picture import figure as panels
+from experiments.comparison.picture import png
 from experiments.comparison.runs_table import collect
 
 PICTURES = Path(__file__).with_name("pictures")
@@ -49,7 +50,8 @@ def comparison(*, curves: bool, best: bool) -> bytes:
     newest = max(Path("outputs/sweeps").iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
     runs = collect([newest])
     plots, _ = gather(runs, ordered(runs.table, None))
-    return draw([plot if best else dataclasses.replace(plot, best=None) for plot in plots], curves=curves)
+    plots = [plot if best else dataclasses.replace(plot, best=None) for plot in plots]
+    return png(panels(plots, curves=curves, keys=curves))
 
 
 def main() -> None:

@@ -100,9 +100,9 @@ def test_an_unknown_column_gets_the_nearest_name(name: str, words: str) -> None:
 
 def test_shown_are_the_keys_that_differ_and_what_some_run_has() -> None:
     runs = Runs(TABLE, ["optimizer", "optimizer.lr", "optimizer.betas"])
-    shown = choosing.columns(runs, TABLE, None).columns
+    shown = choosing.default_columns(runs, TABLE).columns
     assert shown == ["run", "optimizer", "optimizer.lr", "status", "train_loss", "gap", "gap_relative", "seconds"]
-    assert choosing.columns(runs, TABLE, "gap, optimizer.lr,gap,").columns == ["gap", "optimizer.lr"]
+    assert choosing.columns(TABLE, "gap, optimizer.lr,gap,").columns == ["gap", "optimizer.lr"]
     for wanted in ("", ",", "gpa"):
         with pytest.raises(UserError):
-            choosing.columns(runs, TABLE, wanted)
+            choosing.columns(TABLE, wanted)

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from benchmarks.stored_runs import OPTIMUM, write_run, write_runs
 from experiments.__main__ import main
 from experiments.comparison.curves import gather
-from experiments.comparison.picture import draw
+from experiments.comparison.picture import figure as drawn
+from experiments.comparison.picture import png
 from experiments.comparison.picture_swept import bins, draw_swept
 from experiments.comparison.runs_table import METRICS, collect
 from experiments.comparison.swept import sweep_of
@@ -79,7 +80,7 @@ def test_bins_hold_every_value() -> None:
 def test_the_picture_is_dark_where_the_curves_are_and_has_a_red_optimum(tmp_path: Path) -> None:
     write_runs(tmp_path, 20, epochs=5)
     runs = collect([tmp_path])
-    image = matplotlib.image.imread(io.BytesIO(draw(gather(runs, runs.table)[0])))[..., :3]
+    image = matplotlib.image.imread(io.BytesIO(png(drawn(gather(runs, runs.table)[0]))))[..., :3]
     assert image.shape[1] > 2 * image.shape[0]  # two panels beside each other
     left = image[:, : image.shape[1] // 2]
     red = (left[..., 0] - left[..., 1] > 0.2) & (left[..., 0] - left[..., 2] > 0.15)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import polars as pl
@@ -106,13 +107,50 @@ def first(table: pl.DataFrame, count: int) -> pl.DataFrame:
     return pl.concat([part.head(count) for part in table.partition_by("group", maintain_order=True)])
 
 
-def columns(runs: Runs, table: pl.DataFrame, wanted: str | None) -> pl.DataFrame:
-    """The columns named, or run, group, the keys that differ, status, metrics (where some run has one), seconds."""
-    if wanted is not None:
-        chosen = [column(name.strip(), table.columns) for name in wanted.split(",") if name.strip()]
-        if not chosen:
-            raise UserError("--columns: name at least one, as run,optimizer.lr,gap")
-        return table.select(list(dict.fromkeys(chosen)))
+@dataclass(frozen=True)
+class Choice:
+    """--where, --sort, --reverse and --top: which of some rows are wanted, and in which order. Raises UserError."""
+
+    where: str | None = None
+    sort: str | None = None
+    reverse: bool = False
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.top is not None and self.top < 0:
+            raise UserError(f"--top {self.top}: must be at least 0")
+
+    def of(self, runs: pl.DataFrame) -> pl.DataFrame:
+        """The runs that are asked for, in their order."""
+        table = ordered(self.filtered(runs), self.sort, reverse=self.reverse)
+        if not self.top:
+            return table
+        return first(table, self.top) if self.sort is None else table.head(self.top)
+
+    def filtered(self, runs: pl.DataFrame) -> pl.DataFrame:
+        """The runs for which the condition holds; at least one."""
+        kept = runs if self.where is None else where(runs, self.where)
+        if not kept.height:
+            raise UserError(f"--where {one_line(self.where)}: holds for none of the {runs.height} runs")
+        return kept
+
+    def of_groups(self, table: pl.DataFrame) -> pl.DataFrame:
+        """The first rows of a table of groups, which is sorted where that is asked for."""
+        if self.sort is not None:
+            table = ordered(table, self.sort, reverse=self.reverse)
+        return table.head(self.top) if self.top else table
+
+
+def columns(table: pl.DataFrame, wanted: str) -> pl.DataFrame:
+    """The columns that --columns names. Raises UserError."""
+    chosen = [column(name.strip(), table.columns) for name in wanted.split(",") if name.strip()]
+    if not chosen:
+        raise UserError("--columns: name at least one, as run,optimizer.lr,gap")
+    return table.select(list(dict.fromkeys(chosen)))
+
+
+def default_columns(runs: Runs, table: pl.DataFrame) -> pl.DataFrame:
+    """Run, group, the keys that differ, status, metrics (where some run has one), seconds."""
     there = [c for c in (*SHOWN, *per_target(table), "seconds") if c in table.columns]
     shown = [c for c in there if c == "status" or table[c].is_not_null().any()]
     keys = [c for c in runs.varied if table[c].is_not_null().any()]

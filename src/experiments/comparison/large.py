@@ -1,12 +1,11 @@
 """Sweeps of so many jobs without folders that only those that are asked for are looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from experiments.comparison.choosing import column, where
+from experiments.comparison.choosing import Choice, column, where
 from experiments.comparison.deciding import REPEATED
 from experiments.comparison.runs_table import Runs, collect, read, tabulate
 from experiments.errors import UserError, one_line
@@ -21,37 +20,28 @@ SHOWN = 1_000
 """Of a larger sweep, where no number is asked for."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """--where, --sort, --reverse and --top: what is asked of the jobs of a large sweep."""
+def jobs(choice: Choice, sweep: str, notes: list[str]) -> list[str]:
+    """The folders that the jobs of a sweep's packs would have: all of them, or the first that are asked for.
 
-    where: str | None = None
-    sort: str | None = None
-    reverse: bool = False
-    top: int | None = None
-
-    def jobs(self, sweep: str, notes: list[str]) -> list[str]:
-        """The folders that the jobs of a sweep's packs would have: all of them, or the first that are asked for.
-
-        Their table is read as a stream, in memory bounded by the answer. Raises UserError.
-        """
-        if (count := packed.count(sweep)) <= MOST_WHOLE:
-            return packed.folders(sweep)
-        try:
-            rows = _table(sweep)
-            by = column(self.sort, rows.collect_schema().names()) if self.sort else _metric(rows)
-            kept = rows if self.where is None else where(rows, self.where)
-            down = self.reverse != larger_is_better(by)
-            order = kept.sort(by, "number", descending=[down, False], nulls_last=True)
-            first = order.head(self.top or SHOWN).select("number", "folder").collect(engine="streaming")
-            names = first.sort("number")["folder"].to_list()  # a pack is read once for all of its jobs
-        except pl.exceptions.PolarsError as error:
-            raise UserError(f"{one_line(sweep)}: its packs can't be read: {one_line(error)}") from None
-        notes.append(
-            f"{one_line(sweep)}: {count} jobs without folders, of which the first {len(names)} by {by} are looked at; "
-            "results.parquet has all"
-        )
-        return [f"{sweep}/{name}" for name in names if not Path(sweep, name).exists()]
+    Their table is read as a stream, in memory bounded by the answer. Raises UserError.
+    """
+    if (count := packed.count(sweep)) <= MOST_WHOLE:
+        return packed.folders(sweep)
+    try:
+        rows = _table(sweep)
+        by = column(choice.sort, rows.collect_schema().names()) if choice.sort else _metric(rows)
+        kept = rows if choice.where is None else where(rows, choice.where)
+        down = choice.reverse != larger_is_better(by)
+        order = kept.sort(by, "number", descending=[down, False], nulls_last=True)
+        first = order.head(choice.top or SHOWN).select("number", "folder").collect(engine="streaming")
+        names = first.sort("number")["folder"].to_list()  # a pack is read once for all of its jobs
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{one_line(sweep)}: its packs can't be read: {one_line(error)}") from None
+    notes.append(
+        f"{one_line(sweep)}: {count} jobs without folders, of which the first {len(names)} by {by} are looked at; "
+        "results.parquet has all"
+    )
+    return [f"{sweep}/{name}" for name in names if not Path(sweep, name).exists()]
 
 
 def of(roots: Sequence[str | Path]) -> list[str]:

@@ -8,11 +8,9 @@ is what `--png` draws beside the curves.
 # bokeh makes its models' arguments from properties, which pyright cannot see
 # pyright: reportArgumentType=false, reportCallIssue=false
 
-from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
-from typing import Any
 
 import polars as pl
 from bokeh.document import Document
@@ -22,13 +20,13 @@ from bokeh.models import BooleanFilter, Button, CDSView, CustomJS, Div, TextInpu
 from bokeh.palettes import Category10
 from bokeh.resources import INLINE
 
-from experiments.comparison.choosing import columns
+from experiments.comparison.choosing import default_columns
 from experiments.comparison.curves import PlotData
 from experiments.comparison.keys.page import panels
 from experiments.comparison.keys.settings import settings_of
 from experiments.comparison.page_curves import curves
-from experiments.comparison.page_table import data_table, ranks, table_source
-from experiments.comparison.picture import draw
+from experiments.comparison.page_parts import WIDE, data_table, embedded, ranks, table_source
+from experiments.comparison.picture import figure, png
 from experiments.comparison.runs_table import Runs
 from experiments.stored.cells import cell
 
@@ -37,7 +35,6 @@ FEW = list(Category10[10])
 HINT = "Click a row to show its curve alone (Ctrl, Shift: several), or click a curve; click a heading to sort."
 ASK = "filter: words, or a condition as of --where: lr < 0.01 and status = 'completed'"
 CLEAR = "input.value = ''; input.value_input = ''; rows.selected.indices = [];"
-WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
 
 
 def page(plots: list[PlotData], notes: Sequence[str] = ()) -> bytes:
@@ -46,7 +43,7 @@ def page(plots: list[PlotData], notes: Sequence[str] = ()) -> bytes:
     `notes`: what the reader is to know, as that these runs are the best of more.
     """
     table = pl.concat([plot.table for plot in plots])
-    shown = columns(Runs(table, plots[0].varied), table, None)
+    shown = default_columns(Runs(table, plots[0].varied), table)
     count, colours = table.height, [colour for plot in plots for colour in ranks(plot.table.height)]
     rows, chosen = table_source(shown, colours), BooleanFilter()
     begins = [sum(plot.table.height for plot in plots[:k]) for k in range(len(plots))]
@@ -72,14 +69,8 @@ def page(plots: list[PlotData], notes: Sequence[str] = ()) -> bytes:
     right = column(*(plot for plot, _ in drawn), **WIDE)
     document = Document()
     keyed = [panels(settings) for plot in plots if (settings := settings_of(plot)) is not None]
-    document.add_root(column(row(left, right, **WIDE), *_picture(plots), *keyed, **WIDE))
+    pictured = any(plot.swept is not None or plot.best is not None for plot in plots)
+    picture = [embedded(png(figure(plots, curves=False, keys=False)))] if pictured else []
+    document.add_root(column(row(left, right, **WIDE), *picture, *keyed, **WIDE))
     document.js_on_event("document_ready", CustomJS(args={**shared, "hash": True}, code=code))
     return file_html(document, INLINE, title=f"{count} runs").encode()
-
-
-def _picture(plots: list[PlotData]) -> list[Div]:
-    """The panels that there is something for."""
-    if all(plot.swept is None and plot.best is None for plot in plots):
-        return []
-    content = b64encode(draw(plots, curves=False)).decode()
-    return [Div(text=f'<img src="data:image/png;base64,{content}" style="max-width: 100%">', **WIDE)]

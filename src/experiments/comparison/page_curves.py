@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, HoverTool, Range1d, Span, TapTool
-from bokeh.plotting import figure
+from bokeh.models import ColumnDataSource, CustomJS, HoverTool, Range1d, Span, TapTool
 
 from experiments.comparison.curves import PlotData
-from experiments.comparison.page_table import NUMBER
+from experiments.comparison.page_parts import plot as made_plot
 from experiments.comparison.printing import headings
 from experiments.comparison.runs_table import SHOWN
 from experiments.stored.cells import cell
@@ -46,12 +45,10 @@ def curves(
 
     `rows` is the source of the table `shown`, in which the group's rows begin at `begin`.
     """
-    plot = figure(
-        height=height, sizing_mode="stretch_width", y_axis_type="log", tools="pan,wheel_zoom,box_zoom,reset,save",
-        active_scroll="wheel_zoom", x_axis_label="epoch", y_axis_label="loss over all training rows",
-        y_range=Range1d(*plot_data.limits), title=_title(plot_data),
+    plot = made_plot(
+        _title(plot_data), height=height, active_scroll="wheel_zoom", x_axis_label="epoch", y_axis_type="log",
+        y_axis_label="loss over all training rows", y_range=Range1d(*plot_data.limits),
     )  # fmt: skip
-    plot.axis.formatter = CustomJSTickFormatter(code=f"return {NUMBER}(tick);")
     keys = [name for name in shown.columns if name in plot_data.varied][:8]
     told = ["run", *keys, *(name for name in SHOWN[:4] if name in shown.columns)]
     lines = _source(plot_data, {name: rows.data[name] for name in (*told, "_colour")}, begin)

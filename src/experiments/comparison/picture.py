@@ -11,6 +11,7 @@ from experiments.comparison.curves import PlotData
 from experiments.comparison.keys.picture import draw_keys
 from experiments.comparison.keys.settings import settings_of
 from experiments.comparison.picture_swept import draw_swept, linear, logarithmic, plain
+from experiments.stored.predictions import Best
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,25 +20,24 @@ NAMED = 8
 """Runs that the legend names; more are told apart by colour alone."""
 
 
-def draw(plots: list[PlotData], *, curves: bool = True) -> bytes:
-    """The PNG's bytes; with or without loss curves and keys."""
+def png(drawn: "Figure") -> bytes:
+    """The bytes of a PNG."""
     file = io.BytesIO()
-    figure(plots, curves=curves, keys=curves).savefig(file, format="png")
+    drawn.savefig(file, format="png")
     return file.getvalue()
 
 
 def figure(plots: list[PlotData], *, curves: bool = True, keys: bool = True) -> "Figure":
     """A row of panels for each group of runs that compare, and below them what the keys that were swept do."""
-    rows = [
-        [_curves] * curves + [_swept] * (plot.swept is not None) + [_best] * (plot.best is not None) for plot in plots
-    ]
+    rows: list[tuple[str, list[Panel]]] = []
+    for plot in plots:
+        panels: list[Panel] = [partial(_curves, plot_data=plot)] if curves else []
+        panels += [partial(draw_swept, swept=plot.swept)] if plot.swept is not None else []
+        panels += [partial(_best, best=plot.best, run=plot.table["run"][0])] if plot.best is not None else []
+        rows.append((plot.group, panels))
     keyed = [settings for plot in plots if (settings := settings_of(plot)) is not None] if keys else []
     return laid_out(
-        [
-            (plot.group, [partial(panel, plot_data=plot) for panel in row])
-            for plot, row in zip(plots, rows, strict=True)
-        ],
-        [(partial(draw_keys, settings=settings), 8 if settings.importance else 5) for settings in keyed],
+        rows, [(partial(draw_keys, settings=settings), 8 if settings.importance else 5) for settings in keyed]
     )
 
 
@@ -99,14 +99,7 @@ def _curves(_: Any, axes: Any, plot_data: PlotData) -> None:
     axes.set(xlabel="epoch", ylabel="loss over all training rows", title=title)
 
 
-def _swept(figure: Any, axes: Any, plot_data: PlotData) -> None:
-    assert plot_data.swept is not None
-    draw_swept(figure, axes, plot_data.swept)
-
-
-def _best(_: Any, axes: Any, plot_data: PlotData) -> None:
-    best = plot_data.best
-    assert best is not None
+def _best(_: Any, axes: Any, best: Best, run: str) -> None:
     for k, label in enumerate(best.labels):
         axes.plot(best.true[:, k], best.predicted[:, k], "o", markersize=4, alpha=0.8, label=plain(label))
     axes.plot(best.ends, best.ends, color="grey", linewidth=1, label="exact")
@@ -114,5 +107,4 @@ def _best(_: Any, axes: Any, plot_data: PlotData) -> None:
     axes.legend(fontsize="small", loc="upper left")
     axes.grid(alpha=0.25)
     unit = f" ({plain(best.unit)})" if best.unit else ""
-    name = f"best: {plain(plot_data.table['run'][0])}"
-    axes.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}", title=name)
+    axes.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}", title=f"best: {plain(run)}")

@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from experiments.comparison.against import against as decided
-from experiments.comparison.choosing import first, ordered
-from experiments.comparison.large import Choice, every_run
+from experiments.comparison.choosing import Choice, first, ordered
+from experiments.comparison.large import every_run, jobs
 from experiments.comparison.runs_table import METRICS, Runs, collect, per_target
 from experiments.errors import UserError
 from experiments.stored.folders import OUTPUTS
@@ -35,7 +36,7 @@ def compare(
     import warnings
 
     roots = [Path(root) for root in ([folders] if isinstance(folders, str | os.PathLike) else folders)]
-    runs = collect(roots, Choice().jobs) if against is None else every_run(roots)
+    runs = collect(roots, partial(jobs, Choice())) if against is None else every_run(roots)
     for note in runs.notes:
         warnings.warn(note, stacklevel=2)
     if against is not None:

@@ -17,16 +17,17 @@ def test_it_is_what_all_subsets_give(lost: int, larger: bool) -> None:
     values = np.append(rng.exponential(1.0, 8), 0.5).round(2)
     values[1] = values[2]  # a tie
     found = best_of(values, lost, larger=larger)
+    assert found.expected is not None
     nothing = -np.inf if larger else np.inf
-    assert found.n.tolist() == list(range(1, 10 + lost))
-    for k, n in enumerate(found.n):
+    assert found.x.tolist() == list(range(1, 10 + lost))
+    for k, n in enumerate(found.x):
         bests = [(max if larger else min)(some) for some in combinations([*values, *[nothing] * lost], int(n))]
         if n > lost:
             assert found.expected[k] == pytest.approx(np.mean(bests), rel=1e-12)
         else:
             assert np.isnan(found.expected[k])  # the best of some is nothing at all
         ordered = sorted(bests, reverse=larger)
-        for share, curve in ((0.05, found.lucky), (0.5, found.median), (0.95, found.unlucky)):
+        for share, curve in ((0.05, found.low), (0.5, found.centre), (0.95, found.high)):
             expected = ordered[int(np.ceil(share * len(bests) - 1e-9)) - 1]
             assert curve[k] == expected or (np.isnan(curve[k]) and np.isinf(expected))
 
@@ -34,13 +35,17 @@ def test_it_is_what_all_subsets_give(lost: int, larger: bool) -> None:
 def test_of_all_trials_the_best_is_sure_and_of_one_it_is_any() -> None:
     values = rng.normal(size=40)
     found = best_of(values)
-    assert found.expected[-1] == pytest.approx(values.min()) and found.unlucky[-1] == values.min()
-    assert found.expected[0] == pytest.approx(values.mean()) and found.median[0] == np.sort(values)[19]
+    assert (
+        found.expected is not None
+        and found.expected[-1] == pytest.approx(values.min())
+        and found.high[-1] == values.min()
+    )
+    assert found.expected[0] == pytest.approx(values.mean()) and found.centre[0] == np.sort(values)[19]
 
 
 def test_many_trials_are_told_at_some_n_and_as_exactly() -> None:
     """Of numbers 1 to N the least of n is expected at (N + 1) / (n + 1)."""
     total = 100_000
     found = best_of(np.arange(1.0, total + 1))
-    assert len(found.n) <= POINTS and (found.n[0], found.n[-1]) == (1, total)
-    np.testing.assert_allclose(found.expected, (total + 1) / (found.n + 1), rtol=1e-6)
+    assert found.expected is not None and len(found.x) <= POINTS and (found.x[0], found.x[-1]) == (1, total)
+    np.testing.assert_allclose(found.expected, (total + 1) / (found.x + 1), rtol=1e-6)

@@ -12,8 +12,9 @@ from experiments.__main__ import main
 from experiments.comparison.curves import curve_of
 from experiments.comparison.groups.gathered import Groups, gather
 from experiments.comparison.groups.page import page
-from experiments.comparison.groups.picture import draw, figure
+from experiments.comparison.groups.picture import figure
 from experiments.comparison.groups.table import Grouping, grouped
+from experiments.comparison.groups.trials import in_runs
 from experiments.comparison.runs_table import Runs, collect
 from tests.support.browsing import Browser
 
@@ -32,7 +33,9 @@ def gathered(runs: Runs, by: Grouping, table: pl.DataFrame | None = None) -> tup
     table = runs.table if table is None else table
     shown = grouped(runs, table, by)
     (kind,), notes = gather(runs, table, shown, by)
-    assert notes == []
+    assert notes == ["mean curves are not drawn of a search's runs, but the best of n trials is"] * (
+        kind.searched and by.band is not None
+    )
     return kind, shown
 
 
@@ -42,9 +45,9 @@ def test_a_curve_is_the_mean_of_its_runs_losses_with_their_deviation(runs: Runs)
     group = kind.groups[3]
     own = runs.table.filter(pl.col("optimizer.lr") == group.at[0])["folder"]
     losses = np.array([curve_of(folder)[1] for folder in own])
-    assert losses.shape == (4, 6) and group.epochs.tolist() == [1, 2, 3, 4, 5, 6]
-    np.testing.assert_allclose(group.centre, losses.mean(0))
-    np.testing.assert_allclose(group.high - group.low, 2 * losses.std(0, ddof=1))
+    assert group.curve is not None and group.curve.x.tolist() == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose(group.curve.centre, losses.mean(0))
+    np.testing.assert_allclose(group.curve.high - group.curve.low, 2 * losses.std(0, ddof=1))
     assert group.legend == f"lr={group.at[0]:.6g}: 4 seeds"
 
 
@@ -54,15 +57,16 @@ def test_what_diverged_is_in_no_curve_and_what_ended_early_keeps_its_last_loss(r
     lost = table.with_columns(status=pl.Series(["diverged", *["completed"] * 3]))
     group = gathered(runs, Grouping(["optimizer.lr"], "median"), lost)[0].groups[0]
     losses = [curve_of(folder)[1] for folder in table["folder"][1:]]
-    assert group.words == "3 seeds, 1 lost"
-    np.testing.assert_allclose(group.centre, np.median(losses, axis=0))
+    assert group.curve is not None and group.legend.endswith(": 3 seeds, 1 lost")
+    np.testing.assert_allclose(group.curve.centre, np.median(losses, axis=0))
     short = Path(table["folder"][3]) / "metrics.jsonl"
     whole = short.read_bytes()
     try:
         short.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
         losses[2] = np.concatenate([losses[2][:2], [losses[2][1]] * 4])
         group = gathered(runs, Grouping(["optimizer.lr"], "mean"), lost)[0].groups[0]
-        np.testing.assert_allclose(group.centre, np.mean(losses, axis=0))
+        assert group.curve is not None
+        np.testing.assert_allclose(group.curve.centre, np.mean(losses, axis=0))
     finally:
         short.write_bytes(whole)
 
@@ -78,13 +82,12 @@ def test_the_picture_has_a_line_and_a_band_for_each_group_and_the_final_metric(r
     assert final.get_title() == "final gap, mean over 4 seeds"
     for number in range(2):
         low, high = curves.collections[number].get_paths()[0].get_extents().intervaly
-        assert low == pytest.approx(kind.groups[number].low.min()) and high == kind.groups[number].high.max()
-    assert draw([kind])[:4] == b"\x89PNG"
+        assert low == pytest.approx(kind.curves[number].low.min()) and high == kind.curves[number].high.max()
 
 
 def test_more_groups_than_colours_are_said(runs: Runs) -> None:
     kind, _ = gathered(runs, Grouping(["optimizer.lr", "seed"], "mean", "sem"))
-    assert len(kind.groups) == 10 and kind.curves_title.endswith("; the first 10 of 40 groups")
+    assert len(kind.groups) == 10 and kind.title.endswith("; the first 10 of 40 groups")
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +103,14 @@ def test_of_a_search_the_best_of_n_counts_what_was_pruned(search: Path) -> None:
     runs = collect([search])
     kind, _ = gathered(runs, Grouping(["optimizer.momentum"]))
     study = pl.read_csv(search / "study.csv", infer_schema_length=None)
-    assert kind.measure == "gap" and kind.swept is None and not any(len(group.epochs) for group in kind.groups)
+    assert kind.measure == "gap" and kind.swept is None and kind.searched
     for group in kind.groups:
         own = study.filter(pl.col("optimizer.momentum").cast(pl.Float64) == group.at[0])
         worth = own.filter(status="complete")["gap"]
-        assert group.best_of is not None and group.best_of.n[-1] == own.height > len(worth)
-        assert group.best_of.unlucky[-1] == group.best_of.expected[-1] == worth.min()
-        assert group.words == f"{own.height} trials, {own.height - len(worth)} without a result"
+        assert group.curve is not None and group.curve.expected is not None
+        assert group.curve.x[-1] == own.height > len(worth)
+        assert group.curve.high[-1] == group.curve.expected[-1] == worth.min()
+        assert group.legend.endswith(f": {own.height} trials, {own.height - len(worth)} without a result")
     assert len(figure([kind]).axes) == 1
 
 
@@ -117,8 +121,9 @@ def test_where_the_searchs_table_does_not_tell_its_runs_do(search: Path) -> None
     (kind,), notes = gather(runs, table, grouped(runs, table, by), by)
     assert len(notes) == 1 and "only those are counted that left a run" in notes[0]
     tried = table.filter(~pl.col("folder").str.contains("/confirm/"))
-    assert kind.groups[0].best_of is not None and kind.groups[0].best_of.n[-1] == tried.height
-    assert kind.groups[0].best_of.expected[-1] == pytest.approx(tried["gap"].min())
+    (curve,) = kind.curves
+    assert curve.x[-1] == tried.height and curve.expected is not None
+    assert curve.expected[-1] == pytest.approx(tried["gap"].min())
 
 
 @pytest.mark.browser
@@ -163,3 +168,14 @@ def test_the_command_writes_picture_page_and_table_of_groups(
         assert rows[0]["over"] == "2 seeds"
         assert [row["gap mean"] for row in rows] == sorted(row["gap mean"] for row in rows)
     assert f"<title>{count} groups of 20 runs</title>" in Path("a.html").read_text()
+
+
+@pytest.mark.parametrize(("average", "worth"), [("mean", 4.0), ("median", 2.0)])
+def test_a_setting_is_worth_the_average_that_was_searched(average: str, worth: float, tmp_path: Path) -> None:
+    (tmp_path / "search.json").write_bytes(orjson.dumps({"found": {"gap": worth}, "average": average}))
+    part = pl.DataFrame({
+        "optimizer.lr": [0.1] * 3, "seed": [0, 1, 2], "status": ["completed"] * 3, "gap": [1.0, 2.0, 9.0],
+        "folder": [f"{tmp_path}/{n}" for n in range(3)],
+    })  # fmt: skip
+    values, lost = in_runs(part, "gap", ["optimizer.lr", "seed"])
+    assert (values.tolist(), lost) == ([worth], 0)

@@ -10,6 +10,7 @@ from experiments import compare
 from experiments.__main__ import main
 from experiments.cli.notebook import sweep
 from experiments.comparison import large
+from experiments.comparison.choosing import Choice
 from experiments.comparison.runs_table import collect, ranked_by
 from experiments.sweeps import sweeping
 from experiments.tracking import packed
@@ -151,5 +152,5 @@ def test_the_metric_of_jobs_none_of_which_finished(
     assert asked != "train_loss"
     monkeypatch.setattr(large, "MOST_WHOLE", 10)
     notes: list[str] = []
-    large.Choice(top=3).jobs(str(tmp_path / "s"), notes)
+    large.jobs(Choice(top=3), str(tmp_path / "s"), notes)
     assert f"the first 3 by {asked} are looked at" in notes[0]

@@ -22,7 +22,11 @@ def test_the_end_of_a_search(capsys: pytest.CaptureFixture[str]) -> None:
     asked += ["search.confirm=3", "seed=4", "--save-preset", "won"]
     assert main(["-m", "hydra/sweeper=search", *asked]) == 0
     said = capsys.readouterr().out
-    assert "with 3 fresh seeds" in said and "importance: " in said and "preset: conf/experiment/won.yaml" in said
+    assert (
+        "with 3 fresh seeds" in said
+        and "importance: " in said
+        and "preset: conf/experiment/won.yaml, as --config-dir conf experiment=won\n" in said
+    )
     (folder,) = Path("outputs/sweeps").iterdir()
     trials = stored(str(folder))
     best = sorted(trials, key=lambda t: t.values[0])[:5]

@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,9 @@ from experiments.stored.folders import OUTPUTS
 from experiments.stored.lookup import FOLDER, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import polars
 
-    from experiments.comparison.curves import PlotData
-    from experiments.comparison.groups.gathered import Groups
+    from experiments.comparison.choosing import Choice
     from experiments.comparison.runs_table import Runs
 
 NOTES_SHOWN = 10
@@ -29,6 +26,7 @@ WRITTEN = {
     "html": "one page that works without network",
 }  # fmt: skip
 """What is written into files, by their endings."""
+DRAWN = {"png", "html"}
 
 
 def parser() -> Parser:
@@ -72,140 +70,111 @@ def main(arguments: Sequence[str]) -> int:
     """Print or write the comparison; exit status 0 also when some runs had to be left out."""
     asked = parser().read(arguments)
     files = {kind: Path(name) for kind in WRITTEN if (name := getattr(asked, kind)) is not None}
-    for kind, path in files.items():
-        if path.suffix.lower() != f".{kind}":
-            raise UserError(f"--{kind} {one_line(path)}: must end in .{kind}")
     grouping = asked.group_by is not None or asked.band is not None
-    if asked.against is not None and (grouping or files.keys() & {"png", "html"}):
-        raise UserError("--against: gives a table, and goes with neither --group-by nor --band nor --png nor --html")
-    if asked.statistic is not None and asked.against is None and not grouping:
-        raise UserError(f"--statistic {asked.statistic}: of which runs? It goes with --against, --group-by or --band")
+    _require_sense(asked, files, grouping)
     from experiments.comparison import choosing, large
     from experiments.comparison.runs_table import collect
 
-    folders = [resolve(word, many=True) for word in asked.folders] or [_outputs()]
-    runs = large.every_run(folders) if grouping or asked.against else collect(folders, chooser(asked))
+    folders, choice = [resolve(word, many=True) for word in asked.folders] or [_outputs()], chosen(asked)
+    whole = grouping or asked.against is not None
+    runs = large.every_run(folders) if whole else collect(folders, partial(large.jobs, choice))
     _tell(runs.notes)
     if asked.columns == "help":
         print("\n".join(runs.table.columns))
         return 0
+    drawn: dict[str, bytes] = {}
     if grouping:
-        return _grouped(runs, files, asked)
-    table = chosen(runs.table, asked)
-    if asked.against is not None:
-        from experiments.comparison.against import against
-
-        shown = against(runs, table, asked.against, asked.sort, asked.statistic or "mean")
-        shown = shown if asked.columns is None else choosing.columns(runs, shown, asked.columns)
+        shown, drawn = _grouped(runs, choice, asked, files)
+        of = f"{shown.height} groups"
     else:
-        shown = choosing.columns(runs, table, asked.columns)
+        table = choice.of(runs.table)
+        of = f"{table.height} runs"
+        if asked.against is not None:
+            from experiments.comparison.against import against
 
-    @cache
-    def plots() -> "list[PlotData]":
-        from experiments.comparison.curves import gather
-
-        whole = filtered(large.every_run(folders).table, asked.where) if large.of(folders) else None
-        found, notes = gather(runs, table, whole=whole)
-        _tell(notes)
-        return found
-
-    def drawn(kind: str) -> bytes:
-        if kind == "png":
-            from experiments.comparison.picture import draw
-
-            return draw(plots())
-        from experiments.comparison.page import page
-
-        return page(plots(), runs.notes[:NOTES_SHOWN])
-
-    _hand_out(files, shown, drawn, f"{table.height} runs", asked)
+            shown = against(runs, table, asked.against, asked.sort, asked.statistic or "mean")
+        else:
+            shown = table if asked.columns is not None else choosing.default_columns(runs, table)
+            if files.keys() & DRAWN:
+                every = choice.filtered(large.every_run(folders).table) if large.of(folders) else None
+                drawn = _drawn(runs, table, every, files)
+    shown = shown if asked.columns is None else choosing.columns(shown, asked.columns)
+    _hand_out(files, shown, drawn, of, everything=asked.top is not None)
     return 0
 
 
-def _grouped(runs: "Runs", files: dict[str, Path], asked: argparse.Namespace) -> int:
-    """--group-by and --band: a row for each group. Raises UserError."""
-    from experiments.comparison import choosing
+def _require_sense(asked: argparse.Namespace, files: dict[str, Path], grouping: bool) -> None:
+    """Raises UserError for files of other endings, and for flags that don't go together."""
+    for kind, path in files.items():
+        if path.suffix.lower() != f".{kind}":
+            raise UserError(f"--{kind} {one_line(path)}: must end in .{kind}")
+    if asked.against is not None and (grouping or files.keys() & DRAWN):
+        raise UserError("--against: gives a table, and goes with neither --group-by nor --band nor --png nor --html")
+    if asked.statistic is not None and asked.against is None and not grouping:
+        raise UserError(f"--statistic {asked.statistic}: of which runs? It goes with --against, --group-by or --band")
+
+
+def _drawn(
+    runs: "Runs", table: "polars.DataFrame", every: "polars.DataFrame | None", files: Collection[str]
+) -> dict[str, bytes]:
+    """The pictures that are asked for, by their endings; `every`: the runs that means are of, where they are more."""
+    from experiments.comparison.curves import gather
+
+    plots, notes = gather(runs, table, whole=every)
+    _tell(notes)
+    found = {}
+    if "png" in files:
+        from experiments.comparison.picture import figure, png
+
+        found["png"] = png(figure(plots))
+    if "html" in files:
+        from experiments.comparison.page import page
+
+        found["html"] = page(plots, runs.notes[:NOTES_SHOWN])
+    return found
+
+
+def _grouped(
+    runs: "Runs", choice: "Choice", asked: argparse.Namespace, files: Collection[str]
+) -> tuple["polars.DataFrame", dict[str, bytes]]:
+    """--group-by and --band: a row for each group, and the pictures that are asked for. Raises UserError."""
     from experiments.comparison.groups import table as groups
 
     by = groups.grouping(runs, asked.group_by, asked.statistic or "mean", asked.band)
-    kept = filtered(runs.table, asked.where)
+    kept = choice.filtered(runs.table)
     shown = groups.grouped(runs, kept, by)
     if asked.group_by is None and asked.sort is None:
         shown = groups.best_first(kept, shown, by)
-    shown = sorted_and_cut(shown, asked)
+    shown, found = choice.of_groups(shown), {}
+    if DRAWN.isdisjoint(files):
+        return shown, found
+    from experiments.comparison.groups.gathered import gather
 
-    @cache
-    def kinds() -> "list[Groups]":
-        from experiments.comparison.groups.gathered import gather
+    kinds, notes = gather(runs, kept, shown, by)
+    _tell(notes)
+    if "png" in files:
+        from experiments.comparison.groups.picture import figure
+        from experiments.comparison.picture import png
 
-        found, notes = gather(runs, kept, shown, by)
-        _tell(notes)
-        return found
-
-    def drawn(kind: str) -> bytes:
-        if kind == "png":
-            from experiments.comparison.groups.picture import draw
-
-            return draw(kinds())
+        found["png"] = png(figure(kinds))
+    if "html" in files:
         from experiments.comparison.groups.page import page
 
-        return page(kinds(), shown, kept.height)
-
-    told = shown if asked.columns is None else choosing.columns(runs, shown, asked.columns)
-    _hand_out(files, told, drawn, f"{shown.height} groups", asked)
-    return 0
+        found["html"] = page(kinds, shown, kept.height)
+    return shown, found
 
 
-def chooser(asked: argparse.Namespace) -> "Callable[[str, list[str]], list[str]]":
-    """What chooses among the jobs of a sweep too large to be read whole."""
-    from experiments.comparison.large import Choice
+def chosen(asked: argparse.Namespace) -> "Choice":
+    """What the flags of `add_choice` ask for. Raises UserError."""
+    from experiments.comparison.choosing import Choice
 
-    return Choice(asked.where, asked.sort, asked.reverse, asked.top).jobs
+    return Choice(asked.where, asked.sort, asked.reverse, asked.top)
 
 
 def _outputs() -> str:
     if not Path(OUTPUTS).is_dir():
         raise UserError(f"{OUTPUTS}: there is no such folder here; name the folder with the runs")
     return OUTPUTS
-
-
-def chosen(table: "polars.DataFrame", asked: argparse.Namespace) -> "polars.DataFrame":
-    """The rows that --where, --sort and --top ask for, in their order. Raises UserError."""
-    from experiments.comparison import choosing
-
-    table = choosing.ordered(filtered(table, asked.where), asked.sort, reverse=asked.reverse)
-    if not (top := checked_top(asked.top)):
-        return table
-    return choosing.first(table, top) if asked.sort is None else table.head(top)
-
-
-def filtered(table: "polars.DataFrame", condition: str | None) -> "polars.DataFrame":
-    """The rows for which a condition holds. Raises UserError where that is none."""
-    from experiments.comparison import choosing
-
-    if condition is None:
-        return table
-    kept = choosing.where(table, condition)
-    if not kept.height:
-        raise UserError(f"--where {one_line(condition)}: holds for none of the {table.height} runs")
-    return kept
-
-
-def sorted_and_cut(table: "polars.DataFrame", asked: argparse.Namespace) -> "polars.DataFrame":
-    """A table of groups, by --sort, where it is given, and --top. Raises UserError."""
-    from experiments.comparison import choosing
-
-    top = checked_top(asked.top)
-    if asked.sort is not None:
-        table = choosing.ordered(table, asked.sort, reverse=asked.reverse)
-    return table.head(top) if top else table
-
-
-def checked_top(top: int | None) -> int | None:
-    """--top as it was asked for. Raises UserError."""
-    if top is not None and top < 0:
-        raise UserError(f"--top {top}: must be at least 0")
-    return top
 
 
 def _tell(notes: Sequence[str]) -> None:
@@ -216,20 +185,17 @@ def _tell(notes: Sequence[str]) -> None:
 
 
 def _hand_out(
-    files: dict[str, Path], shown: "polars.DataFrame", drawn: "Callable[[str], bytes]", of: str,
-    asked: argparse.Namespace,
-) -> None:  # fmt: skip
+    files: dict[str, Path], shown: "polars.DataFrame", drawn: dict[str, bytes], of: str, *, everything: bool
+) -> None:
     """Write the files that were asked for, a line for each, or print the table."""
     from experiments.comparison.printing import content, show
     from experiments.tracking.files import write_atomically
 
     if not files:
-        show(shown, everything=asked.top is not None)
+        show(shown, everything=everything)
     for kind, path in files.items():
-        pictured = kind in ("png", "html")
-        made = drawn(kind) if pictured else content(shown, kind)
         try:
-            write_atomically(path, made)
+            write_atomically(path, drawn[kind] if kind in drawn else content(shown, kind))
         except OSError as error:
             raise UserError(f"--{kind} {one_line(path)}: can't be written ({error.strerror})") from None
-        print(f"{of if pictured else f'{shown.height} rows'}: {path}")
+        print(f"{of if kind in drawn else f'{shown.height} rows'}: {path}")

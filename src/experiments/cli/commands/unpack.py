@@ -2,10 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from experiments.cli.commands.arguments import Parser
-from experiments.cli.commands.compare import add_choice, chooser, chosen
+from experiments.cli.commands.compare import add_choice, chosen
 from experiments.errors import UserError, one_line
 from experiments.stored.folders import pointers
 from experiments.stored.lookup import resolve
@@ -51,6 +52,8 @@ def _meant(word: str, asked: argparse.Namespace) -> list[str]:
         raise UserError(f"{one_line(word)}: {'has its folder' if job else 'no sweep whose jobs have no folders'}")
     if asked.where is None and asked.top is None:
         raise UserError(f"{one_line(word)}: a sweep; name jobs, as {one_line(word)}/0, or add --top N or --where SQL")
+    from experiments.comparison import large
     from experiments.comparison.runs_table import collect
 
-    return chosen(collect([place], chooser(asked)).table, asked)["folder"].to_list()
+    choice = chosen(asked)
+    return choice.of(collect([place], partial(large.jobs, choice)).table)["folder"].to_list()

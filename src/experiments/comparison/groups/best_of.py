@@ -5,32 +5,21 @@ order, the best first, none of the first i is among the n with the probability C
 needed, and the expected value has no bias (R. Tang et al., "Showing Your Work Doesn't Always Work", ACL, 2020).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from experiments.comparison.groups.mean_curve import Curve
+
 Array = np.ndarray
-QUANTILES = (0.05, 0.5, 0.95)
+QUANTILES = (0.5, 0.05, 0.95)
 POINTS = 200
 """Values of n at most, evenly on a logarithmic axis."""
 
 
-@dataclass(frozen=True)
-class BestOf:
-    """For each of `n` (k,): the `expected` best, and in `lucky`, `median` and `unlucky` what the best is as good as, or
-    better than, with a probability of 5, 50 and 95 %. NaN where all of the n may be trials that came to nothing."""
+def best_of(values: Array, lost: int = 0, *, larger: bool = False) -> Curve:
+    """Over n the median of the best, what it is at least as good as in 5 and in 95 % of the cases, and its expectation.
 
-    n: Array
-    expected: Array
-    lucky: Array
-    median: Array
-    unlucky: Array
-
-
-def best_of(values: Array, lost: int = 0, *, larger: bool = False) -> BestOf:
-    """The curves of a search's finite `values` (N - lost,), and of `lost` trials, which are worse than any of them.
-
-    `larger`: whether more is better.
+    Of a search's finite `values` (N - lost,), and of `lost` trials, which are worse than any of them: NaN where all n
+    may be such. `larger`: whether more is better.
     """
     sign = -1.0 if larger else 1.0
     ordered, total = np.sort(sign * np.asarray(values, dtype=float)), len(values) + lost
@@ -38,15 +27,15 @@ def best_of(values: Array, lost: int = 0, *, larger: bool = False) -> BestOf:
     if total > POINTS:
         n = np.unique(np.geomspace(1, total, POINTS).round().astype(int))
     found = np.array([_of(ordered, total, int(k)) for k in n]).reshape(-1, 1 + len(QUANTILES))
-    return BestOf(n, *(sign * found).T)
+    return Curve(n, *(sign * found).T)
 
 
 def _of(ordered: Array, total: int, n: int) -> list[float]:
-    """The expected best of n, and its quantiles."""
+    """The quantiles of the best of n, and what is expected."""
     worse = _none_of_first(len(ordered), total, n)  # (values + 1,), from 1 down
     expected = float(-np.diff(worse) @ ordered) if worse[-1] == 0 else np.nan
     at = [int(np.argmax(1 - worse[1:] >= q - 1e-9)) if 1 - worse[-1] >= q - 1e-9 else None for q in QUANTILES]
-    return [expected, *(np.nan if k is None else float(ordered[k]) for k in at)]
+    return [*(np.nan if k is None else float(ordered[k]) for k in at), expected]
 
 
 def _none_of_first(count: int, total: int, n: int) -> Array:

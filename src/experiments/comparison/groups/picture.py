@@ -1,69 +1,41 @@
 """The picture of groups: mean curves with a band, or of searches the best of n, beside the final metric."""
 
-import io
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from experiments.comparison.groups.gathered import Groups
 from experiments.comparison.picture import Panel, laid_out
-from experiments.comparison.picture_swept import draw_swept, linear, logarithmic, plain, wide
+from experiments.comparison.picture_swept import draw_swept, linear, logarithmic, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw(kinds: list[Groups], *, curves: bool = True) -> bytes:
-    """The PNG's bytes; with or without the curves."""
-    file = io.BytesIO()
-    figure(kinds, curves=curves).savefig(file, format="png")
-    return file.getvalue()
-
-
 def figure(kinds: list[Groups], *, curves: bool = True) -> "Figure":
-    """A row of panels for each kind of runs."""
-    return laid_out([(groups.name, _panels(groups, curves)) for groups in kinds])
+    """A row of panels for each kind of runs, with or without the curves."""
+    rows: list[tuple[str, list[Panel]]] = []
+    for groups in kinds:
+        panels: list[Panel] = [partial(_curves, groups=groups)] if curves and groups.curves else []
+        panels += [partial(draw_swept, swept=groups.swept)] if groups.swept is not None else []
+        rows.append((groups.name, panels))
+    return laid_out(rows)
 
 
-def _panels(groups: Groups, curves: bool) -> list[Panel]:
-    found: list[Panel] = []
-    if curves and any(len(group.epochs) for group in groups.groups):
-        found.append(partial(_mean_curves, groups=groups))
-    if curves and any(group.best_of is not None for group in groups.groups):
-        found.append(partial(_best_of, groups=groups))
-    if groups.swept is not None:
-        found.append(partial(draw_swept, swept=groups.swept))
-    return found
-
-
-def _mean_curves(_: Any, axes: Any, groups: Groups) -> None:
+def _curves(_: Any, axes: Any, groups: Groups) -> None:
+    linear(axes.xaxis, axes.yaxis)
     for group in groups.groups:
-        if len(group.epochs):
-            drawn = axes.plot(group.epochs, group.centre, linewidth=1.6, label=plain(group.legend))[0]
-            axes.fill_between(group.epochs, group.low, group.high, color=drawn.get_color(), alpha=0.18, linewidth=0)
-    axes.set_ylim(*groups.limits)
-    logarithmic(axes.set_yscale, axes.yaxis)
-    linear(axes.xaxis)
+        if (curve := group.curve) is not None:
+            drawn = axes.plot(curve.x, curve.centre, linewidth=1.6, label=plain(group.legend))[0]
+            axes.fill_between(curve.x, curve.low, curve.high, color=drawn.get_color(), alpha=0.18, linewidth=0)
+            if curve.expected is not None:
+                axes.plot(curve.x, curve.expected, linewidth=1, linestyle=":", color=drawn.get_color())
+    if groups.limits is not None:
+        axes.set_ylim(*groups.limits)
+    across, up = groups.logarithmic
+    if across:
+        logarithmic(axes.set_xscale, axes.xaxis)
+    if up:
+        logarithmic(axes.set_yscale, axes.yaxis)
     axes.legend(fontsize="small")
     axes.grid(alpha=0.25)
-    axes.set(xlabel="epoch", ylabel="loss over all training rows", title=groups.curves_title)
-
-
-def _best_of(_: Any, axes: Any, groups: Groups) -> None:
-    import polars as pl
-
-    linear(axes.xaxis, axes.yaxis)
-    everything = []
-    for group in groups.groups:
-        if (best := group.best_of) is None:
-            continue
-        drawn = axes.plot(best.n, best.median, linewidth=1.6, label=plain(group.legend))[0]
-        axes.plot(best.n, best.expected, linewidth=1, linestyle=":", color=drawn.get_color())
-        axes.fill_between(best.n, best.lucky, best.unlucky, color=drawn.get_color(), alpha=0.18, linewidth=0)
-        everything += [*best.lucky, *best.unlucky]
-    if wide(pl.Series(everything).drop_nans()):
-        logarithmic(axes.set_yscale, axes.yaxis)
-    if max(int(group.best_of.n[-1]) for group in groups.groups if group.best_of is not None) > 20:
-        logarithmic(axes.set_xscale, axes.xaxis)
-    axes.legend(fontsize="small", title="dotted: expected", title_fontsize="x-small")
-    axes.grid(alpha=0.25)
-    axes.set(xlabel="n, trials of the search", ylabel=groups.measure.replace("_", " "), title=plain(groups.best_title))
+    axes.set(xlabel=groups.labels[0], ylabel=plain(groups.labels[1]), title=plain(groups.title))

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 from bokeh.layouts import column, row
-from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Range1d
-from bokeh.plotting import figure
+from bokeh.models import ColumnDataSource, HoverTool, Range1d
 
 from experiments.comparison.keys.settings import Axis, Settings
-from experiments.comparison.page_table import NUMBER, ranks
-
-TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
+from experiments.comparison.page_parts import WIDE, plot, ranks
 
 
 def panels(settings: Settings) -> Any:
@@ -26,10 +23,7 @@ def panels(settings: Settings) -> Any:
     if not settings.importance:
         return parallel
     slices = [_slice(k, key, settings.value, points, tips) for k, key in enumerate(settings.keys)]
-    return column(
-        parallel, row(_importance(settings.importance), *slices, sizing_mode="stretch_width"),
-        sizing_mode="stretch_width",
-    )  # fmt: skip
+    return column(parallel, row(_importance(settings.importance), *slices, **WIDE), **WIDE)
 
 
 def _told(side: Axis) -> list[Any]:
@@ -38,49 +32,35 @@ def _told(side: Axis) -> list[Any]:
 
 
 def _parallel(settings: Settings, sides: list[Axis], points: ColumnDataSource, tips: list[Any]) -> Any:
-    lines = settings.lines
-    plot = figure(
-        height=360, sizing_mode="stretch_width", tools=TOOLS, title=settings.heading,
-        x_range=Range1d(-0.1, len(sides) - 0.7), y_range=Range1d(-0.05, 1.05),
-    )  # fmt: skip
-    told = {name: list(values)[: len(lines)][::-1] for name, values in points.data.items()}
-    across = np.arange(len(sides), dtype=np.float32)
-    source = ColumnDataSource(
-        told | {"_xs": [across] * len(lines), "_ys": list(lines[::-1].astype(np.float32))}  # the best on top
-    )
-    drawn = plot.multi_line("_xs", "_ys", source=source, line_color="_colour", line_alpha=0.6,
+    lines, across = settings.lines, np.arange(len(sides), dtype=np.float32)
+    made = plot(settings.heading, height=360, x_range=Range1d(-0.1, len(sides) - 0.7), y_range=Range1d(-0.05, 1.05))
+    told = {name: list(values)[: len(lines)][::-1] for name, values in points.data.items()}  # the best on top
+    told |= {"_xs": [across] * len(lines), "_ys": list(lines[::-1].astype(np.float32))}
+    drawn = made.multi_line("_xs", "_ys", source=ColumnDataSource(told), line_color="_colour", line_alpha=0.6,
                             hover_line_color="crimson", hover_line_alpha=1.0)  # fmt: skip
-    plot.add_tools(HoverTool(renderers=[drawn], tooltips=tips, show_arrow=False, limit=1))
+    made.add_tools(HoverTool(renderers=[drawn], tooltips=tips, show_arrow=False, limit=1))
     for at, side in enumerate(sides):
-        plot.segment(x0=[at], y0=[0], x1=[at], y1=[1], line_color="black")
+        made.segment(x0=[at], y0=[0], x1=[at], y1=[1], line_color="black")
         heights, texts = zip(*side.ticks, strict=True)
-        plot.text(x=[at] * len(texts), y=list(heights), text=list(texts), x_offset=4, text_font_size="10px",
+        made.text(x=[at] * len(texts), y=list(heights), text=list(texts), x_offset=4, text_font_size="10px",
                   text_baseline="middle")  # fmt: skip
-    plot.xaxis.ticker = list(range(len(sides)))
-    plot.xaxis.major_label_overrides = {at: side.name for at, side in enumerate(sides)}
-    plot.yaxis.visible, plot.grid.visible = False, False
-    return plot
+    made.xaxis.ticker = list(range(len(sides)))
+    made.xaxis.major_label_overrides = {at: side.name for at, side in enumerate(sides)}
+    made.yaxis.visible, made.grid.visible = False, False
+    return made
 
 
 def _importance(importance: dict[str, float]) -> Any:
     names = list(importance)[::-1]
-    plot = figure(
-        height=260, sizing_mode="stretch_width", tools="", title="importance (PED-ANOVA)", y_range=names,
-        x_range=Range1d(0, 1),
-    )  # fmt: skip
-    plot.hbar(y=names, right=[importance[name] for name in names], height=0.7, color="#31688e")
-    return plot
+    made = plot("importance (PED-ANOVA)", height=260, y_range=names, x_range=Range1d(0, 1))
+    made.hbar(y=names, right=[importance[name] for name in names], height=0.7, color="#31688e")
+    return made
 
 
 def _slice(number: int, key: Axis, value: Axis, points: ColumnDataSource, tips: list[Any]) -> Any:
-    ranges: dict[str, Any] = {"x_range": key.words} if key.words else {"x_axis_type": "log" if key.log else "linear"}
-    plot = figure(
-        height=260, sizing_mode="stretch_width", tools=TOOLS, x_axis_label=key.name, y_axis_label=value.name,
-        y_axis_type="log" if value.log else "linear", **ranges,
-    )  # fmt: skip
-    for axis in (plot.yaxis, *([] if key.words else [plot.xaxis])):
-        axis.formatter = CustomJSTickFormatter(code=f"return {NUMBER}(tick);")
-    last = str(len(tips) - 1)
-    drawn = plot.scatter(str(number), last, source=points, color="_colour", size=4)
-    plot.add_tools(HoverTool(renderers=[drawn], tooltips=tips, limit=1))
-    return plot
+    across: dict[str, Any] = {"x_range": key.words} if key.words else {"x_axis_type": "log" if key.log else "linear"}
+    made = plot("", height=260, x_axis_label=key.name, y_axis_label=value.name,
+                y_axis_type="log" if value.log else "linear", **across)  # fmt: skip
+    drawn = made.scatter(str(number), str(len(tips) - 1), source=points, color="_colour", size=4)
+    made.add_tools(HoverTool(renderers=[drawn], tooltips=tips, limit=1))
+    return made

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from experiments.comparison.curves import HEADROOM, PlotData
+from experiments.comparison.groups.trials import STUDY, objective_of, search_of, trials_of
 from experiments.comparison.picture_swept import wide
 from experiments.comparison.runs_table import ranked_by
 from experiments.comparison.swept import WITHOUT, independent
@@ -20,8 +21,6 @@ from experiments.tracking.files import read_json
 SEVERAL = 3
 """Keys from which runs have parallel coordinates: one is a line, two are a map."""
 MOST_LINES = 2_000
-CONFIRM = "confirm"
-"""The folder in a search's of its best settings run once more."""
 TICKS = 5
 
 
@@ -81,10 +80,9 @@ class Settings:
 
 def settings_of(plot: PlotData) -> Settings | None:
     """The search that all of the runs are of, else the runs, where SEVERAL keys differ."""
-    found = {Path(folder).parent for folder in plot.table["folder"]}
-    found = {at.parent if at.name == CONFIRM and (at.parent / SEARCH).is_file() else at for at in found}
-    search = found.pop() if len(found) == 1 else Path()
-    if (search / SEARCH).is_file() and (search / "study.csv").is_file():
+    searches = {search_of(folder) for folder in plot.table["folder"]}
+    search = searches.pop() if len(searches) == 1 else None
+    if search is not None and (search / STUDY).is_file():
         return _of_search(search)
     measure = ranked_by(plot.table)
     table = plot.table.filter(pl.col(measure).is_finite() & ~pl.col("status").is_in(WITHOUT))
@@ -94,9 +92,7 @@ def settings_of(plot: PlotData) -> Settings | None:
 
 def _of_search(folder: Path) -> Settings | None:
     """Its trials, also those that were pruned: these at what they were worth then."""
-    said = read_json(folder / SEARCH)
-    measure = next(iter(said["found"]))
-    table = pl.read_csv(folder / "study.csv", infer_schema_length=None)
+    said, measure, table = read_json(folder / SEARCH), objective_of(folder), trials_of(folder)
     table = table.filter(pl.col(measure).cast(pl.Float64).is_finite() & (pl.col("status") != "fail"))
     table = table.sort(["status", measure], descending=[False, larger_is_better(measure)])
     keys = list(said["importance"]) or list(said["parameters"])

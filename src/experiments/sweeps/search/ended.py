@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,68 +48,61 @@ def importance(trials: Sequence[FrozenTrial], directions: Sequence[Direction]) -
     return {key: round(share, 4) for key, share in shares(order).items()}
 
 
-def show(
-    trials: Sequence[FrozenTrial],
-    directions: Sequence[Direction],
-    objectives: Sequence[str],
-    settings: Search,
-    runs: int,
-    confirmed: Mapping[int, float],
-    shares: Mapping[str, float],
-) -> None:
-    """Print the best settings of a study, of `runs` runs each, whose trials ran or were cut off.
+@dataclass(frozen=True)
+class Outcome:
+    """Its trials; by their numbers what the best were worth with fresh seeds; the importance of each key."""
 
-    `shares`: the importance of its keys.
-    """
-    best = ranked(trials, directions)
+    trials: Sequence[FrozenTrial]
+    directions: Sequence[Direction]
+    objectives: Sequence[str]
+    confirmed: Mapping[int, float]
+    importance: Mapping[str, float]
+
+    def row(self, trial: FrozenTrial) -> dict[str, Any]:
+        """Number, parameters and values of a trial."""
+        values = trial.values or [None] * len(self.objectives)
+        return {"trial": trial.number, **trial.params, **dict(zip(self.objectives, values, strict=True))}
+
+
+def show(outcome: Outcome, settings: Search, runs: int) -> None:
+    """Print the best settings, of `runs` runs each."""
+    best, objectives = ranked(outcome.trials, outcome.directions), outcome.objectives
     best = [t for t in best if all(map(math.isfinite, t.values))] or best
     best = best[: FRONT if len(objectives) > 1 else BEST]
     if not best:
         return
     again = f"with {settings.confirm} fresh seeds"
-    rows = [
-        {"trial": t.number, **t.params, **dict(zip(objectives, t.values, strict=True)), again: confirmed.get(t.number)}
-        for t in best
-    ]
-    keys = dict.fromkeys(name for row in rows for name in row if name not in (*objectives, again))
+    keys = dict.fromkeys(key for trial in best for key in trial.params)
+    columns = ["trial", *keys, *objectives, *([again] if outcome.confirmed else [])]
     what = f"best {len(best)}" if len(objectives) == 1 else f"Pareto set, {len(best)}"
-    folds = runs // settings.seeds
-    each = " x ".join(f"{n} {what}" for n, what in ((settings.seeds, "seeds"), (folds, "folds")) if n > 1)
+    repeated = ((settings.seeds, "seeds"), (runs // settings.seeds, "folds"))
+    each = " x ".join(f"{count} {noun}" for count, noun in repeated if count > 1)
     over = f", {settings.average} of {each}" if each else ""
-    columns = [*keys, *objectives, *([again] if confirmed else [])]
-    table(Terminal(), f"{what} of {len(trials)} settings by {' and '.join(objectives)}{over}", columns, rows)
-    if shares:
-        said = ", ".join(f"{key} {share:.0%}" for key, share in shares.items())
+    title = f"{what} of {len(outcome.trials)} settings by {' and '.join(objectives)}{over}"
+    table(Terminal(), title, columns, [{**outcome.row(t), again: outcome.confirmed.get(t.number)} for t in best])
+    if outcome.importance:
+        said = ", ".join(f"{key} {share:.0%}" for key, share in outcome.importance.items())
         Terminal().print(f"importance: {said}", markup=False, soft_wrap=True)
 
 
-def write(
-    folder: Path,
-    trials: Sequence[FrozenTrial],
-    directions: Sequence[Direction],
-    objectives: Sequence[str],
-    confirmed: Mapping[int, float],
-    names: Mapping[int, str],
-    shares: Mapping[str, float],
-) -> None:
+def write(outcome: Outcome, folder: Path, average: str, names: Mapping[int, str]) -> None:
     """study.csv, a row a trial, and search.json: the winner, the job that `best` means, and the importances.
 
-    The winner is the setting whose value was confirmed best, `names` the folder of a trial's first job.
+    The winner is the setting whose value was confirmed best. `average`: how its runs were; `names`: the folder of a
+    trial's first job.
     """
-    sign = -1 if directions[0] == "maximize" else 1
-    best = ranked(trials, directions)
-    best.sort(key=lambda t: sign * confirmed[t.number] if t.number in confirmed else float("inf"))
+    again = outcome.confirmed.get
     rows = [
-        {
-            "trial": t.number, **t.params, **dict(zip(objectives, t.values or [None] * len(objectives), strict=True)),
-            "confirmed": confirmed.get(t.number), "status": t.state.name.lower(),
-        }
-        for t in trials
+        {**outcome.row(t), "confirmed": again(t.number), "status": t.state.name.lower()} for t in outcome.trials
     ]  # fmt: skip
     jobs_table.write_csv(folder / "study.csv", rows)
-    if best:
-        winner: dict[str, Any] = {
-            "best": names[best[0].number], "trial": best[0].number, "parameters": best[0].params,
-            "found": dict(zip(objectives, best[0].values, strict=True)), "confirmed": confirmed.get(best[0].number),
+    if best := ranked(outcome.trials, outcome.directions):
+        sign = -1 if outcome.directions[0] == "maximize" else 1
+        worth = {number: sign * value for number, value in outcome.confirmed.items()}
+        winner = min(best, key=lambda t: worth.get(t.number, math.inf))
+        found = dict(zip(outcome.objectives, winner.values, strict=True))
+        content = {
+            "best": names[winner.number], "trial": winner.number, "parameters": winner.params, "found": found,
+            "average": average, "confirmed": again(winner.number), "importance": outcome.importance,
         }  # fmt: skip
-        write_atomically(folder / SEARCH, json_bytes({**winner, "importance": shares}))
+        write_atomically(folder / SEARCH, json_bytes(content))

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from experiments.config.paths import config_folder
 from experiments.config.schema import GROUPS
 from experiments.config.validation import choice_of
 from experiments.errors import UserError
@@ -41,7 +42,8 @@ def save(path: Path, sweep: Path) -> None:
     head = f"# @package _global_\n# Trial {found['trial']} of the search in {sweep}: {found['found']}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (head + text).encode())
-    print(f"preset: {path}, as experiment={path.stem}")
+    own = "" if Path("conf").resolve() == Path(config_folder()).resolve() else "--config-dir conf "
+    print(f"preset: {path}, as {own}experiment={path.stem}")
 
 
 def _overrides(folder: Path) -> list[str]:

@@ -27,7 +27,7 @@ from experiments.sweeps.results import jobs_table, stored_sweep, summary
 from experiments.sweeps.resuming import Found
 from experiments.sweeps.search.confirming import confirm
 from experiments.sweeps.search.curve import Curve
-from experiments.sweeps.search.ended import BEST, importance, ranked, show, write
+from experiments.sweeps.search.ended import BEST, Outcome, importance, ranked, show, write
 from experiments.sweeps.search.samplers import sampler_of
 from experiments.sweeps.search.space import Space, read
 from experiments.sweeps.search.storage import Direction, Kept
@@ -106,8 +106,7 @@ class _Search:
         """What earlier sessions had as `search.trials`: a generation that was halved ended there."""
         self.generation = -1
         """The number of the one that was asked for last."""
-        self.confirmed: dict[int, float] = {}
-        self.importance: dict[str, float] | None = None
+        self.outcome: Outcome | None = None
         self.curve = Curve(self.directions[0], on=config.tracking.tensorboard and len(self.directions) == 1)
 
     def ask(self) -> list[Setting]:
@@ -153,9 +152,7 @@ class _Search:
         finally:
             self.curve.close()
             session.outcomes.write_table()
-            trials, runs = self.study.trials, len(self.repeats)
-            shares = importance(trials, self.directions) if self.importance is None else self.importance
-            show(trials, self.directions, self.objectives, self.settings, runs, self.confirmed, shares)
+            show(self.outcome or self._came_to({}), self.settings, len(self.repeats))
 
     def _extend(self, generation: Sequence[Setting], ended: int) -> None:
         """Store `search.trials` of this session, for those after it. Raises UserError where more have `ended`."""
@@ -176,12 +173,16 @@ class _Search:
         best = [trial for trial in best if math.isfinite(trial.values[0])]
         fresh = range(self.seed + settings.seeds, self.seed + settings.seeds + settings.confirm)
         again = repeats(self.study.space, fresh, self.folds)
-        self.confirmed = confirm(session, self.study.space, settings.average, again, best, self.objectives[0])
+        confirmed = confirm(session, self.study.space, settings.average, again, best, self.objectives[0])
         first = {
             number // len(self.repeats): job.name for number, job in sorted(session.outcomes.jobs.items(), reverse=True)
         }
-        self.importance = importance(trials, self.directions)
-        write(session.folder, trials, self.directions, self.objectives, self.confirmed, first, self.importance)
+        self.outcome = self._came_to(confirmed)
+        write(self.outcome, session.folder, settings.average, first)
+
+    def _came_to(self, confirmed: dict[int, float]) -> Outcome:
+        trials, directions = self.study.trials, self.directions
+        return Outcome(trials, directions, self.objectives, confirmed, importance(trials, directions))
 
     def halving(self) -> Halving | None:
         """How the runs of a generation are compared while they train, if they are."""

@@ -1,14 +1,25 @@
-"""The page's table: its columns, how numbers look, and the source that its rows and the filter read."""
+"""What pages are put together from: how numbers look, figures, the table with its source, and pictures."""
 
 # bokeh makes its models' arguments from properties, which pyright cannot see
 # pyright: reportArgumentType=false, reportCallIssue=false
 
+from base64 import b64encode
 from html import escape
 from typing import Any
 
 import polars as pl
-from bokeh.models import CDSView, ColumnDataSource, DataTable, HTMLTemplateFormatter, StringFormatter, TableColumn
+from bokeh.models import (
+    CDSView,
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    DataTable,
+    Div,
+    HTMLTemplateFormatter,
+    StringFormatter,
+    TableColumn,
+)
 from bokeh.palettes import Viridis256
+from bokeh.plotting import figure
 
 from experiments.comparison.printing import headings
 from experiments.stored.cells import cell
@@ -20,6 +31,20 @@ NUMBER = r"""(v => typeof v !== "number" || Number.isNaN(v) ? "" :
 RIGHT = f'<div style="text-align: right"><%= {NUMBER}(value) %></div>'
 SWATCH = '<div style="color: <%= value %>; text-align: center">■</div>'
 WIDTH = {"run": 170, "status": 78, "seed": 48}
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+
+
+def plot(title: str, **options: Any) -> Any:
+    """A bokeh figure as wide as there is room, with numbers as everywhere else, to pan and to zoom."""
+    made = figure(title=title, tools="pan,wheel_zoom,box_zoom,reset,save", **WIDE, **options)
+    made.axis.formatter = CustomJSTickFormatter(code=f"return {NUMBER}(tick);")
+    return made
+
+
+def embedded(png: bytes) -> Div:
+    """A picture within the page."""
+    content = b64encode(png).decode()
+    return Div(text=f'<img src="data:image/png;base64,{content}" style="max-width: 100%">', **WIDE)
 
 
 def ranks(count: int) -> list[str]:
