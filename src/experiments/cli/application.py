@@ -113,7 +113,7 @@ def launch(
     with hydra_for(asked) as hydra:
         refuse_taken_folder(asked.overrides)
         name, overrides = asked.config_name or "config", asked.overrides
-        if asked.multirun or hydra.get_mode(name, overrides) == RunMode.MULTIRUN:  # the mode costs a composition
+        if asked.multirun or (may_sweep(asked) and hydra.get_mode(name, overrides) == RunMode.MULTIRUN):
             from experiments.sweeps.ending import observing, told_at_the_end
 
             with told_at_the_end() as tables:
@@ -123,6 +123,12 @@ def launch(
     if isinstance(returned, BaseException):
         raise returned
     return returned
+
+
+def may_sweep(asked: Namespace) -> bool:
+    """Whether something that was asked for may set hydra.mode. To read it costs a composition, half of a short run."""
+    own = asked.config_dir or asked.config_path or asked.config_name
+    return bool(own) or any(word.lstrip("+").startswith(("experiment", "hydra")) for word in asked.overrides)
 
 
 def refuse_taken_folder(overrides: Sequence[str]) -> None:
