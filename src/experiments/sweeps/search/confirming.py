@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 from optuna.trial import FrozenTrial
 
 from experiments.sweeps.launching import Sweep
-from experiments.sweeps.results import jobs_table
 from experiments.sweeps.resuming import Found, look
+from experiments.sweeps.search.runs import average
 from experiments.sweeps.search.space import Space
 
 
 def confirm(
-    session: Sweep, space: Space, average: str, repeats: Sequence[Sequence[str]], trials: Iterable[FrozenTrial],
+    session: Sweep, space: Space, kind: str, repeats: Sequence[Sequence[str]], trials: Iterable[FrozenTrial],
     objective: str,
 ) -> dict[int, float]:  # fmt: skip
-    """What each of the trials is worth over `repeats`, seeds that the search did not use, on each fold.
+    """What each of the trials is worth over `repeats`, seeds that the search did not use, on each fold; `kind`: mean or
+    median.
 
     The jobs lie in the folder `confirm`, which has a table of its own. Raises as `Sweep.run`.
     """
@@ -32,9 +32,8 @@ def confirm(
     ended = {n: result for n, (known, result) in found.ended.items() if known.digest == jobs[n].digest}
     again.take_over([], [(jobs[n], result) for n, result in ended.items()], found.numbers - ended.keys())
     again.run([job for job in jobs if job.number not in ended])
-    values: dict[int, list[float]] = {}
+    of_trials: dict[int, list[int]] = {}
     for job, (trial, _) in zip(jobs, named, strict=True):
-        value = jobs_table.objective(again.outcomes.results[job.number], objective)
-        values.setdefault(trial.number, []).append(np.nan if value is None else value)
-    middle = np.mean if average == "mean" else np.median
-    return {number: float(middle(of_runs)) for number, of_runs in values.items()}
+        of_trials.setdefault(trial.number, []).append(job.number)
+    came = again.outcomes.results
+    return {trial: average([came[n] for n in numbers], objective, kind) for trial, numbers in of_trials.items()}

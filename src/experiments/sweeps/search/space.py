@@ -1,7 +1,7 @@
 """What is searched: distributions from Hydra's own syntax, and the overrides of a setting."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from optuna.distributions import (
 
 from experiments.config.schema import GROUPS, all_keys, keys
 from experiments.errors import UserError, nearest
-from experiments.sweeps.compose.overrides import FOLD, OWN, discrete, key_of, single
+from experiments.sweeps.compose.overrides import FOLD, OWN, discrete, key_of, over_folds, single
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,14 @@ class Space:
             elif override is not None and _has(key, setting):
                 found.append(override)
         return found
+
+    def repeats(self, seeds: Iterable[int], folds: int | None) -> list[list[str]]:
+        """The overrides of each of a setting's runs besides its own: a seed, and with it each fold if none is named.
+
+        `folds`: those of the config.
+        """
+        own = [override for override in self.given.values() if override]
+        return [[o for o in job if o not in own] for seed in seeds for job in over_folds([*own, f"seed={seed}"], folds)]
 
 
 def read(arguments: Sequence[str], context: HydraContext) -> Space:

@@ -30,7 +30,7 @@ class _Held(JournalFileOpenLock):
         pass
 
 
-class Generations(BaseJournalBackend):
+class Journal(BaseJournalBackend):
     """A journal of whole generations: what is appended waits in memory for `flush`, which costs one write.
 
     The sweep's lock makes it ours alone, so that it is read once.
@@ -88,7 +88,7 @@ class Kept:
     def __init__(self, folder: Path, url: str | None, directions: Sequence[Direction], resumed: bool) -> None:
         """Opens the study, or makes one. Raises UserError for a storage that does not answer or has it already."""
         self.url = url
-        self._journal = Generations(folder / JOURNAL) if url is None else None
+        self._journal = Journal(folder / JOURNAL) if url is None else None
         try:
             storage: BaseStorage = JournalStorage(self._journal) if self._journal else optuna.storages.get_storage(url)
             there = optuna.get_all_study_names(storage)

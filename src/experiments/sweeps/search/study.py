@@ -4,7 +4,6 @@ The sampler's seed and what it was told decide what it proposes. So a study that
 again and is told what the storage has: the proposals are the same, and so is what comes after them.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +14,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.errors import UserError
+from experiments.sweeps.search.runs import UNWRITTEN
 from experiments.sweeps.search.samplers import Sobol, suggested
 from experiments.sweeps.search.space import Space
 from experiments.sweeps.search.storage import Direction, Kept
-from experiments.sweeps.search.unwritten import KEY
 
 
 @dataclass
@@ -33,7 +32,7 @@ class Setting:
     pruned: int | None = None
     """After how many epochs, where a rung ended it."""
     unwritten: dict[str, Any] = field(default_factory=dict)
-    """Of its jobs, see `unwritten.kept`."""
+    """Of its jobs, see `runs.unwritten`."""
 
 
 class Study:
@@ -75,7 +74,7 @@ class Study:
 
     def _told(self, setting: Setting, now: datetime) -> FrozenTrial:
         number, values, pruned, state = setting.number, setting.values, setting.pruned, TrialState.COMPLETE
-        if values is None or any(math.isnan(v) for v in values):
+        if values is None:
             state, values, pruned = TrialState.FAIL, None, None
         elif pruned is not None:
             state = TrialState.PRUNED
@@ -87,7 +86,7 @@ class Study:
         return FrozenTrial(
             number=number, trial_id=number, state=state, value=None, values=values, params=setting.parameters,
             distributions={key: self.space.distributions[key] for key in setting.parameters}, intermediate_values=steps,
-            user_attrs={KEY: setting.unwritten} if setting.unwritten else {}, system_attrs={},
+            user_attrs={UNWRITTEN: setting.unwritten} if setting.unwritten else {}, system_attrs={},
             datetime_start=now, datetime_complete=now,
         )  # fmt: skip
 
@@ -102,7 +101,7 @@ class Study:
                 f"{_words(setting.parameters)} here; start a search of its own, in another folder"
             )
         setting.values, setting.pruned = known.values, known.last_step
-        setting.unwritten = known.user_attrs.get(KEY, {})
+        setting.unwritten = known.user_attrs.get(UNWRITTEN, {})
         return True
 
 
