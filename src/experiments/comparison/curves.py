@@ -44,6 +44,11 @@ class PlotData:
     best: Best | None
 
     @property
+    def shown_optimum(self) -> float | None:
+        """The optimum, unless it lies below what is shown."""
+        return self.optimum if self.optimum is not None and self.optimum > self.limits[0] else None
+
+    @property
     def leaving(self) -> int:
         """How many curves leave the picture at the top."""
         return sum(bool(len(losses)) and losses.max() > self.limits[1] for _, losses in self.curves)

@@ -60,9 +60,7 @@ def curves(
             "_epochs", "_losses", source=source, line_color="_colour", line_width=width, line_alpha=alpha
         )
         made.selection_glyph, made.nonselection_glyph = None, None
-        tapped = CustomJS(
-            args={"rows": rows, "source": source, "begin": begin, "count": plot_data.table.height}, code=TAPPED
-        )
+        tapped = CustomJS(args={"rows": rows, "source": source, **place}, code=TAPPED)
         source.selected.js_on_change("indices", tapped)
         drawn.append(made)
     mark = ColumnDataSource({"x": [], "y": []})
@@ -76,9 +74,8 @@ def curves(
             sort_by=[("_order", "descending")], callback=CustomJS(args={"mark": mark}, code=UNDER),
         ),
     )  # fmt: skip
-    if _optimum_shown(plot_data):
-        line = Span(location=plot_data.optimum, dimension="width", line_color="crimson", line_dash="dashed")
-        plot.add_layout(line)
+    if (optimum := plot_data.shown_optimum) is not None:
+        plot.add_layout(Span(location=optimum, dimension="width", line_color="crimson", line_dash="dashed"))
     return plot, {"lines": lines, "all": drawn[0], "some": some, "glyph": drawn[1].glyph, "mark": mark, **place}
 
 
@@ -98,14 +95,10 @@ def _positive(losses: np.ndarray) -> np.ndarray:
     return np.where(losses > 0, np.minimum(losses, most), np.nan).astype(np.float32)
 
 
-def _optimum_shown(plot_data: PlotData) -> bool:
-    return plot_data.optimum is not None and plot_data.optimum > plot_data.limits[0]
-
-
 def _title(plot_data: PlotData) -> str:
     said = [f"{cell(plot_data.group)}: " * bool(plot_data.group) + "training loss, darkest the best"]
-    if _optimum_shown(plot_data):
-        said.append(f"dashed: smallest possible {plot_data.optimum:.6g}")
+    if plot_data.shown_optimum is not None:
+        said.append(f"dashed: smallest possible {plot_data.shown_optimum:.6g}")
     if plot_data.leaving:
         said.append(f"{plot_data.leaving} leave at the top")
     return "; ".join(said)

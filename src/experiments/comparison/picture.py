@@ -86,9 +86,9 @@ def _curves(_: Any, axes: Any, plot_data: PlotData) -> None:
     if few:
         for colour, name in zip(colours, plot_data.table["run"], strict=True):
             axes.plot([], [], color=colour, label=plain(name))
-    if plot_data.optimum is not None and plot_data.optimum > plot_data.limits[0]:
-        label = f"smallest possible {plot_data.optimum:.6g}"
-        axes.axhline(plot_data.optimum, color="crimson", linestyle="--", linewidth=1.2, label=label)
+    if (optimum := plot_data.shown_optimum) is not None:
+        label = f"smallest possible {optimum:.6g}"
+        axes.axhline(optimum, color="crimson", linestyle="--", linewidth=1.2, label=label)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize="small", loc="upper right")
     axes.grid(alpha=0.25)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.comparison.groups.bands import around, centre
-from experiments.comparison.groups.repeats import repeats
-from experiments.comparison.groups.table import Grouping
+from experiments.comparison.groups.bands import around
+from experiments.comparison.groups.repeats import LOST, repeats
+from experiments.comparison.groups.table import Grouping, summary
 from experiments.comparison.runs_table import ranked_by
 from experiments.stored.cells import cell
 
@@ -16,7 +16,6 @@ MOST_LINES = 8
 """Lines over one key, one for each combination of the words (optimizer, model); more are averaged over."""
 MOST_CELLS = 2_500
 """Cells of a heat map; more settings than that are drawn as points."""
-WITHOUT = ("diverged", "failed")
 ENDS = ("centre", "low", "high")
 SEEDS = ("seed", "data.split_seed", "data.fold")
 """Keys that are averaged over."""
@@ -68,47 +67,44 @@ class Swept:
 
 def sweep_of(table: pl.DataFrame, varied: list[str], by: Grouping | None = None) -> Swept | None:
     """The default metric per setting, or over the keys of `by` alone; None when there is nothing to compare."""
-    measure, statistic, band = ranked_by(table), "mean" if by is None else by.statistic, None if by is None else by.band
-    table = table.filter(pl.col(measure).is_not_null() | pl.col("status").is_in(WITHOUT))
+    measure, by = ranked_by(table), by or Grouping(varied)
+    table = table.filter(pl.col(measure).is_not_null() | pl.col("status").is_in(LOST))
     if table.height < 2 or table[measure].is_null().all():
         return None
-    every = [key for keys in independent(table, varied) for key in keys]
-    numbers, words = independent(table, varied if by is None else by.keys)
-    if len(numbers) >= 2 or (not numbers and len(words) >= 2):
-        axes, lines = sorted(numbers or words, key=lambda k: -table[k].n_unique())[:2], []
-    else:
-        axes = (numbers or words)[:1]
-        lines = [k for k in words if k not in axes]
-        if lines and table.select(lines).n_unique() > MOST_LINES:
-            lines = []
-    used = [*axes, *lines]
+    axes, lines = _axes(table, by.keys)
     label = pl.concat_str([pl.col(k).cast(pl.String) for k in lines], separator=", ") if lines else pl.lit("")
-    keys = ["line", *axes] if axes else ["run"]
-    rows = table.with_columns(label.alias("line"))
-    if by is None:
-        good = pl.col(measure).filter(~pl.col("status").is_in(WITHOUT))
+    keys, rows = ["line", *axes] if axes else ["run"], table.with_columns(label.alias("line"))
+    if by.band is None:
+        good = pl.col(measure).filter(~pl.col("status").is_in(LOST))
         counts = [pl.len().alias("runs"), (pl.len() - good.count()).alias("without")]
-        measures = [good.mean().alias("centre"), good.min().alias("low"), good.max().alias("high")]
-        found = rows.group_by(keys).agg(*counts, *measures)
+        ends = zip(ENDS, (by.statistic, "min", "max"), strict=True)
+        found = rows.group_by(keys).agg(*counts, *(summary(good, kind).alias(name) for name, kind in ends))
     else:
-        found = _around(rows, keys, measure, varied, by)
-    others = [k for k in [*every, *(k for k in SEEDS if k in varied)] if k not in used]
+        found = _with_band(rows, keys, measure, varied, by)
+    every = [*(key for some in independent(table, varied) for key in some), *(k for k in SEEDS if k in varied)]
+    others = [key for key in every if key not in (*axes, *lines)]
     within = rows.group_by(keys).agg(pl.col(others).n_unique()).select(pl.col(others).max())
     averaged = [k for k in others if within[k][0] > 1]  # one that follows from an axis is not averaged over
     limit = _limit(table) if axes == ["optimizer.lr"] else None
-    return Swept(measure, axes, averaged if axes else [], found.sort(keys), limit, statistic, band)
+    return Swept(measure, axes, averaged if axes else [], found.sort(keys), limit, by.statistic, by.band)
 
 
-def _around(rows: pl.DataFrame, keys: list[str], measure: str, varied: list[str], by: Grouping) -> pl.DataFrame:
+def _axes(table: pl.DataFrame, keys: list[str]) -> tuple[list[str], list[str]]:
+    """At most two keys across and up, and those that each line has a value of."""
+    numbers, words = independent(table, keys)
+    if len(numbers) >= 2 or (not numbers and len(words) >= 2):
+        return sorted(numbers or words, key=lambda k: -table[k].n_unique())[:2], []
+    axes = (numbers or words)[:1]
+    lines = [k for k in words if k not in axes]
+    return axes, lines if lines and table.select(lines).n_unique() <= MOST_LINES else []
+
+
+def _with_band(rows: pl.DataFrame, keys: list[str], measure: str, varied: list[str], by: Grouping) -> pl.DataFrame:
     """The rows of `Swept.table`, with the statistic and the band of `by`."""
     found = []
     for at, part in rows.partition_by(keys, as_dict=True).items():
         of = repeats(part, measure, varied)
-        values = of.mean(part[measure].cast(pl.Float64).to_numpy())
-        if by.band is None and len(values):
-            ends = [centre(values, by.statistic), values.min(), values.max()]
-        else:
-            ends = around(values, by.statistic, by.band or "std", of.overlap)
+        ends = around(of.mean(part[measure].cast(pl.Float64).to_numpy()), by.statistic, by.band or "std", of.overlap)
         named = {name: None if np.isnan(v) else float(v) for name, v in zip(ENDS, ends, strict=True)}
         found.append({**dict(zip(keys, at, strict=True)), "runs": len(of.rows) + of.lost, "without": of.lost, **named})
     kinds = {key: rows.schema[key] for key in keys} | dict.fromkeys(ENDS, pl.Float64())

@@ -56,7 +56,7 @@ def grouped(runs: Runs, table: pl.DataFrame, by: Grouping) -> pl.DataFrame:
         return found.sort(by.keys, nulls_last=True) if by.keys else found
     diverged = pl.col("status") == "diverged"
     measures = [
-        _statistic(pl.col(m).filter(~diverged), kind).alias(f"{m} {kind}")
+        summary(pl.col(m).filter(~diverged), kind).alias(f"{m} {kind}")
         for m in metrics
         for kind in (by.statistic, "std", "min", "max")
     ]
@@ -87,7 +87,8 @@ def _with_band(
     return row
 
 
-def _statistic(values: pl.Expr, kind: str) -> pl.Expr:
+def summary(values: pl.Expr, kind: str) -> pl.Expr:
+    """A statistic of values by its name, also `iqm`, in an aggregation of polars."""
     if kind == "iqm":
         return values.drop_nulls().map_batches(
             lambda s: pl.Series([float(centre(s.to_numpy(), "iqm")) if len(s) else None], dtype=pl.Float64),

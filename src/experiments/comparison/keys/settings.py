@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 
 from experiments.comparison.curves import HEADROOM, PlotData
+from experiments.comparison.groups.repeats import LOST
 from experiments.comparison.groups.trials import STUDY, objective_of, search_of, trials_of
 from experiments.comparison.picture_swept import wide
 from experiments.comparison.runs_table import ranked_by
-from experiments.comparison.swept import WITHOUT, independent
+from experiments.comparison.swept import independent
 from experiments.stored.cells import cell
 from experiments.stored.lookup import SEARCH
 from experiments.stored.ranking import larger_is_better
@@ -85,7 +86,7 @@ def settings_of(plot: PlotData) -> Settings | None:
     if search is not None and (search / STUDY).is_file():
         return _of_search(search)
     measure = ranked_by(plot.table)
-    table = plot.table.filter(pl.col(measure).is_finite() & ~pl.col("status").is_in(WITHOUT))
+    table = plot.table.filter(pl.col(measure).is_finite() & ~pl.col("status").is_in(LOST))
     keys = [key for some in independent(table, plot.varied) for key in some] if table.height > 1 else []
     return _settings(table, keys, measure, {}, "runs") if len(keys) >= SEVERAL else None
 
@@ -104,13 +105,10 @@ def _settings(
 ) -> Settings:
     values = table[measure].cast(pl.Float64)
     if not larger_is_better(measure):  # what is about to diverge would press the others together
-        values = values.clip(upper_bound=max(HEADROOM * _median(values), float(values.to_numpy().min())))
+        numbers = values.to_numpy()
+        values = values.clip(upper_bound=max(HEADROOM * float(np.median(numbers)), float(numbers.min())))
     axes = [_axis(table[key]) for key in keys if table[key].is_not_null().any()]
     return Settings(f"{table.height} {what}", axes, _axis(values), importance)
-
-
-def _median(values: pl.Series) -> float:
-    return float(np.median(values.to_numpy()))
 
 
 def _axis(column: pl.Series) -> Axis:
