@@ -16,7 +16,7 @@ from tests.support.killing_sweeps import trial, undisturbed
 SEARCH = [
     "hydra/sweeper=search", "optimizer.lr=tag(log,interval(1e-7,1e-3))", "optimizer.momentum=interval(0,0.9)",
     "search.sampler=tpe", "search.trials=22", "search.batch=8", "search.seeds=2", "training.epochs=3",
-    "hydra.launcher.workers=2", "search.confirm=2",
+    "search.confirm=2",
 ]  # fmt: skip
 
 
@@ -30,15 +30,12 @@ def stored(place: Path) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("more", [[], ["search.pruner=halving", "training.epochs=9"]], ids=["whole", "halving"])
 def test_killed_searches_end_with_the_same_trials_and_bits(more: list[str], tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    search = [*SEARCH, *more]
+    search = [*SEARCH, "hydra.launcher.workers=2", *more]
     seconds = undisturbed(search, tmp_path / "reference")
-    dice, kills = random.Random(2), 0
-    for number in range(2):
-        count, *problems = trial(search, tmp_path / str(number), tmp_path / "reference", seconds, 2, dice)
-        kills += int(count)
-        assert problems == []
-        assert stored(tmp_path / str(number)) == stored(tmp_path / "reference")
-    assert kills >= 2
+    dice = random.Random(77)  # kills the parent, early, and then whoever comes to the 59th of its writes
+    kills, *problems = trial(search, tmp_path / "killed", tmp_path / "reference", seconds, 2, dice)
+    assert int(kills) >= 1 and problems == []
+    assert stored(tmp_path / "killed") == stored(tmp_path / "reference")
 
 
 def test_a_search_is_extended_and_one_of_other_parameters_refused(capsys: pytest.CaptureFixture[str]) -> None:
