@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -39,6 +39,12 @@ class Preparation(Data):
             raise UserError(
                 "data.standardize=true: scales the targets too, which are classes here; use data.standardize=inputs"
             )
+
+    def scaling(self, learned: Callable[[], Scaling], table: Dataset) -> Scaling:
+        """How the rows are scaled, by what is `learned` where `standardize` asks for it."""
+        if not self.standardize:
+            return identity(len(table.features), len(table.targets))
+        return learned() if self.standardize is True else learned().of_inputs
 
     def placed(self, table: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         """A table (n, columns) as trained, on the device. Raises UserError for numbers beyond its dtype."""
@@ -149,10 +155,7 @@ def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
     dataset = classified(dataset) if how.labels else measured(dataset)
     table, held_out, test = split(dataset, how)
     require_every_class(table)
-    if how.standardize:
-        scaling = standardization(table.x, table.y, how.bias, targets=how.standardize is True)
-    else:
-        scaling = identity(len(dataset.features), len(dataset.targets))
+    scaling = how.scaling(lambda: standardization(table.x, table.y, how.bias), table)
 
     def placed(rows: Dataset) -> tuple[Tensor, Tensor]:
         x = how.placed(rows.x, scaling.x_shift, scaling.x_scale)

@@ -37,6 +37,11 @@ class Scaling:
         """The model's outputs (n, targets) in the units of the table."""
         return scaled * self.y_scale + self.y_shift
 
+    @property
+    def of_inputs(self) -> "Scaling":
+        """The same for the inputs, and the targets as they are."""
+        return replace(self, y_shift=torch.zeros_like(self.y_shift), y_scale=torch.ones_like(self.y_scale))
+
     def original(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
         """Weight (targets, features) and bias (targets,) for the table's own units, float64.
 
@@ -57,21 +62,17 @@ class Scaling:
 
 def identity(features: int, targets: int) -> Scaling:
     """The scaling that changes nothing."""
-    zeros, ones = torch.zeros, torch.ones
-    f, t = {"size": (features,), "dtype": torch.float64}, {"size": (targets,), "dtype": torch.float64}
-    return Scaling(zeros(**f), ones(**f), zeros(**t), ones(**t))
+    zeros, ones = (torch.full((features + targets,), value, dtype=torch.float64) for value in (0.0, 1.0))
+    return Scaling(zeros[:features], ones[:features], zeros[features:], ones[features:])
 
 
-def standardization(x: Tensor, y: Tensor, bias: bool, targets: bool = True) -> Scaling:
-    """Mean 0 and (population) standard deviation 1 for the columns of x (n, features), and y (n, targets) if `targets`.
+def standardization(x: Tensor, y: Tensor, bias: bool) -> Scaling:
+    """Mean 0 and (population) standard deviation 1 for the columns of x (n, features) and y (n, targets).
 
     A model without intercept is not centred, only divided by the root mean square: shifting it would give it
     an intercept. A constant column keeps its scale.
     """
-    x_shift, x_scale = _moments(x, bias)
-    if not targets:
-        return replace(identity(x.shape[1], y.shape[1]), x_shift=x_shift, x_scale=x_scale)
-    return Scaling(x_shift, x_scale, *_moments(y, bias))
+    return Scaling(*_moments(x, bias), *_moments(y, bias))
 
 
 def _moments(table: Tensor, centre: bool) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,9 @@ class Workers:
             sent[0] = word
             for i, node in enumerate(nodes[self.rank]):
                 sent[1 + i * width : 1 + (i + 1) * width] = found[node]
-            got = self._gathered(sent)
+            got = [torch.empty_like(sent) for _ in range(self.size)]
+            with _told():
+                dist.all_gather(got, sent)
             word = int(torch.stack([parts[0] for parts in got]).max())
             found = {
                 node: parts[1 + i * width : 1 + (i + 1) * width]
@@ -78,29 +80,23 @@ class Workers:
         try:
             own: Any = work()
         except (UserError, Failure) as error:
-            own = Raised(type(error), str(error))
+            own = error
         every = self.everyones(own)
         for found in every:
-            if isinstance(found, Raised):
-                raise found.kind(found.text)
+            if isinstance(found, UserError | Failure):
+                raise found
         return every
 
     def require_alike(self, facts: Mapping[str, object]) -> None:
         """Raise UserError in all processes where one of them does not begin as the first does."""
-        every = self.everyones(facts)
-        for rank, found in enumerate(every):
+        first, *others = self.everyones(facts)
+        for rank, found in enumerate(others, 1):
             for name, value in found.items():
-                if value != every[0][name]:
+                if value != first[name]:
                     raise UserError(
-                        f"process {rank} of torchrun begins with {name} {value}, process 0 with {every[0][name]}; all "
+                        f"process {rank} of torchrun begins with {name} {value}, process 0 with {first[name]}; all "
                         "must see the same table and the same outputs folder"
                     )
-
-    def _gathered(self, sent: Tensor) -> list[Tensor]:
-        got = [torch.empty_like(sent) for _ in range(self.size)]
-        with _told():
-            dist.all_gather(got, sent)
-        return got
 
 
 @dataclass(frozen=True)
@@ -113,14 +109,6 @@ class Share:
     """How many blocks the set has."""
     seed: int
     """What is drawn for the batch is drawn from this, and from a block's place."""
-
-
-@dataclass(frozen=True)
-class Raised:
-    """An error on its way to the other processes."""
-
-    kind: type[Exception]
-    text: str
 
 
 @contextmanager

@@ -175,6 +175,7 @@ def test_mistakes_in_tables_are_one_line(run: str, text: str, words: str, tmp_pa
 
 def test_mistakes_in_the_request_are_one_line(run: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "in.csv").write_text("temp,rainfall,humidity\n75,63,44\n")
+    (tmp_path / "empty").mkdir()
     for words, said in (
         ([], "RUN"),
         ([run], "give either rows, as 75,63,44, or --table FILE"),
@@ -183,7 +184,7 @@ def test_mistakes_in_the_request_are_one_line(run: str, tmp_path: Path, capsys: 
         ([run, "--table", "in.csv", "--out", "a.txt"], "must end in .csv or .parquet"),
         ([run, "--table", "in.csv", "--out", "no/a.csv"], "no/a.csv: can't be written"),
         ([run, "--table", "no.csv"], "no.csv: there is no such file"),
-        ([run, "--table", "."], ".: is a folder"),
+        ([run, "--table", "empty"], "empty: is a folder without CSV files"),
         (["nosuch", "1,2,3"], "nosuch: "),
     ):
         assert said in refused(words, capsys), words

@@ -22,9 +22,6 @@ from experiments.tracking.files import write_asked
 if TYPE_CHECKING:
     import polars
 
-NAMED = 10
-"""Rows without a prediction that are named."""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Print one line per input row, or write them to --out; exit status 0."""
@@ -53,13 +50,14 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.writelines(f"{line}\n" for line in said(run, model.of(x), asked.proba))
         return 0
     table = given_rows.from_file(asked.table)
-    x, answered, refused = inputs.answerable(table, model.encoding, asked.table)
+    x, answered, why = inputs.answerable(table, model.encoding, asked.table)
+    refused = len(answered) - len(x)
     if refused and not len(x):
-        raise UserError(refused[0] + f" (and none of the other {len(refused) - 1} rows)" * (len(refused) > 1))
-    for line in refused[:NAMED]:
+        raise UserError(why[0] + f" (and none of the other {refused - 1} rows)" * (refused > 1))
+    for line in why:
         print(f"warning: no prediction: {line}", file=sys.stderr)
-    if len(refused) > NAMED:
-        print(f"warning: no prediction for {len(refused) - NAMED} rows more", file=sys.stderr)
+    if refused > len(why):
+        print(f"warning: no prediction for {refused - len(why)} rows more", file=sys.stderr)
     _warn(run, x)
     outputs = model.of(x)
     if asked.out is None:
@@ -67,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.writelines(f"{next(lines) if found else ''}\n" for found in answered)  # empty without a prediction
     else:
         _write(table, columns_of(run, outputs, asked.proba), answered, Path(asked.out))
-        print(f"{len(x)} rows: {asked.out}" + f" ({len(refused)} without a prediction)" * bool(refused))
+        print(f"{len(x)} rows: {asked.out}" + f" ({refused} without a prediction)" * bool(refused))
     return 0
 
 

@@ -10,10 +10,10 @@ import os
 import re
 import secrets
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+from filelock import FileLock
 
 from experiments.data.files.dialect import csv_options, some_cell
 from experiments.data.files.reading import guarded, stamp
@@ -23,11 +23,11 @@ from experiments.errors import Failure
 
 try:
     import fcntl
-except ImportError:  # not on Windows: nothing is locked there, and nothing removed
+except ImportError:  # not on Windows: there nothing is removed, since somebody may read it
     fcntl = None
 
-FULL = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)}
-"""What the operating system refuses in writing, as polars passes it on: in words, with the number behind."""
+NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What the operating system refuses in writing."""
 
 
 def converted(path: Path, reader: object = None) -> Path:
@@ -44,7 +44,7 @@ def converted(path: Path, reader: object = None) -> Path:
         if _kept(copy, reader):
             return copy
         root.mkdir(parents=True, exist_ok=True)
-        with _alone(root / f".{own}.lock"):
+        with FileLock(root / f".{own}.lock"):  # one process at a time; one that dies leaves
             if not _kept(copy, reader):  # made meanwhile by another process
                 _convert(path, before, copy)
                 _remove_others(root, own, copy)
@@ -73,11 +73,11 @@ def _convert(path: Path, before: tuple[int, int], copy: Path) -> None:
             try:
                 rows.sink_parquet(unfinished, compression="lz4", row_group_size=rows_of_a_block(65_536, columns))
             except (pl.exceptions.PolarsError, OSError) as error:
-                number = re.search(r"\(os error (\d+)\)", str(error))
-                number = int(number[1]) if number else getattr(error, "errno", None)
-                if number in FULL:
-                    raise _unwritten(path, copy.parent, FULL[number]) from error
-                raise
+                said = re.search(r"\(os error (\d+)\)", str(error))  # as polars passes it on
+                number = int(said[1]) if said else getattr(error, "errno", None)
+                if number not in NOT_WRITTEN:
+                    raise
+                raise _unwritten(path, copy.parent, os.strerror(number)) from error
         unfinished.replace(copy)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -111,10 +111,9 @@ def _remove_others(root: Path, own: str, copy: Path) -> None:
     """Remove what belongs to earlier states of a file and is not in use; by the process that is alone with it."""
     if fcntl is None:
         return
+    earlier = re.compile(re.escape(own) + r"-[0-9a-f]{12}\.(parquet|[0-9a-f]{8}\.tmp)")
     for other in root.iterdir():
-        if other == copy or not re.fullmatch(
-            re.escape(own) + r"-[0-9a-f]{12}\.(parquet|[0-9a-f]{8}\.tmp)", other.name.lstrip(".")
-        ):
+        if other == copy or not earlier.fullmatch(other.name.lstrip(".")):
             continue
         with contextlib.suppress(OSError):
             descriptor = os.open(other, os.O_RDONLY)
@@ -123,16 +122,6 @@ def _remove_others(root: Path, own: str, copy: Path) -> None:
                 other.unlink()
             finally:
                 os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """No two processes are in here with the same lock file at once; a process that dies leaves."""
-    with lock.open("ab") as file:
-        if fcntl is not None:
-            with contextlib.suppress(OSError):  # file systems without locks: each process makes its own copy
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _same(descriptor: int, path: Path) -> bool:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -41,15 +40,6 @@ class FileKeys(Table):
                 "again, as run(..., data=frame), or give data.path and data.store=true for a file with the same rows"
             )
         return path
-
-    def about(self, features: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
-        """What a `Dataset` is told of the inputs and targets besides their numbers."""
-        units = self.units or {}
-        return {
-            "feature_units": tuple(units.get(name, "") for name in features),
-            "target_units": tuple(units.get(name, "") for name in targets),
-            "image": None if self.image is None else tuple(self.image),
-        }
 
     @property
     def telling(self) -> list[str]:

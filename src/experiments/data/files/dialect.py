@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,37 +27,44 @@ NAMELESS = re.compile(r"Unnamed: \d+|__index_level_\d+__")
 """What pandas calls a column without a name, mostly the rows' numbers; `csv_options` does too."""
 
 
-def csv_options(path: Path, headed: bool = True) -> dict[str, Any]:
+def csv_options(path: Path, bare: bool = False) -> dict[str, Any]:
     """How polars is to read this file: types from all the rows, dates as dates. Raises UserError.
 
     Columns stand apart by a tab in TSV, else by the one of comma, semicolon, tab and bar that the header has most of.
     In a file of semicolons a comma in numbers is the decimal sign, if no number there has a point. Names lose the
     blanks around them, a column without one gets pandas' `Unnamed: 3`. Names that occur twice are refused, which polars
-    would rename without a word, unless the first line is no header.
+    would rename without a word. With `bare` a first line of nothing but numbers is no header.
     """
     skipped, line, head = first_lines(path)
-    bare = re.sub(r'"[^"]*"', "", line)
+    unquoted = re.sub(r'"[^"]*"', "", line)
     tsv = path.suffix.lower() == ".tsv"
-    separator = "\t" if tsv and "\t" in bare else max(",;\t|", key=bare.count)
+    separator = "\t" if tsv and "\t" in unquoted else max(",;\t|", key=unquoted.count)
     undated = re.sub(r"(?<!\d)\d{1,9}\.\d{1,9}\.\d+", "", head)  # 24.12.2024 has no decimal point
     decimal_comma = separator == ";" and bool(re.search(r"\d,\d", head)) and not re.search(r"[\d;]\.\d", undated)
     lines = io.StringIO(line + head, newline="")
     try:
-        names = [name.strip() for name in next(csv.reader(lines, delimiter=separator), [])]
+        cells = next(csv.reader(lines, delimiter=separator), [])
     except csv.Error as error:  # a name longer than any is, a quotation mark that is never closed
         raise UserError(f"data.path={path}: its first line is no header of a table ({error})") from None
-    names = [name or f"Unnamed: {i}" for i, name in enumerate(names)]
-    if headed and (twice := sorted({n for n in names if names.count(n) > 1})):
-        raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename one, names must be unique")
+    headed = not bare or pl.Series(cells, dtype=pl.String).str.strip_chars().cast(pl.Float64, strict=False).has_nulls()
     options = {
-        "separator": separator, "decimal_comma": decimal_comma, "new_columns": names, "infer_schema_length": None,
-        "try_parse_dates": True, "null_values": MISSING, "glob": False,
+        "separator": separator, "decimal_comma": decimal_comma, "new_columns": named(path, cells) if headed else None,
+        "has_header": headed, "infer_schema_length": None, "try_parse_dates": True, "null_values": MISSING,
+        "glob": False,
     }  # fmt: skip
     if skipped:
         options["skip_lines"] = skipped
     if line.endswith("\r"):
         options["eol_char"] = "\r"
     return options
+
+
+def named(path: Path, cells: Sequence[str]) -> list[str]:
+    """The names of columns by the cells of a header, each another. Raises UserError for two of one name."""
+    names = [cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(cells)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename one, names must be unique")
+    return names
 
 
 def first_lines(path: Path) -> tuple[int, str, str]:
@@ -67,17 +75,17 @@ def first_lines(path: Path) -> tuple[int, str, str]:
         while found and not found.lstrip(b"\xef\xbb\xbf").strip():
             found, skipped = file.readline(2**24), skipped + 1
         below = file.read(HEAD)
-    for start, what in OTHER.items():
-        if found.startswith(start):
-            raise UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}: it is {what}")
     if not found:
         raise UserError(f"data.path={path}: the file is empty, apart from blanks")
-    if found.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in found:
-        raise _unread(path, "UTF-16, perhaps")
+    what = next((what for start, what in OTHER.items() if found.startswith(start)), "")
+    if b"\x00" in found and not what:
+        what = "not in UTF-8 (UTF-16, perhaps); save it in that encoding"
     try:
         text = found.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _unread(path, "Windows-1252, perhaps") from None
+        text, what = "", what or "not in UTF-8 (Windows-1252, perhaps); save it in that encoding"
+    if what:
+        raise UserError(f"data.path={path}: cannot be read as {path.suffix.lower()[1:]}: it is {what}")
     head = below.decode(errors="replace")
     line, end, rest = text.partition("\r")
     if end and rest not in ("", "\n"):  # lines that end in \r alone, as on old Macs
@@ -95,10 +103,3 @@ def filled(frame: pl.DataFrame) -> pl.DataFrame:
 def some_cell() -> pl.Expr:
     """Holds for a row that is no blank line."""
     return ~pl.all_horizontal(pl.all().is_null())
-
-
-def _unread(path: Path, guess: str) -> UserError:
-    kind = path.suffix.lower()[1:]
-    return UserError(
-        f"data.path={path}: cannot be read as {kind}: it is not in UTF-8 ({guess}); save it in that encoding"
-    )

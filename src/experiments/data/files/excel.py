@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from experiments.data.files.dialect import MISSING
+from experiments.data.files.dialect import MISSING, named
 from experiments.errors import UserError
 
 
@@ -21,9 +21,7 @@ def read_sheet(path: Path) -> pl.DataFrame:
         raise UserError(f"data.path={path}: its first sheet is empty") from None
     except Exception as error:  # calamine has its own for each kind of damage
         raise ValueError(str(error)) from error
-    names = [f"Unnamed: {i}" if n.startswith("__UNNAMED__") else n.strip() for i, n in enumerate(frame.columns)]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"data.path={path}: two columns are called {twice[0]}; rename one, names must be unique")
+    names = named(path, ["" if name.startswith("__UNNAMED__") else name for name in frame.columns])
     return pl.DataFrame([_typed(column.alias(name)) for column, name in zip(frame, names, strict=True)])
 
 

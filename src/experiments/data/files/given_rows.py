@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from experiments.data.files.arrays import plain
+from experiments.data.files.reading import read
 from experiments.errors import Failure, UserError, nearest, one_line
 
 UNNAMED = r"(column_|c)\d+"
@@ -84,14 +86,18 @@ def frame_of(rows: Any, names: Sequence[str]) -> tuple[pl.DataFrame, bool]:
 
 def _of_positions(rows: Any, names: Sequence[str]) -> tuple[pl.DataFrame, bool]:
     """Rows without names: an array, or a list of cells or of rows."""
-    single = rows.ndim <= 1 if isinstance(rows, np.ndarray) else not any(_is_column(row) for row in rows)
+    if isinstance(rows, np.ndarray):
+        if rows.ndim > 2:
+            raise UserError(
+                f"rows of {rows.ndim} dimensions; must be (n, {len(names)}), or ({len(names)},) for one row"
+            )
+        table = np.atleast_2d(rows)
+        require_width(table.shape[1], names, "rows")
+        return _of_columns(dict(zip(names, table.T, strict=True))), rows.ndim <= 1
+    single = not any(_is_column(row) for row in rows)
     table = [rows] if single else rows
-    if isinstance(rows, np.ndarray) and rows.ndim > 2:
-        raise UserError(f"rows of {rows.ndim} dimensions; must be (n, {len(names)}), or ({len(names)},) for one row")
-    for row in table[:1] if isinstance(rows, np.ndarray) else table:
+    for row in table:
         require_width(len(row) if _is_column(row) else 1, names, "rows")
-    if isinstance(rows, np.ndarray) and rows.dtype.kind in "fiub":
-        return pl.from_numpy(np.atleast_2d(rows), schema=list(names)), single
     return _of_columns({name: [row[k] for row in table] for k, name in enumerate(names)}), single
 
 
@@ -106,15 +112,15 @@ def _on_the_cpu(cells: Any) -> Any:
 
 
 def _of_columns(columns: Mapping[Any, Any]) -> pl.DataFrame:
-    """A frame of columns by name; what has no type of its own becomes text. Raises UserError for unlike lengths."""
-    series = []
+    """A frame of columns by name, where numbers beside texts are texts. Raises UserError for unlike lengths."""
+    found = {}
     for name, cells in columns.items():
-        try:
-            series.append(pl.Series(str(name), _on_the_cpu(cells), strict=True))
-        except (TypeError, ValueError, pl.exceptions.PolarsError):  # numbers beside texts, for instance
-            series.append(pl.Series(str(name), [None if cell is None else str(cell) for cell in cells]))
+        cells = _on_the_cpu(cells)
+        if isinstance(cells, np.ndarray):
+            cells = cells.tolist() if cells.dtype.kind == "O" else plain(cells)
+        found[str(name)] = pl.Series(cells, strict=False)
     try:
-        return pl.DataFrame(series)
+        return pl.DataFrame(found)
     except pl.exceptions.PolarsError as error:
         raise UserError(f"rows: {one_line(str(error).partition(chr(10))[0])}") from None
 
@@ -139,27 +145,7 @@ def from_file(path: str) -> pl.DataFrame:
 
     Raises UserError or Failure.
     """
-    from experiments.data.files import dialect, reading, unpacking
-
-    file = Path(path)
     try:
-        if reading.checked(file) in unpacking.CSV:
-            with reading.guarded(file), unpacking.plain_text(file) as text:
-                with text.open(encoding="utf-8-sig", errors="replace") as lines:
-                    first = lines.readline(2**20).strip()
-                options = dialect.csv_options(text, headed=False)
-                if all(_is_number(cell) for cell in first.split(options["separator"])):
-                    return pl.read_csv(text, **{**options, "has_header": False, "new_columns": None})
-        return reading.read(file)
+        return read(Path(path), bare=True)
     except (UserError, Failure) as error:  # the reader speaks of the table that a run is trained on
         raise type(error)(str(error).replace("data.path=", "", 1)) from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise UserError(f"{one_line(path)}: can't be read: {one_line(str(error).partition(chr(10))[0])}") from None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

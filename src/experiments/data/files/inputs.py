@@ -5,26 +5,28 @@ import math
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from experiments.data.files.columns import TEXT, kind_of, numbers, require, stripped
+from experiments.data.files.columns import TEXT, kind_of, numbers, require, stripped, words
 from experiments.data.files.dialect import MISSING
 from experiments.data.files.encoding import Encoding
 from experiments.data.files.given_rows import UNNAMED, frame_of, require_width
+from experiments.data.files.levels import MISSING_LEVEL
 from experiments.errors import UserError, one_line
 
 Array = np.ndarray
-WHAT = {
+WANTED = {
     "boolean": "true or false, 1 or 0,",
     "date": "a date as 2024-12-31, or a number of days since 1970-01-01,",
     "time": "a time as 13:30, or a share of the day,",
     "duration": "a number of days",
 }
 """What is to be given for an input of this kind."""
+TOLD = 10
+"""Rows without a prediction of which each is told why."""
 
 
 def inputs_of(rows: Any, encoding: Encoding, ranges: Any) -> tuple[Array, bool]:
@@ -49,25 +51,33 @@ def from_frame(frame: pl.DataFrame, encoding: Encoding, where: str) -> Array:
     `where`: what errors call it, nothing for words. Raises UserError that names the missing column, or the first cell
     that is no number or no category.
     """
-    return _converted(_chosen(frame, encoding, where), encoding, where)
+    frame = _chosen(frame, encoding, where)
+    return _encoded(frame, [_cells(column, encoding, where) for column in frame], encoding, where)
 
 
 def answerable(frame: pl.DataFrame, encoding: Encoding, where: str) -> tuple[Array, Array, list[str]]:
-    """Inputs of those rows that have all of them, which rows these are (n,), and a line for each other row.
+    """Inputs of those rows that have all of them, which rows these are (n,), and a line for each of the first others.
 
     Raises UserError for a frame that lacks a column.
     """
     frame = _chosen(frame, encoding, where)
+    cells = [_cells(column, encoding, where) for column in frame]
     usable = np.ones(frame.height, dtype=bool)
-    for column in frame:
-        usable &= _usable(column, encoding, where).to_numpy()
+    for column in cells:
+        if (levels := encoding.categories.get(column.name)) is not None:
+            known = words(column, "data.one_hot").fill_null(MISSING_LEVEL).is_in(levels)
+        else:
+            known = column.is_finite().fill_null(False)
+        usable &= known.to_numpy()
+
     lines = []
-    for row in np.flatnonzero(~usable):
+    for row in np.flatnonzero(~usable)[:TOLD].tolist():
         try:
-            _converted(frame[int(row)], encoding, where, int(row))
+            _encoded(frame[row], [column[row : row + 1] for column in cells], encoding, where, row)
         except UserError as error:
             lines.append(str(error))
-    return _converted(frame.filter(pl.Series(usable)), encoding, where), usable, lines
+    rows = pl.Series(usable)
+    return _encoded(frame.filter(rows), [column.filter(rows) for column in cells], encoding, where), usable, lines
 
 
 def _chosen(frame: pl.DataFrame, encoding: Encoding, where: str) -> pl.DataFrame:
@@ -80,58 +90,40 @@ def _chosen(frame: pl.DataFrame, encoding: Encoding, where: str) -> pl.DataFrame
     return pl.DataFrame([frame[name] for name in wanted])  # select would read a column called * as all of them
 
 
-def _converted(frame: pl.DataFrame, encoding: Encoding, where: str, first: int = 0) -> Array:
-    """`first`: which row of the user's the first one is."""
-    columns = []
-    for column in frame:
-        if (levels := encoding.categories.get(column.name)) is not None:
-            column = _without_words_for_missing(column, levels)
-        else:
-            values = _values(column, encoding, where)
-            bad = (~values.fill_null(math.nan).is_finite()).arg_true()
-            if len(bad):
-                cell = "nothing" if column[bad[0]] is None else one_line(column[bad[0]]) or "nothing"
-                what = WHAT.get(encoding.kinds.get(column.name, ""), "a finite number")
-                at = f"{one_line(where)}: row {first + bad[0] + 1}, column {one_line(column.name)}: {cell}"
-                at = at if where else f"{cell}: given for {one_line(column.name)},"
-                raise UserError(f"{at} where {what} belongs")
-            column = values
-        columns.append(column)
-    rows = range(first, first + frame.height)
-    return encoding.encode(pl.DataFrame(columns), one_line(where) or "VALUES", rows).astype(float)
-
-
-def _usable(column: pl.Series, encoding: Encoding, where: str) -> pl.Series:
-    """Which cells of a column can be converted."""
-    if column.name not in encoding.categories:
-        return _values(column, encoding, where).is_finite().fill_null(False)
-    alone = replace(encoding, inputs=(column.name,), means={})
-    column, known = _without_words_for_missing(column, encoding.categories[column.name]), []
-    for cell in column.unique():
-        try:
-            alone.encode(pl.DataFrame([pl.Series(column.name, [cell], dtype=column.dtype)]), "")
-            known.append(cell)
-        except UserError:
+def _encoded(frame: pl.DataFrame, cells: list[pl.Series], encoding: Encoding, where: str, first: int = 0) -> Array:
+    """The inputs (n, features) of `cells`, made of those of a frame; `first`: which row of the user's is the first."""
+    for given, column in zip(frame, cells, strict=True):
+        if column.name in encoding.categories:
             continue
-    return column.is_in(pl.Series(known, dtype=column.dtype), nulls_equal=True)
+        bad = (~column.fill_null(math.nan).is_finite()).arg_true()
+        if len(bad):
+            cell = "nothing" if given[bad[0]] is None else one_line(given[bad[0]]) or "nothing"
+            wanted = WANTED.get(encoding.kinds.get(column.name, ""), "a finite number")
+            at = f"{one_line(where)}: row {first + bad[0] + 1}, column {one_line(column.name)}: {cell}"
+            at = at if where else f"{cell}: given for {one_line(column.name)},"
+            raise UserError(f"{at} where {wanted} belongs")
+    rows = range(first, first + frame.height)
+    return encoding.encode(pl.DataFrame(cells), one_line(where) or "VALUES", rows).astype(float)
 
 
-def _without_words_for_missing(column: pl.Series, levels: Sequence[str]) -> pl.Series:
-    """A column of categories, NA and the like as missing cells where they are no levels."""
-    words = [word for word in MISSING if word not in levels]
-    return stripped(column).replace(words, [None] * len(words)) if column.dtype in TEXT else column
+def _cells(column: pl.Series, encoding: Encoding, where: str) -> pl.Series:
+    """A column with words for a missing cell as missing cells: text of categories, else floats, null for no number.
 
-
-def _values(column: pl.Series, encoding: Encoding, where: str) -> pl.Series:
-    """A column as floats, texts as in a CSV file; the mean for missing cells where there is one; null for others."""
-    name = column.name
-    if column.dtype in TEXT:
-        text = stripped(column)
-        missing = text.is_null() | text.is_in(MISSING)
-        values = text.cast(pl.Float64, strict=False)
-        if (kind := encoding.kinds.get(name, "")) in WHAT:
-            odd = text.filter(values.is_null() & ~missing).unique()
-            values = values.fill_null(text.replace_strict(odd, [_as_in_csv(cell, kind) for cell in odd], default=None))
+    Texts are read as in a CSV file, and missing numbers are the mean where there is one.
+    """
+    name, kind, text = column.name, encoding.kinds.get(column.name, ""), column.dtype in TEXT
+    if (levels := encoding.categories.get(name)) is not None:
+        missing = [word for word in MISSING if word not in levels]
+        return stripped(column).replace(missing, [None] * len(missing)) if text else column
+    if text:
+        column = stripped(column)
+        missing = column.is_null() | column.is_in(MISSING)
+        values = column.cast(pl.Float64, strict=False)
+        if kind:
+            odd = column.filter(values.is_null() & ~missing).unique()
+            values = values.fill_null(
+                column.replace_strict(odd, [_as_in_csv(cell, kind) for cell in odd], default=None)
+            )
     else:
         values = numbers(column, one_line(where)).cast(pl.Float64)
         missing = column.is_null() | values.is_nan().fill_null(False)
@@ -160,10 +152,8 @@ def outside(rows: Array, features: Sequence[str], ranges: Any) -> list[str]:
             continue
         low, high = bounds
         beyond = column[(column < low) | (column > high)]
-        if not beyond.size:
-            continue
-        what = (
-            f"{one_line(name)}={beyond[0]:g} is" if beyond.size == 1 else f"{one_line(name)}: {beyond.size} values are"
-        )
-        said.append(f"{what} outside the training data ({low:g} to {high:g}), where nothing was learned")
+        if beyond.size:
+            many = f": {beyond.size} values are"
+            what = f"{one_line(name)}{f'={beyond[0]:g} is' if beyond.size == 1 else many}"
+            said.append(f"{what} outside the training data ({low:g} to {high:g}), where nothing was learned")
     return said

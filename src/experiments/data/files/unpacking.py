@@ -6,6 +6,7 @@ import gzip
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from experiments.errors import Failure, UserError
@@ -54,14 +55,13 @@ def plain_text(path: Path) -> Iterator[Path]:
 
 
 def _unpack(path: Path, copy: Path) -> None:
-    decoder = None
+    chunks = _chunks(path)
+    first = next(chunks, b"")
+    chunks = chain([first], chunks)
+    if first[:2] in UTF_16:
+        chunks = (text.encode() for text in codecs.iterdecode(chunks, "utf-16"))
     with copy.open("wb") as target:
-        for number, chunk in enumerate(_chunks(path)):
-            if number == 0 and chunk[:2] in UTF_16:
-                decoder = codecs.getincrementaldecoder("utf-16")()
-            target.write(chunk if decoder is None else decoder.decode(chunk).encode())
-        if decoder is not None:
-            target.write(decoder.decode(b"", final=True).encode())
+        target.writelines(chunks)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

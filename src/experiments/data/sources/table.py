@@ -50,16 +50,7 @@ class Table(FileKeys):
             x, y = (side_by_side(columns) for columns in rows.encoded(frame, block, numbers))
             require_numbers(x, rows.encoding.features, block.where, numbers)
             require_numbers(y, rows.targets, block.where, numbers)
-        return Dataset(
-            x=torch.from_numpy(x),
-            y=torch.from_numpy(y if y.dtype == x.dtype else y.astype(np.float64)),
-            features=rows.encoding.features,
-            targets=rows.targets,
-            encoding=rows.encoding.as_json(),
-            classes=rows.classes,
-            dropped=rows.dropped,
-            **self.about(rows.encoding.features, rows.targets),
-        )
+        return rows.dataset(torch.from_numpy(x), torch.from_numpy(y if y.dtype == x.dtype else y.astype(np.float64)))
 
 
 def in_memory(path: Path) -> InMemory:

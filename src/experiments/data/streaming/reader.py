@@ -11,7 +11,7 @@ import polars as pl
 from polars.selectors import by_name
 
 from experiments.data.allocation import reused
-from experiments.data.files import reading
+from experiments.data.files import arrays, reading
 from experiments.data.files.columns import require
 from experiments.data.order import rows_of_a_block
 from experiments.data.splitting import held_by_hash, held_out_rows
@@ -107,7 +107,7 @@ class Reader:
         file = block.file
         with reading.guarded(file.path, file.stamp, file.known_as):
             if file.is_array:
-                frame = pl.DataFrame(reading.plain(_array_rows(block, names)), schema=list(names), orient="row")
+                frame = pl.DataFrame(arrays.plain(_array_rows(block, names)), schema=list(names), orient="row")
             else:
                 table = pl.scan_parquet(file.path, glob=False)
                 width = max(1, AT_ONCE * len(file.names) // max(1, file.group_bytes))
@@ -158,7 +158,7 @@ class InMemory(Reader):
 def _array_rows(block: Block, names: Sequence[str], spare: np.ndarray | None = None) -> np.ndarray:
     """A block's columns of an NPY file, in the file's own type."""
     file = block.file
-    mapped = reading.array(file.path, mapped=True)
+    mapped = arrays.array(file.path, mapped=True)
     # read where that can be done in one piece: mapped pages would count as this process's memory
     if isinstance(mapped, np.memmap) and mapped.flags.c_contiguous:
         rows = reused(spare, (block.rows, mapped.shape[1]), mapped.dtype)

@@ -10,12 +10,13 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from experiments.data.dataset import Dataset
 from experiments.data.files.chosen import FileKeys, said_groups, said_held
 from experiments.data.files.columns import numbers, present, require_numbers, side_by_side, words
 from experiments.data.files.encoding import Encoding
 from experiments.data.files.levels import MISSING_LEVEL, labels, levels_of, numbered
 from experiments.data.files.reading import validation_file
-from experiments.data.splitting import HELD, TESTED, TRAINED, subsets
+from experiments.data.splitting import TESTED, TRAINED, subsets
 from experiments.data.streaming.reader import Block, Reader
 from experiments.errors import UserError
 
@@ -34,8 +35,8 @@ class Rows:
     """Which rows these are, see `splitting`."""
     second: bool = False
     """Whether they are those of data.validation_path, all of them."""
-    counts: list[dict[int, int]] | None = None
-    """How many rows of each subset each block has, by its number, where the file was read."""
+    counts: tuple[dict[int, int], ...] = ({}, {}, {})
+    """How many rows of each subset each block has, by its number."""
     dropped: int = 0
     """Rows, trained on or held out, that are left out for a missing cell."""
     labels: bool = False
@@ -62,16 +63,13 @@ class Rows:
         """What is wrong with a second file is said of its own key."""
         return validation_file() if self.second else nullcontext()
 
+    def size(self, block: Block) -> int:
+        """How many rows of a block these are."""
+        return self.counts[self.subset][block.number]
+
     def count(self) -> int:
         """How many rows these are."""
-        return sum(self.size(block) for block in self.reader.blocks)
-
-    def size(self, block: Block) -> int:
-        """How many rows of a block these are; nothing is read."""
-        if self.counts is not None:
-            return self.counts[self.subset][block.number]
-        mask = self._by_share(block)
-        return block.rows if mask is None else int(np.count_nonzero(mask))
+        return sum(self.counts[self.subset].values())
 
     def table(
         self, block: Block, largest: float | np.ndarray | None = None, spare: np.ndarray | None = None
@@ -85,7 +83,7 @@ class Rows:
         with self.spoken_of():
             if plain and self.keys.missing != "drop" and block.file.is_array:
                 table, rows = self.reader.array(block, self.used, spare), block.row_numbers
-                mask = self._by_share(block)
+                mask = self._mask(block, pl.DataFrame(), slice(None), rows)
             else:
                 frame, rows, mask = self.left(block)
                 inputs, targets = self.encoded(frame, block, rows)
@@ -99,6 +97,22 @@ class Rows:
         blocks = self.reader.blocks if chosen is None else self.reader.blocks[chosen.start : chosen.stop]
         return (torch.from_numpy(self.table(block, largest)) for block in blocks)
 
+    def dataset(self, x: Tensor, y: Tensor) -> Dataset:
+        """Some of these rows, x (n, features) and y (n, targets), with all that is known of them."""
+        features, units, image = self.encoding.features, self.keys.units or {}, self.keys.image
+        return Dataset(
+            x=x,
+            y=y,
+            features=features,
+            targets=self.targets,
+            feature_units=tuple(units.get(name, "") for name in features),
+            target_units=tuple(units.get(name, "") for name in self.targets),
+            encoding=self.encoding.as_json(),
+            classes=self.classes,
+            image=None if image is None else tuple(image),
+            dropped=self.dropped,
+        )
+
     def left(self, block: Block) -> tuple[pl.DataFrame, np.ndarray, np.ndarray | None]:
         """The rows of a block that are not dropped, as the file has them; their numbers in it; a mask of ours.
 
@@ -109,8 +123,7 @@ class Rows:
         if not isinstance(kept, slice):
             frame = frame.filter(pl.Series(kept))
         rows = block.row_numbers[kept]
-        found = self.subsets(block, frame, kept, rows)
-        mask = None if found is None else found == self.subset
+        mask = self._mask(block, frame, kept, rows)
         return frame, rows, self._known(frame, mask) if self.subset == TESTED and mask is not None else mask
 
     def _known(self, frame: pl.DataFrame, tested: np.ndarray) -> np.ndarray:
@@ -163,12 +176,10 @@ class Rows:
             groups = number_of(said_groups(frame[keys.groups], rows))
         return subsets(keys, classes, groups, held)
 
-    def _by_share(self, block: Block) -> np.ndarray | None:
-        """Which rows of a block these are, where a share is held out; None for all."""
-        if not self.keys.validation:
-            return None
-        out = self.reader.held_out(block, slice(None), self.keys.validation, self.keys.split_seed)
-        return out if self.subset == HELD else ~out
+    def _mask(self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray) -> np.ndarray | None:
+        """Which of the kept rows of a block are ours; None for all."""
+        found = self.subsets(block, frame, kept, rows)
+        return None if found is None else found == self.subset
 
 
 def number_of(cells: pl.Series) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What must be known of a file before its rows are numbers, from one look at the few columns that tell it.
 
 Levels of all rows but those of the test, classes of the whole file, means of the training rows, and how many rows of
-each block are left. Nothing is read where nothing is asked for, and of a stream some megabytes are in memory at a time.
+each block are in which subset. Nothing is read where no column tells it; of a stream some megabytes are in memory.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ def opened(
         reader = another(Path(keys.validation_path))
         require(reader.names, rows.used, reader.where)
         reader.cut(len(training.names))
-        second, _ = learned(dataclasses.replace(training, reader=reader, second=True, counts=None, dropped=0))
+        second, _ = learned(dataclasses.replace(training, reader=reader, second=True, dropped=0))
     _tell_dropped(second)
     return dataclasses.replace(training, dropped=training.dropped + second.dropped), second
 
@@ -71,10 +71,8 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
     Nothing is learned anew of a second file's rows, but how many are dropped.
     """
     scan = Scan(rows)
-    if not scan.columns:
-        return rows, dataclasses.replace(rows, subset=HELD)
-    for span in rows.reader.spans(len(scan.columns)):
-        scan.take(span, rows.reader.frame(span, scan.columns))
+    for span in rows.reader.spans(max(1, len(scan.columns))):
+        scan.take(span, rows.reader.frame(span, scan.columns) if scan.columns else pl.DataFrame())
     trained, held, tested = (sum(counts.values()) for counts in scan.counts)
     for name, there in scan.cells.items():
         if not there:
@@ -136,7 +134,7 @@ class Scan:
         self.means = {n: Mean() for n in rows.encoding.inputs if learning and filled and n not in self.levels}
         self.cells = dict.fromkeys(rows.used if drop else (), 0)
         """With data.missing=drop: how many cells of each column are not missing."""
-        self.counts: list[dict[int, int]] = [{}, {}, {}]
+        self.counts: tuple[dict[int, int], ...] = ({}, {}, {})
         """How many rows of each subset each block has left, by the block's number."""
         told = [*([self.label] if self.label else []), *(keys.telling if learning else [])]
         self.columns = list(dict.fromkeys([*self.levels, *self.means, *self.cells, *told]))
@@ -149,7 +147,7 @@ class Scan:
             there = present(frame[name]).to_numpy()
             self.cells[name] += int(np.count_nonzero(there))
             kept &= there
-        frame, left = frame.filter(pl.Series(kept)), span.row_numbers[kept]
+        frame, left = frame.filter(pl.Series(kept)) if self.cells else frame, span.row_numbers[kept]
         if self.label:
             self._learn_classes(labels(frame[self.label], span.where, left), frame[self.label].dtype)
         subset = self.rows.subsets(span, frame, kept, left)
@@ -159,13 +157,13 @@ class Scan:
         for counts, chosen in zip(self.counts, (TRAINED, HELD, TESTED), strict=True):
             of_block = np.bincount(block[subset == chosen], minlength=blocks).tolist()
             counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
-        trained = subset == TRAINED
-        training, seen = frame.filter(pl.Series(trained)), frame.filter(pl.Series(subset != TESTED))
+        trained, seen = subset == TRAINED, subset != TESTED
         for name in self.levels:
-            self._learn_levels(seen[name])
-            self.trained_levels[name].update(levels_of(training[name], self.rows.keys.missing).to_list())
+            self._learn_levels(frame[name].filter(pl.Series(seen)))
+            own = levels_of(frame[name].filter(pl.Series(trained)), self.rows.keys.missing)
+            self.trained_levels[name].update(own.to_list())
         for name, mean in self.means.items():
-            mean.add(numbers(training[name], span.where, left[trained]))
+            mean.add(numbers(frame[name].filter(pl.Series(trained)), span.where, left[trained]))
 
     def _learn_levels(self, column: pl.Series) -> None:
         found = self.levels[column.name]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from experiments.data.files import reading
+from experiments.data.files import arrays, reading
 from experiments.data.files.cache import converted
 from experiments.data.files.unpacking import CSV
 from experiments.data.streaming.row_groups import group_bytes
@@ -62,8 +62,8 @@ def _opened(path: Path, known_as: Path) -> SourceFile:
     before, where = reading.stamp(path), f"data.path={known_as}"
     with reading.guarded(path, before, known_as):
         if path.suffix.lower() == NPY:
-            rows, columns = reading.array(path, mapped=True).shape
-            return SourceFile(path, tuple(reading.array_names(columns)), rows, before, known_as, where)
+            rows, columns = arrays.array(path, mapped=True).shape
+            return SourceFile(path, tuple(arrays.array_names(columns)), rows, before, known_as, where)
         table = pl.scan_parquet(path, glob=False)
         names, rows = table.collect_schema().names(), table.select(pl.len()).collect().item()
         return SourceFile(path, tuple(names), rows, before, known_as, where, group_bytes(path))

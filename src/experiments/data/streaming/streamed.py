@@ -1,8 +1,9 @@
 """What a run trains on when its rows come block by block: all that is known of them, from one pass."""
 
 import math
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,8 +15,8 @@ from experiments.data.batches import Pair
 from experiments.data.classes import require_every_class
 from experiments.data.prefetch import prefetched
 from experiments.data.prepared import Preparation, Prepared
-from experiments.data.scaling import Scaling, identity, of_moments, scaled
-from experiments.data.streaming.first_pass import passed
+from experiments.data.scaling import Scaling, of_moments, scaled
+from experiments.data.streaming.first_pass import first_pass
 from experiments.data.streaming.rows import Rows
 from experiments.data.streaming.shared_batches import SharedBatches
 from experiments.data.streaming.streamed_batches import BlocksAsTrained, StreamedBatches
@@ -41,7 +42,6 @@ class Streamed(Prepared):
     """Of all the training rows, in the table's units."""
     largest: Tensor = field(kw_only=True)
     """The largest |x - shift| of each input (features,)."""
-    counts: tuple[int, int] = field(kw_only=True)
     hash: str = field(kw_only=True)
     together: int | None = None
     """How many blocks a batch takes its rows from, for workers to share; None: one after the other."""
@@ -49,11 +49,11 @@ class Streamed(Prepared):
 
     @property
     def rows(self) -> int:
-        return self.counts[0]
+        return self.passed.rows
 
     @property
     def validation_rows(self) -> int:
-        return self.counts[1]
+        return 0 if self.held is None else self.held.count()
 
     def blocks(self, held_out: bool = False) -> Iterator[Pair]:
         for table in prefetched(self._chosen(held_out).tables()):
@@ -132,42 +132,30 @@ def prepare_stream(training: Rows, held: Rows | None, how: Preparation, together
     largest = np.full(len(training.names), math.inf if how.dtype == torch.float64 else torch.finfo(how.dtype).max)
     largest[: 0 if not how.standardize else None if how.standardize is True else training.features] = math.inf
     workers = joined_workers()
-    seen = passed(training, how.bias, largest, together or 1, workers)
-    squares = seen.squares
+    seen = first_pass(training, how.bias, largest, together or 1, workers)
+    squares, sample = seen.squares, torch.cat(seen.sample)
     if held is not None and held.second:  # a bad cell in it is told now, not after the first epoch
-        workers.agreed(lambda: _look_through(held, largest, workers))
-    validation_rows = 0 if held is None else held.count()
-    if not squares.rows or (held is not None and not validation_rows):
+        workers.agreed(lambda: deque(held.tables(largest, workers.share(len(held.reader.blocks))), maxlen=0))
+    if not squares.rows or (held is not None and not held.count()):
         left = "no row for validation" if squares.rows else "no row for training"
         share = training.keys.validation
         raise UserError(f"data.validation={share}: of {training.reader.rows} rows this leaves {left}")
-    table = seen.sample(training)
+    table = training.dataset(sample[:, : training.features], sample[:, training.features :])
     require_every_class(table, seen.classes)
-    scaling = identity(len(table.features), len(table.targets))
-    if how.standardize:
-        scaling = scaling_of(squares, targets=how.standardize is True)
+    scaling = how.scaling(lambda: scaling_of(squares), table)
     x, y = (scaling.inputs(table.x), scaling.targets(table.y)) if how.standardize else (table.x, table.y)
     return Streamed(
         table, None, scaling, x.to(how.device, how.dtype), y.to(how.device, how.dtype), None, None, how,
-        training=training, held=held, passed=squares, counts=(squares.rows, validation_rows),
+        training=training, held=held, passed=squares,
         largest=torch.maximum((seen.low - scaling.x_shift).abs(), (seen.high - scaling.x_shift).abs()),
         hash=seen.digest[:16], together=together, workers=workers,
     )  # fmt: skip
 
 
-def _look_through(rows: Rows, largest: np.ndarray, workers: Workers) -> None:
-    for _ in rows.tables(largest, workers.share(len(rows.reader.blocks))):
-        pass
-
-
-def scaling_of(squares: LeastSquares, targets: bool) -> Scaling:
+def scaling_of(squares: LeastSquares) -> Scaling:
     """Standardisation from the pass, as `scaling.standardization` gives it from the rows."""
     mean, deviation = torch.from_numpy(squares.mean.copy()), torch.from_numpy(squares.std.copy())
     shift = mean if squares.bias else torch.zeros_like(mean)
-    scale = deviation if squares.bias else torch.hypot(mean, deviation)
-    of = [squares.features, squares.targets]
-    x_scale, y_scale = of_moments(mean, scale).split(of)
-    x_shift, y_shift = shift.split(of)
-    if not targets:
-        return replace(identity(*of), x_shift=x_shift, x_scale=x_scale)
-    return Scaling(x_shift, x_scale, y_shift, y_scale)
+    scale = of_moments(mean, deviation if squares.bias else torch.hypot(mean, deviation))
+    d = squares.features
+    return Scaling(shift[:d], scale[:d], shift[d:], scale[d:])
