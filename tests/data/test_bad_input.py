@@ -2,8 +2,6 @@
 
 import math
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 
+from experiments.__main__ import main
 from experiments.data.files import reading
 from experiments.data.sources.stream import Stream
 from experiments.data.sources.table import Table
@@ -268,7 +267,7 @@ def test_the_command_says_it_in_one_line_and_leaves_nothing(data, monkeypatch):
     ("data", "ending", "seed"), [("table", "arrow", 19), ("table", "parquet", 9), ("stream", "parquet", 9)]
 )
 def test_the_error_is_the_last_line_whatever_polars_says_of_a_damaged_file(
-    data: str, ending: str, seed: int, tmp_path: Path
+    data: str, ending: str, seed: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Its threads may print a panic of their own before: those files are such, with the polars of today."""
     place, dice, spoil = tmp_path / f"t.{ending}", np.random.default_rng(0), random.Random(seed)
@@ -281,11 +280,10 @@ def test_the_error_is_the_last_line_whatever_polars_says_of_a_damaged_file(
     for _ in range(3):
         content[spoil.randrange(len(content))] = spoil.randrange(256)
     place.write_bytes(content)
-    words = [sys.executable, "-m", "experiments", f"data={data}", f"data.path={place}", "data.targets=[y]", *QUICK]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
-    lines = done.stderr.splitlines()
-    assert done.returncode == 2 and lines[-1].startswith("error: data.path=")
-    assert sum(line.startswith("error: ") for line in lines) == 1 and "Traceback" not in done.stderr
+    assert main([f"data={data}", f"data.path={place}", "data.targets=[y]", *QUICK]) == 2
+    said = capfd.readouterr().err
+    assert said.splitlines()[-1].startswith("error: data.path=") and "Traceback" not in said
+    assert sum(line.startswith("error: ") for line in said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("key", ["data.one_hot=[tags]", "data.validation_column=tags"])

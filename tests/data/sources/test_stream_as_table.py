@@ -181,7 +181,7 @@ def test_validation_by_share_is_by_the_number_of_the_row_in_the_file(frame):
     """So it does not matter for other rows whether a row is dropped, nor how large the blocks are."""
     keys: dict[str, Any] = {"validation_column": None, "validation": 0.25, "inputs": ["b", "c"], "one_hot": None}
     whole = streamed("t.parquet", **(keys | {"inputs": ["b"]}))
-    dropped = [streamed("folder", missing="drop", block_rows=n, **keys) for n in (7, 60, 1000)]
+    dropped = [streamed("folder", missing="drop", block_rows=n, **keys) for n in (40, 60, 1000)]
     there = frame["c"].is_not_null().to_numpy()
     for data in dropped:
         assert data.rows + data.validation_rows == there.sum() and 60 < data.validation_rows < 150
@@ -230,14 +230,14 @@ def test_going_on_in_the_middle_of_an_epoch_with_rows_dropped(first, frame):
 def test_ended_in_the_middle_of_an_epoch_a_run_goes_on_with_the_same_bits(missing, monkeypatch):
     command = [
         "data=stream", "data.path=folder", "data.targets=[y]", "data.one_hot=[city]", f"data.missing={missing}",
-        "data.validation_column=part", "data.block_rows=20", "data.standardize=true", "optimizer=manual_adam",
-        "training.batch_size=7", "training.epochs=3", "tracking.figures=false",
+        "data.validation_column=part", "data.block_rows=60", "data.standardize=true", "optimizer=manual_adam",
+        "training.batch_size=7", "training.epochs=2", "tracking.figures=false",
     ]  # fmt: skip
     assert main([*command, "hydra.run.dir=whole"]) == 0
     reads, original = itertools.count(), Reader.frame
 
     def frame(self, block, names):
-        if next(reads) == 100:  # 26 blocks in the first pass and 3 evaluations before it, then 78 an epoch
+        if next(reads) == 50:  # some 15 blocks in the first pass, then 33 an epoch: to train and to evaluate
             os.kill(os.getpid(), signal.SIGTERM)
         return original(self, block, names)
 
@@ -411,9 +411,9 @@ def test_numbers_of_an_array_have_missing_cells_levels_and_a_column_that_tells(f
 def test_what_is_learned_does_not_depend_on_how_many_rows_are_looked_at_at_once(missing, monkeypatch):
     whole = streamed("t.parquet", missing=missing)
     monkeypatch.setattr(reader, "SPAN", 1000)
-    spans = Reader(Path("t.parquet"), 20).spans(8)
-    assert {span.rows for span in spans} == {120, 20} and sum(span.rows for span in spans) == 500
-    parts = streamed("t.parquet", missing=missing, block_rows=20)
+    spans = Reader(Path("t.parquet"), 50).spans(8)
+    assert {span.rows for span in spans} == {100} and sum(span.rows for span in spans) == 500
+    parts = streamed("t.parquet", missing=missing, block_rows=50)
     one, other = whole.table.encoding, parts.table.encoding
     assert one is not None and other is not None and one["levels"] == other["levels"]
     assert one["means"] == pytest.approx(other["means"], rel=1e-14)

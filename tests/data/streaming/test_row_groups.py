@@ -17,7 +17,7 @@ from experiments.data.streaming.row_groups import group_bytes
 from experiments.errors import UserError
 
 FRAMES = {
-    "numbers": pl.DataFrame({f"c{i}": np.arange(1000) + i for i in range(300)}),
+    "numbers": pl.DataFrame({f"c{i}": np.arange(1000) + i for i in range(60)}),
     "of every kind": pl.DataFrame({"a": np.arange(1000.0), "s": ["x", None] * 500, "l": [[1, 2]] * 1000})
     .with_columns(b=pl.lit(True), d=pl.date(2024, 1, 1), t=pl.datetime(2024, 1, 1), r=pl.struct("a", "s"),
                   e=pl.col("s").cast(pl.Enum(["x"])), n=pl.lit("1.5").cast(pl.Decimal(10, 2))),
@@ -68,19 +68,19 @@ def test_columns_read_some_at_a_time_are_those_of_the_file(
 def test_more_columns_than_an_optimum_takes_are_refused_and_some_of_them_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streamed, "MOST_COLUMNS", 299)
+    monkeypatch.setattr(streamed, "MOST_COLUMNS", 59)
     FRAMES["numbers"].write_parquet("t.parquet")
     with pytest.raises(
-        UserError, match=r"^data\.inputs: 300 columns in a stream, whose .* name 299 at most, or use data="
+        UserError, match=r"^data\.inputs: 60 columns in a stream, whose .* name 59 at most, or use data="
     ):
         Stream(path="t.parquet", targets=["c0"]).prepared(Preparation())
-    some = Stream(path="t.parquet", targets=["c0"], inputs=[f"c{i}" for i in range(1, 299)])
+    some = Stream(path="t.parquet", targets=["c0"], inputs=[f"c{i}" for i in range(1, 59)])
     assert some.prepared(Preparation()).rows == 1000
 
 
 def test_the_copy_of_a_wide_csv_has_groups_as_its_blocks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("experiments.data.order.BLOCK_NUMBERS", 30_000)
+    monkeypatch.setattr("experiments.data.order.BLOCK_NUMBERS", 6_000)
     FRAMES["numbers"].write_csv("t.csv")
     copy = converted(Path("t.csv"))
     assert group_bytes(copy) == copy.stat().st_size // 10 and pl.read_parquet(copy).equals(FRAMES["numbers"])
