@@ -99,6 +99,7 @@ def test_a_run_stands_for_its_setting(swept: Path) -> None:
         ("lr=3", "optimizer.lr is 1e-05, 2e-05, 5e-05 here"),
         ("modle=linear", "modle: there is no such column; did you mean model?"),
         ("nobody", "nobody: no run's folder"),
+        ("seed=0", "seed repeats settings; name a key that they differ in"),
     ],
 )
 def test_what_is_no_baseline(baseline: str, said: str, swept: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,6 +113,14 @@ def test_the_table_as_a_file_and_what_it_does_not_go_with(swept: Path) -> None:
     assert main(["compare", str(swept), "--against", "model=linear", "--statistic", "iqm", "--csv", "t.csv"]) == 0
     assert pl.read_csv("t.csv")["model"].to_list() == ["manual"] * 3
     assert main(["compare", str(swept), "--against", "model=linear", "--html", "t.html"]) == 2
+
+
+def test_top_and_reverse_are_of_its_rows_and_every_run_counts(swept: Path) -> None:
+    words = ["compare", str(swept), "--against", "lr=1e-5", "--csv", "t.csv"]
+    assert main(words) == 0
+    whole = pl.read_csv("t.csv")
+    assert main([*words, "--top", "1", "--reverse"]) == 0
+    assert pl.read_csv("t.csv").rows() == whole.rows()[-1:]
 
 
 def test_without_seeds_there_is_nothing_to_decide(tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
             "better": d and (d.likely if sign > 0 else 1 - d.likely),
             "verdict": "too few seeds" if d is None or p is None else verdict(d, p, sign),
         })  # fmt: skip
-    found = pl.DataFrame(rows, infer_schema_length=None).sort(sign * -pl.col("difference"), nulls_last=True)
+    found = pl.DataFrame(rows, infer_schema_length=None).sort(
+        sign * -pl.col("difference"), nulls_last=True, maintain_order=True
+    )
     return found.drop([key for key in keys if found[key].n_unique() == 1 and found[key][0] in (None, "")])
 
 
@@ -76,7 +78,9 @@ def _pairs(
     """Each setting with its baseline. Raises UserError."""
     name, sign, wanted = baseline.partition("=")
     if sign and not Path(baseline).exists() and (name.isidentifier() or "." in name):
-        at = keys.index(column(name, keys))
+        if (known := column(name, [*keys, *REPEATED])) in REPEATED:
+            raise UserError(f"--against {one_line(baseline)}: {known} repeats settings; name a key that they differ in")
+        at = keys.index(known)
         key = keys[at]
         values = list(dict.fromkeys(cell(setting[at]) for setting in settings))
         if wanted not in values and (number := _number(wanted)) is not None:

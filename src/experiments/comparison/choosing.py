@@ -134,10 +134,13 @@ class Choice:
             raise UserError(f"--where {one_line(self.where)}: holds for none of the {runs.height} runs")
         return kept
 
-    def of_groups(self, table: pl.DataFrame) -> pl.DataFrame:
-        """The first rows of a table of groups, which is sorted where that is asked for."""
+    def of_groups(self, table: pl.DataFrame, statistic: str = "") -> pl.DataFrame:
+        """The first rows of a table of groups, sorted where that is asked for: by a column, or a metric's statistic."""
         if self.sort is not None:
-            table = ordered(table, self.sort, reverse=self.reverse)
+            named = f"{self.sort} {statistic}"
+            table = ordered(table, named if named in table.columns else self.sort, reverse=self.reverse)
+        elif self.reverse:
+            table = table.reverse()
         return table.head(self.top) if self.top else table
 
 

@@ -40,7 +40,7 @@ def compare(
     for note in runs.notes:
         warnings.warn(note, stacklevel=2)
     if against is not None:
-        table = decided(runs, ordered(runs.table, metric), os.fspath(against), metric, statistic)
+        table = decided(runs, runs.table, os.fspath(against), metric, statistic)
         return Comparison.of(table, runs, os.fspath(against))
     if metric is not None or statistic != "mean":
         raise UserError("metric and statistic are of settings, and go with against='KEY=VALUE' or a run's folder")

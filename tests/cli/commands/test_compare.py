@@ -79,6 +79,10 @@ def test_grouped_and_sorted_by_a_statistic(runs: Path, capsys: Capture) -> None:
     assert table.columns[:3] == ["lr", "runs", "diverged"]
     means = table["gap mean"].to_list()
     assert len(means) == 3 and means == sorted(means)
+    assert main([*line[:5], "gap", *line[6:]]) == 0
+    assert pl.read_csv("grouped.csv").equals(table)
+    assert main(["compare", str(runs), "--group-by", "lr", "--reverse", "--csv", "grouped.csv"]) == 0
+    assert pl.read_csv("grouped.csv")["lr"].is_sorted(descending=True)
 
 
 @pytest.mark.parametrize(

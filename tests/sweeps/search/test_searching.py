@@ -1,6 +1,7 @@
 """Whole searches, in this process: what is proposed, what is told, the table, what is refused."""
 
 import csv
+import json
 import math
 import statistics
 from pathlib import Path
@@ -80,6 +81,14 @@ def test_several_objectives_show_the_pareto_set(capsys: pytest.CaptureFixture[st
     front = {p for p in points if not any(q != p and q[0] <= p[0] and q[1] <= p[1] for q in points)}
     assert {tuple(trial.values) for trial in stored("a")} >= front
     assert f"Pareto set, {len(front)} of 20 settings by train_loss and steps" in capsys.readouterr().out
+
+
+def test_what_diverged_is_never_the_best_in_whichever_direction() -> None:
+    for direction, best in (("maximize", "1e-06"), ("minimize", "1e-05")):
+        asked = ["optimizer.lr=1e-6,1e-5,1e9", f"search.direction={direction}", "search.trials=12"]
+        assert main([*SEARCH, *asked, f"hydra.sweep.dir={direction}"]) == 0
+        assert "diverged" in {job["status"] for job in rows(direction)}
+        assert json.loads(Path(direction, "search.json").read_bytes())["parameters"] == {"optimizer.lr": best}
 
 
 @pytest.mark.parametrize(

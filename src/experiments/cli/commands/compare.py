@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,12 +88,13 @@ def main(arguments: Sequence[str]) -> int:
         shown, drawn = _grouped(runs, choice, asked, files)
         of = f"{shown.height} groups"
     else:
-        table = choice.of(runs.table)
+        table = choice.of(runs.table) if asked.against is None else choice.filtered(runs.table)
         of = f"{table.height} runs"
         if asked.against is not None:
             from experiments.comparison.against import against
 
-            shown = against(runs, table, asked.against, asked.sort, asked.statistic or "mean")
+            found = against(runs, table, asked.against, asked.sort, asked.statistic or "mean")
+            shown = replace(choice, sort=None).of_groups(found)
         else:
             shown = table if asked.columns is not None else choosing.default_columns(runs, table)
             if files.keys() & DRAWN:
@@ -145,7 +147,7 @@ def _grouped(
     shown = groups.grouped(runs, kept, by)
     if asked.group_by is None and asked.sort is None:
         shown = groups.best_first(kept, shown, by)
-    shown, found = choice.of_groups(shown), {}
+    shown, found = choice.of_groups(shown, by.statistic), {}
     if DRAWN.isdisjoint(files):
         return shown, found
     from experiments.comparison.groups.gathered import gather

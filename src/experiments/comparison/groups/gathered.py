@@ -8,7 +8,7 @@ import polars as pl
 
 from experiments.comparison.curves import limits
 from experiments.comparison.groups.bands import BANDS
-from experiments.comparison.groups.best_of import best_of
+from experiments.comparison.groups.best_of_n import best_of_n
 from experiments.comparison.groups.mean_curve import Curve, mean_curve
 from experiments.comparison.groups.repeats import repeats
 from experiments.comparison.groups.table import Grouping
@@ -140,7 +140,7 @@ def _of_trials(
     values, lost = found or in_runs(part, measure, runs.varied)
     count = len(values) + lost
     words = f"{count} trial{'s' * (count != 1)}{f', {lost} without a result' if lost else ''}"
-    curve = best_of(values, lost, larger=larger_is_better(measure)) if len(values) else None
+    curve = best_of_n(values, lost, larger=larger_is_better(measure)) if len(values) else None
     return Group(at, f"{_label(by, at)}: {words}", curve)
 
 

@@ -1,21 +1,20 @@
 """The best settings once more with fresh seeds: the best of a thousand was lucky, and this says how much."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from optuna.trial import FrozenTrial
 
 from experiments.sweeps.launching import Sweep
 from experiments.sweeps.resuming import Found, look
-from experiments.sweeps.search.runs import average
 from experiments.sweeps.search.space import Space
+from experiments.tracking.result import Result
 
 
 def confirm(
-    session: Sweep, space: Space, kind: str, repeats: Sequence[Sequence[str]], trials: Iterable[FrozenTrial],
-    objective: str,
+    session: Sweep, space: Space, repeats: Sequence[Sequence[str]], trials: Iterable[FrozenTrial],
+    worth: Callable[[Iterable[Result]], float],
 ) -> dict[int, float]:  # fmt: skip
-    """What each of the trials is worth over `repeats`, seeds that the search did not use, on each fold; `kind`: mean or
-    median.
+    """What each of the trials is worth over `repeats`, seeds that the search did not use, on each fold.
 
     The jobs lie in the folder `confirm`, which has a table of its own. Raises as `Sweep.run`.
     """
@@ -36,4 +35,4 @@ def confirm(
     for job, (trial, _) in zip(jobs, named, strict=True):
         of_trials.setdefault(trial.number, []).append(job.number)
     came = again.outcomes.results
-    return {trial: average([came[n] for n in numbers], objective, kind) for trial, numbers in of_trials.items()}
+    return {trial: worth([came[n] for n in numbers]) for trial, numbers in of_trials.items()}

@@ -6,6 +6,7 @@ runs of trial t the k-th is the job t * r + k, whichever session runs it.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
 from omegaconf import DictConfig
@@ -24,7 +25,7 @@ from experiments.sweeps.search.ended import BEST, Outcome, importance, ranked, s
 from experiments.sweeps.search.runs import average, revived, unwritten
 from experiments.sweeps.search.samplers import sampler_of
 from experiments.sweeps.search.space import Space
-from experiments.sweeps.search.storage import Direction, Kept
+from experiments.sweeps.search.storage import Direction, StoredStudy
 from experiments.sweeps.search.study import Setting, Study
 
 FIRST_RUNG = 15
@@ -48,7 +49,7 @@ class Generations:
             raise UserError(f"search.pruner={settings.pruner}: {only}")
         own = ["maximize" if larger_is_better(name) else "minimize" for name in self.objectives or ["train_loss"]]
         self.directions: list[Direction] = cast(Any, [settings.direction] if settings.direction else own)
-        self.sign = -1 if self.directions[0] == "maximize" else 1
+        self.signs = [-1 if direction == "maximize" else 1 for direction in self.directions]
         sampler = sampler_of(settings, self.seed, space.distributions, len(self.directions))
         self.study = Study(space, sampler, self.directions)
         self.found = Found()
@@ -76,9 +77,9 @@ class Generations:
     def run(self, generation: list[Setting], resumed: bool) -> None:
         """Run the generation asked for, and all after it. Raises as `Sweep.run`, and Failure where all trials fail."""
         session = self.session
-        self.study.kept = Kept(session.folder, self.settings.storage, self.directions, resumed)
+        self.study.kept = StoredStudy(session.folder, self.settings.storage, self.directions, resumed)
         self._extend(generation, len(self.study.kept.trials))
-        curve = Curve(session.folder, self.sign) if self.curved else None
+        curve = Curve(session.folder, self.signs[0]) if self.curved else None
         try:
             while True:
                 known = [self.study.restore(setting) for setting in generation]
@@ -126,7 +127,8 @@ class Generations:
         best = [trial for trial in best if math.isfinite(trial.values[0])]
         fresh = range(self.seed + settings.seeds, self.seed + settings.seeds + settings.confirm)
         again = self.study.space.repeats(fresh, self.folds)
-        confirmed = confirm(session, self.study.space, settings.average, again, best, self.objectives[0])
+        worth = partial(average, metric=self.objectives[0], kind=settings.average, sign=self.signs[0])
+        confirmed = confirm(session, self.study.space, again, best, worth)
         first = {
             number // len(self.repeats): job.name for number, job in sorted(session.outcomes.jobs.items(), reverse=True)
         }
@@ -147,7 +149,7 @@ class Generations:
         if settings.pruner == "hyperband":  # each generation is a bracket, which begins one rung later
             marks = marks[self.generation % (len(marks) + 1) :]
         objective = self.objectives[0] if self.objectives else None
-        return Halving(marks, settings.eta, len(self.repeats), settings.average, objective, self.sign)
+        return Halving(marks, settings.eta, len(self.repeats), settings.average, objective, self.signs[0])
 
     def _left(self, generation: Sequence[Setting], anew: bool) -> list[Job]:
         """The jobs that an earlier session has not ended, or all of them `anew`; the others enter the table."""
@@ -176,7 +178,8 @@ class Generations:
             setting.pruned = max((run.epochs for run in runs.values() if run.status == "pruned"), default=None)
             if any(run.status == "failed" for run in runs.values()):
                 continue
-            setting.values = [average(runs.values(), name, self.settings.average) for name in self.objectives]
+            wanted = zip(self.objectives, self.signs, strict=True)
+            setting.values = [average(runs.values(), name, self.settings.average, sign) for name, sign in wanted]
             for name, value in zip(self.objectives, setting.values, strict=True):
                 if math.isnan(value):
                     raise UserError(f"search.objectives={name}: job {setting.number * each} has none; see --help")

@@ -17,9 +17,13 @@ UNWRITTEN = "unwritten"
 FIELDS = ("status", "rung", "epochs", "best_epoch", "steps", "lr", "executed", "metrics", "timing", "targets", "error")
 
 
-def average(runs: Iterable[Result], metric: str, kind: str) -> float:
-    """The mean or the median of a metric over runs, by `kind`; NaN where one of them has none. Raises UserError."""
+def average(runs: Iterable[Result], metric: str, kind: str, sign: int) -> float:
+    """The mean or the median of a metric over runs, by `kind`; NaN where one of them has none. Raises UserError.
+
+    `sign`: -1 where more is wanted, so that a run that diverged is worth -inf.
+    """
     values = [math.nan if (value := objective(run, metric)) is None else value for run in runs]
+    values = [sign * math.inf if math.isinf(value) else value for value in values]
     return float({"mean": np.mean, "median": np.median}[kind](values))
 
 

@@ -82,7 +82,7 @@ class Journal(BaseJournalBackend):
             self._written = len(self._logs)
 
 
-class Kept:
+class StoredStudy:
     """The study of a sweep's folder as its storage has it: trials that have ended, in the order of their numbers."""
 
     def __init__(self, folder: Path, url: str | None, directions: Sequence[Direction], resumed: bool) -> None:

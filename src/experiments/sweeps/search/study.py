@@ -17,7 +17,7 @@ from experiments.errors import UserError
 from experiments.sweeps.search.runs import UNWRITTEN
 from experiments.sweeps.search.samplers import Sobol, suggested
 from experiments.sweeps.search.space import Space
-from experiments.sweeps.search.storage import Direction, Kept
+from experiments.sweeps.search.storage import Direction, StoredStudy
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Study:
         else:
             self._asked = optuna.create_study(sampler=sampler, directions=list(directions))
         self._next = 0
-        self.kept: Kept | None = None
+        self.kept: StoredStudy | None = None
         self.trials: list[FrozenTrial] = []
         """What was told."""
 

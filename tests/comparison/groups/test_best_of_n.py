@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from experiments.comparison.groups.best_of import POINTS, best_of
+from experiments.comparison.groups.best_of_n import POINTS, best_of_n
 
 rng = np.random.default_rng(11)
 
@@ -16,7 +16,7 @@ def test_it_is_what_all_subsets_give(lost: int, larger: bool) -> None:
     """The mean of their bests; and the values that 5, 50 and 95 % of the bests are as good as, or better."""
     values = np.append(rng.exponential(1.0, 8), 0.5).round(2)
     values[1] = values[2]  # a tie
-    found = best_of(values, lost, larger=larger)
+    found = best_of_n(values, lost, larger=larger)
     assert found.expected is not None
     nothing = -np.inf if larger else np.inf
     assert found.x.tolist() == list(range(1, 10 + lost))
@@ -34,7 +34,7 @@ def test_it_is_what_all_subsets_give(lost: int, larger: bool) -> None:
 
 def test_of_all_trials_the_best_is_sure_and_of_one_it_is_any() -> None:
     values = rng.normal(size=40)
-    found = best_of(values)
+    found = best_of_n(values)
     assert (
         found.expected is not None
         and found.expected[-1] == pytest.approx(values.min())
@@ -46,6 +46,6 @@ def test_of_all_trials_the_best_is_sure_and_of_one_it_is_any() -> None:
 def test_many_trials_are_told_at_some_n_and_as_exactly() -> None:
     """Of numbers 1 to N the least of n is expected at (N + 1) / (n + 1)."""
     total = 100_000
-    found = best_of(np.arange(1.0, total + 1))
+    found = best_of_n(np.arange(1.0, total + 1))
     assert found.expected is not None and len(found.x) <= POINTS and (found.x[0], found.x[-1]) == (1, total)
     np.testing.assert_allclose(found.expected, (total + 1) / (found.x + 1), rtol=1e-6)

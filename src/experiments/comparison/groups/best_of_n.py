@@ -15,7 +15,7 @@ POINTS = 200
 """Values of n at most, evenly on a logarithmic axis."""
 
 
-def best_of(values: Array, lost: int = 0, *, larger: bool = False) -> Curve:
+def best_of_n(values: Array, lost: int = 0, *, larger: bool = False) -> Curve:
     """Over n the median of the best, what it is at least as good as in 5 and in 95 % of the cases, and its expectation.
 
     Of a search's finite `values` (N - lost,), and of `lost` trials, which are worse than any of them: NaN where all n
