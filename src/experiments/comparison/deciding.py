@@ -27,11 +27,12 @@ MOST_SEEDS = 100_000
 
 @dataclass(frozen=True)
 class Decision:
-    """What a setting's metric has more than the baseline's: `difference`, its interval `low` to `high`, `p` of none.
+    """A setting's metric less the baseline's: `difference`, its 95 % interval `low` to `high`, and `p` of there being
+    none.
 
-    `seeds`: those compared, or folds. `likely`: the probability that the true difference is above zero (a flat prior).
-    `more`: further seeds that would decide, at this difference and spread; 0 where it is decided, None where none
-    would, and of folds.
+    `seeds`: how many were compared, or folds. `likely`: the probability that the true difference is above zero (with a
+    flat prior). `more`: how many further seeds would decide it, at this difference and spread; 0 where it is decided,
+    None where no number would, and for folds.
     """
 
     seeds: int

@@ -82,29 +82,21 @@ def _status(run: str) -> str:
 
 
 def chosen(kept: Sequence[Kept], condition: str | None, older_than: str | None) -> list[Kept]:
-    """Those that an SQL condition holds for and that are older than `7d`, where these are given. Raises UserError."""
-    found = list(kept) if older_than is None else _older(kept, older_than)
-    return found if condition is None else _matching(found, condition)
-
-
-def _older(kept: Sequence[Kept], than: str) -> list[Kept]:
-    """Those that nothing was written into for so long: `90m`, `12h`, `7d`, `2w`."""
-    match = AGE.fullmatch(than)
-    if match is None:
-        raise UserError(f"--older-than {one_line(than)}: must be a number with m, h, d or w behind it, as 7d")
-    limit = time.time() - float(match[1]) * UNITS[match[2]]
-    return [one for one in kept if one.written < limit]
-
-
-def _matching(kept: Sequence[Kept], condition: str) -> list[Kept]:
-    """The runs for which an SQL condition holds, and the sweeps for all of whose jobs it holds."""
-    kept = [one for one in kept if os.path.isdir(one.folder)]
-    if not kept:
-        return []
-    table = collect([one.folder for one in kept]).table
-    holds = set(where(table, condition)["folder"])
-    fails = [folder for folder in table["folder"] if folder not in holds]
-    return [one for one in kept if not any(f"{folder}/".startswith(f"{one.folder}/") for folder in fails)]
+    """Those that are older than `7d` (or `90m`, `12h`, `2w`), and for which an SQL condition holds, of a sweep for all
+    of its jobs, where these are given. Raises UserError.
+    """
+    found = list(kept)
+    if older_than is not None:
+        if (match := AGE.fullmatch(older_than)) is None:
+            raise UserError(f"--older-than {one_line(older_than)}: must be a number with m, h, d or w behind it, as 7d")
+        limit = time.time() - float(match[1]) * UNITS[match[2]]
+        found = [one for one in found if one.written < limit]
+    if condition is not None and (found := [one for one in found if os.path.isdir(one.folder)]):
+        table = collect([one.folder for one in found]).table
+        holds = set(where(table, condition)["folder"])
+        fails = [folder for folder in table["folder"] if folder not in holds]
+        found = [one for one in found if not any(f"{folder}/".startswith(f"{one.folder}/") for folder in fails)]
+    return found
 
 
 def remove(kept: Kept) -> bool:

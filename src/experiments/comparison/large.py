@@ -1,4 +1,4 @@
-"""Sweeps of so many jobs without folders that only those that are asked for are looked at."""
+"""Sweeps of more jobs without folders than are read whole: the first by a metric, or for statistics their tables."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a group of runs is a number of: seeds, folds of a cross-validation, or runs that differ in other keys too."""
+"""What the runs of a group repeat: a setting over seeds or over folds; or they differ in other keys too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ LOST = ("diverged", "failed")
 
 @dataclass(frozen=True)
 class Repeats:
-    """`rows`: of each repetition the places of its runs in the group's table; `noun` and `overlap`: of what, see bands.
+    """`rows`: for each repetition the places of its runs in the group's table. `noun`: seeds, folds or runs.
 
-    `lost`: the runs without the metric, which are in none.
+    `overlap`: as in `bands.estimate`. `lost`: how many runs lack the metric, which are in no repetition.
     """
 
     rows: list[list[int]]
@@ -31,13 +31,13 @@ class Repeats:
         return f"{count} {self.noun if count != 1 else self.noun[:-1]}{f', {self.lost} lost' if self.lost else ''}"
 
     def mean(self, values: np.ndarray) -> np.ndarray:
-        """Of values (runs, ...) those of the repetitions (n, ...): of a fold the mean over its seeds."""
+        """The values (n, ...) of the repetitions, from those of the runs (runs, ...): for a fold its seeds' mean."""
         rows = [values[at].mean(axis=0) for at in self.rows]
         return np.stack(rows) if rows else np.empty((0, *values.shape[1:]))
 
 
 def repeats(part: pl.DataFrame, metric: str, varied: Sequence[str]) -> Repeats:
-    """Of a group, a table with the keys that vary, status and metric."""
+    """The repetitions in a group: a table with the keys that vary, status and metric."""
     bad = pl.col("status").is_in(LOST) | ~pl.col(metric).cast(pl.Float64).is_finite().fill_null(False)
     kept = part.with_row_index("_at").filter(~bad)
     own = [key for key in varied if part[key].n_unique() > 1]

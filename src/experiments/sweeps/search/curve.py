@@ -10,7 +10,7 @@ from experiments.tracking.events import EventFile
 FOLDER = "study"
 
 
-class Curve:
+class BestSoFar:
     """`best/value` after each trial that ran to its end."""
 
     def __init__(self, sweep: Path, sign: int) -> None:

@@ -20,7 +20,7 @@ from experiments.sweeps.launching import Sweep
 from experiments.sweeps.results import stored_sweep, summary
 from experiments.sweeps.resuming import Found
 from experiments.sweeps.search.confirming import confirm
-from experiments.sweeps.search.curve import Curve
+from experiments.sweeps.search.curve import BestSoFar
 from experiments.sweeps.search.ended import BEST, Outcome, importance, ranked, show, write
 from experiments.sweeps.search.runs import average, revived, unwritten
 from experiments.sweeps.search.samplers import sampler_of
@@ -79,7 +79,7 @@ class Generations:
         session = self.session
         self.study.kept = StoredStudy(session.folder, self.settings.storage, self.directions, resumed)
         self._extend(generation, len(self.study.kept.trials))
-        curve = Curve(session.folder, self.signs[0]) if self.curved else None
+        curve = BestSoFar(session.folder, self.signs[0]) if self.curved else None
         try:
             while True:
                 known = [self.study.restore(setting) for setting in generation]

@@ -1,6 +1,6 @@
 """The samplers by their names, Optuna's and Sobol points; the seed decides everything that one proposes."""
 
-import importlib
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -66,7 +66,8 @@ def sampler_of(settings: Search, seed: int, space: dict[str, BaseDistribution], 
     if name == "cmaes":
         if objectives > 1:
             raise UserError("search.sampler=cmaes: takes one objective; for several choose nsga2, tpe, sobol or random")
-        _require("cmaes", name)
+        if find_spec("cmaes") is None:
+            raise UserError("search.sampler=cmaes: needs cmaes; pip install 'experiments[search]'")
         size = min(settings.batch, POPULATION)
         return samplers.CmaEsSampler(seed=seed, popsize=size, warn_independent_sampling=False)
     if name == "tpe":
@@ -76,10 +77,3 @@ def sampler_of(settings: Search, seed: int, space: dict[str, BaseDistribution], 
     if name == "random":
         return samplers.RandomSampler(seed=seed)
     return Sobol(space, seed)
-
-
-def _require(package: str, sampler: str) -> None:
-    try:
-        importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        raise UserError(f"search.sampler={sampler}: needs {error.name}; pip install 'experiments[search]'") from None
