@@ -69,13 +69,13 @@ def held_out_rows(rows: int, share: float, split_seed: int) -> np.ndarray:
     return mask
 
 
-def held_by_hash(first: int, rows: int, share: float, split_seed: int) -> np.ndarray:
-    """A mask (rows,) for rows number `first` on: true for about `share` of them, each by its own number alone.
+def held_by_hash(numbers: np.ndarray, share: float, split_seed: int) -> np.ndarray:
+    """A mask (rows,), true for about `share` of the rows, each by its own number (from 0) alone.
 
     The number is mixed as in splitmix64 (S. Vigna, after G. Steele et al., 2014), so that neither the size of the
     blocks nor their order changes which rows are held out.
     """
-    z = np.arange(first, first + rows, dtype=np.uint64) + np.uint64(1)
+    z = numbers.astype(np.uint64) + np.uint64(1)
     z = z * np.uint64(0x9E3779B97F4A7C15) + np.uint64(split_seed)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)

@@ -239,8 +239,8 @@ def test_validation_by_hash_does_not_depend_on_the_blocks_and_does_not_leak(rows
     expected = kept[:, :3].double().mean(0)
     scaled = streamed("t.parquet", standardize=True, validation=0.2)
     torch.testing.assert_close(scaled.scaling.x_shift, expected, rtol=1e-10, atol=1e-12)
-    assert held_by_hash(0, 100_000, 0.25, 0).mean() == pytest.approx(0.25, abs=0.01)
-    assert not np.array_equal(held_by_hash(0, 1000, 0.25, 0), held_by_hash(0, 1000, 0.25, 1))
+    assert held_by_hash(np.arange(100_000), 0.25, 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert not np.array_equal(held_by_hash(np.arange(1000), 0.25, 0), held_by_hash(np.arange(1000), 0.25, 1))
 
 
 def test_validation_by_a_second_file(rows):
@@ -337,7 +337,7 @@ def test_what_a_stream_has_not_is_refused_with_the_remedy(rows, words, said, cap
 
 def test_scaling_and_optimum_of_a_stream_see_no_validation_row(rows, tmp_path):
     """The held-out rows replaced by others a million times as large: nothing that is learned moves by a bit."""
-    held = held_by_hash(0, 1000, 0.3, 0)
+    held = held_by_hash(np.arange(1000), 0.3, 0)
     spoilt = rows.copy()
     spoilt[held] *= 1e6
     np.save(tmp_path / "spoilt.npy", spoilt)

@@ -15,10 +15,14 @@ MOST_LEVELS = 10_000
 """A column of numbers, or of text, with more different values than these holds no categories."""
 
 
-def levels_of(column: pl.Series, missing: str) -> pl.Series:
+def levels_of(column: pl.Series, missing: str) -> list[str]:
     """The different levels that a column of categories has, by the key data.missing. Raises UserError for no text."""
-    text = words(column, "data.one_hot").unique()
-    return text.fill_null(MISSING_LEVEL) if missing == "level" else text.drop_nulls()
+    return with_missing_level(words(column, "data.one_hot").unique(), missing).drop_nulls().to_list()
+
+
+def with_missing_level(text: pl.Series, missing: str) -> pl.Series:
+    """The cells of a column of categories; where data.missing=level, missing ones have a level of their own."""
+    return text.fill_null(MISSING_LEVEL) if missing == "level" else text
 
 
 def numbered(

@@ -48,8 +48,8 @@ class Table(FileKeys):
             if mask is not None:
                 frame, numbers = frame.filter(pl.Series(mask)), numbers[mask]
             x, y = (side_by_side(columns) for columns in rows.encoded(frame, block, numbers))
-            require_numbers(x, rows.encoding.features, block.where, numbers)
-            require_numbers(y, rows.targets, block.where, numbers)
+            require_numbers(x, rows.encoding.features, block.file.where, numbers)
+            require_numbers(y, rows.targets, block.file.where, numbers)
         return rows.dataset(torch.from_numpy(x), torch.from_numpy(y if y.dtype == x.dtype else y.astype(np.float64)))
 
 

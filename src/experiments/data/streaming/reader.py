@@ -23,8 +23,6 @@ HEAD_ROWS = 1000
 """Rows that tell which columns hold numbers."""
 AT_ONCE = 2**27
 """Bytes of a Parquet file that are read at once: of large groups of rows a few columns, and then the next."""
-SPAN = 2**22
-"""Cells read at once where few columns are looked at."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,6 @@ class Block:
     first: int
     rows: int
     number: int
-
-    @property
-    def where(self) -> str:
-        """What holds them, as a message begins."""
-        return self.file.where
 
     @property
     def span(self) -> str:
@@ -87,20 +80,9 @@ class Reader:
         block = self.blocks[0]
         return self.frame(dataclasses.replace(block, rows=min(block.rows, HEAD_ROWS)), self.names)
 
-    def spans(self, columns: int) -> list[Block]:
-        """The blocks, neighbours joined as long as so many of their columns are a few megabytes at most."""
-        joined: list[Block] = []
-        for block in self.blocks:
-            last = joined[-1] if joined else None
-            if last and last.file == block.file and (last.rows + block.rows) * columns <= SPAN:
-                joined[-1] = dataclasses.replace(last, rows=last.rows + block.rows)
-            else:
-                joined.append(block)
-        return joined
-
-    def held_out(self, block: Block, kept: np.ndarray | slice, share: float, split_seed: int) -> np.ndarray:
-        """A mask over the kept rows of a block, true for about `share` of them: each by its own number alone."""
-        return held_by_hash(block.number, block.rows, share, split_seed)[kept]
+    def held_out(self, block: Block, rows: np.ndarray, share: float, split_seed: int) -> np.ndarray:
+        """A mask over rows of a block, by their numbers in its file: true for about `share` of them, each by itself."""
+        return held_by_hash(rows + (block.number - block.first), share, split_seed)
 
     def frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
         """The block's columns as the file has them. Raises UserError, or DataChanged."""
@@ -146,10 +128,9 @@ class InMemory(Reader):
     def head(self) -> pl.DataFrame:
         return self._table
 
-    def held_out(self, block: Block, kept: np.ndarray | slice, share: float, split_seed: int) -> np.ndarray:
-        """A mask over the kept rows, true for exactly round(rows * share) of them. Raises UserError for 0 or all."""
-        rows = block.rows if isinstance(kept, slice) else int(np.count_nonzero(kept))
-        return held_out_rows(rows, share, split_seed)
+    def held_out(self, block: Block, rows: np.ndarray, share: float, split_seed: int) -> np.ndarray:
+        """The same, but true for exactly round(rows * share) of them. Raises UserError for 0 or all."""
+        return held_out_rows(len(rows), share, split_seed)
 
     def frame(self, block: Block, names: Sequence[str]) -> pl.DataFrame:
         return self._table[list(names)]

@@ -14,7 +14,7 @@ from experiments.data.dataset import Dataset
 from experiments.data.files.chosen import FileKeys, said_groups, said_held
 from experiments.data.files.columns import numbers, present, require_numbers, side_by_side, words
 from experiments.data.files.encoding import Encoding
-from experiments.data.files.levels import MISSING_LEVEL, labels, levels_of, numbered
+from experiments.data.files.levels import labels, numbered, with_missing_level
 from experiments.data.files.reading import validation_file
 from experiments.data.splitting import TESTED, TRAINED, subsets
 from experiments.data.streaming.reader import Block, Reader
@@ -83,13 +83,13 @@ class Rows:
         with self.spoken_of():
             if plain and self.keys.missing != "drop" and block.file.is_array:
                 table, rows = self.reader.array(block, self.used, spare), block.row_numbers
-                mask = self._mask(block, pl.DataFrame(), slice(None), rows)
+                mask = self._mask(block, pl.DataFrame(), rows)
             else:
                 frame, rows, mask = self.left(block)
                 inputs, targets = self.encoded(frame, block, rows)
                 table = side_by_side([*inputs, *targets], spare)
             if largest is not None:
-                require_numbers(table, self.names, block.where, rows, block.span, largest)
+                require_numbers(table, self.names, block.file.where, rows, block.span, largest)
         return table if mask is None else table[mask]
 
     def tables(self, largest: float | np.ndarray | None = None, chosen: range | None = None) -> Iterator[Tensor]:
@@ -119,23 +119,19 @@ class Rows:
         The mask (rows,) is None where all are ours.
         """
         frame = self.reader.frame(block, list(dict.fromkeys([*self.used, *self.keys.telling])))
-        kept = complete(frame, self.used) if self.keys.missing == "drop" else slice(None)
-        if not isinstance(kept, slice):
-            frame = frame.filter(pl.Series(kept))
-        rows = block.row_numbers[kept]
-        mask = self._mask(block, frame, kept, rows)
+        rows = block.row_numbers
+        if self.keys.missing == "drop":
+            kept = complete(frame, self.used)
+            frame, rows = frame.filter(pl.Series(kept)), rows[kept]
+        mask = self._mask(block, frame, rows)
         return frame, rows, self._known(frame, mask) if self.subset == TESTED and mask is not None else mask
 
     def _known(self, frame: pl.DataFrame, tested: np.ndarray) -> np.ndarray:
         """The mask of the rows for the test without those that have a level which no other row has."""
         known = tested.copy()
         for name, levels in self.encoding.categories.items():
-            alien = levels_of(frame.filter(pl.Series(tested))[name], self.keys.missing)
-            alien = alien.filter(~alien.is_in(levels))
-            if not alien.is_empty():
-                cells = words(frame[name], "data.one_hot")
-                odd = cells.is_in(alien) | (cells.is_null() & (MISSING_LEVEL in alien))
-                known &= ~odd.fill_null(False).to_numpy()
+            cells = with_missing_level(words(frame[name], "data.one_hot"), self.keys.missing)
+            known &= cells.is_in(levels).fill_null(True).to_numpy()  # a missing cell is refused later, by its row
         if out := int(np.count_nonzero(tested & ~known)):
             said = f"{out} of {np.count_nonzero(tested)} rows of the test have a level that no other row has"
             if not known.any():
@@ -145,17 +141,15 @@ class Rows:
 
     def encoded(self, frame: pl.DataFrame, block: Block, rows: np.ndarray) -> tuple[list[pl.Series], list[pl.Series]]:
         """Inputs and targets of the rows of a frame, each a column of floats called as in `names`."""
-        inputs = self.encoding.columns(frame, block.where, rows)
+        inputs = self.encoding.columns(frame, block.file.where, rows)
         if self.classes is None:
-            return inputs, [numbers(frame[name], block.where, rows, target=True) for name in self.targets]
+            return inputs, [numbers(frame[name], block.file.where, rows, target=True) for name in self.targets]
         known = [str(label).lower() if isinstance(label, bool) else str(label) for label in self.classes]
-        text = labels(frame[self.targets[0]], block.where, rows)
-        return inputs, [numbered(text, known, block.where, rows, "classes").cast(pl.Float32)]
+        text = labels(frame[self.targets[0]], block.file.where, rows)
+        return inputs, [numbered(text, known, block.file.where, rows, "classes").cast(pl.Float32)]
 
-    def subsets(
-        self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray
-    ) -> np.ndarray | None:
-        """The subset of each of the kept rows of a block, (rows,); None where all are trained on. Raises UserError.
+    def subsets(self, block: Block, frame: pl.DataFrame, rows: np.ndarray) -> np.ndarray | None:
+        """The subset of each of some rows of a block, (rows,); None where all are trained on. Raises UserError.
 
         `frame` has their columns that tell, `rows` their numbers.
         """
@@ -168,17 +162,17 @@ class Rows:
         elif not keys.folds and not keys.validation:
             held = np.zeros(len(rows), bool)
         elif not keys.folds and not keys.groups and not keys.test:
-            held = self.reader.held_out(block, kept, keys.validation, keys.split_seed)
+            held = self.reader.held_out(block, rows, keys.validation, keys.split_seed)
         classes, groups = np.zeros(len(rows), np.int64), None
         if self.labels and (keys.folds or keys.test):
-            classes = number_of(labels(frame[self.targets[0]], block.where, rows))
+            classes = number_of(labels(frame[self.targets[0]], block.file.where, rows))
         if keys.groups:
             groups = number_of(said_groups(frame[keys.groups], rows))
         return subsets(keys, classes, groups, held)
 
-    def _mask(self, block: Block, frame: pl.DataFrame, kept: np.ndarray | slice, rows: np.ndarray) -> np.ndarray | None:
-        """Which of the kept rows of a block are ours; None for all."""
-        found = self.subsets(block, frame, kept, rows)
+    def _mask(self, block: Block, frame: pl.DataFrame, rows: np.ndarray) -> np.ndarray | None:
+        """Which of some rows of a block are ours; None for all."""
+        found = self.subsets(block, frame, rows)
         return None if found is None else found == self.subset
 
 

@@ -71,8 +71,8 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
     Nothing is learned anew of a second file's rows, but how many are dropped.
     """
     scan = Scan(rows)
-    for span in rows.reader.spans(max(1, len(scan.columns))):
-        scan.take(span, rows.reader.frame(span, scan.columns) if scan.columns else pl.DataFrame())
+    for block in rows.reader.blocks:
+        scan.take(block, rows.reader.frame(block, scan.columns) if scan.columns else pl.DataFrame())
     trained, held, tested = (sum(counts.values()) for counts in scan.counts)
     for name, there in scan.cells.items():
         if not there:
@@ -83,7 +83,7 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
         raise UserError(f"data.validation_column={column}: {'all' if held else 'none'} of the rows are held out")
     for name, mean in scan.means.items():
         if trained and not mean.count:
-            raise UserError(empty_column(rows.reader.blocks[0].where, name))
+            raise UserError(empty_column(rows.reader.where, name))
     if not rows.second:
         categories = {n: checked_categories(n, found, scan.kinds[n]) for n, found in scan.levels.items()}
         for name, found in categories.items():
@@ -118,7 +118,7 @@ class Mean:
 
 
 class Scan:
-    """What is seen of a file's columns, span by span."""
+    """What is seen of a file's columns, block by block."""
 
     def __init__(self, rows: Rows) -> None:
         keys, drop = rows.keys, rows.keys.missing == "drop"
@@ -140,35 +140,32 @@ class Scan:
         self.columns = list(dict.fromkeys([*self.levels, *self.means, *self.cells, *told]))
         """Those that are read: none where nothing is to be learned."""
 
-    def take(self, span: Block, frame: pl.DataFrame) -> None:
-        """Take in some rows. Raises UserError."""
-        kept = np.ones(span.rows, bool)
+    def take(self, block: Block, frame: pl.DataFrame) -> None:
+        """Take in the rows of a block. Raises UserError."""
+        kept = np.ones(block.rows, bool)
         for name in self.cells:
             there = present(frame[name]).to_numpy()
             self.cells[name] += int(np.count_nonzero(there))
             kept &= there
-        frame, left = frame.filter(pl.Series(kept)) if self.cells else frame, span.row_numbers[kept]
+        frame, left = frame.filter(pl.Series(kept)) if self.cells else frame, block.row_numbers[kept]
         if self.label:
-            self._learn_classes(labels(frame[self.label], span.where, left), frame[self.label].dtype)
-        subset = self.rows.subsets(span, frame, kept, left)
+            self._learn_classes(labels(frame[self.label], block.file.where, left), frame[self.label].dtype)
+        subset = self.rows.subsets(block, frame, left)
         subset = np.full(len(left), TRAINED) if subset is None else subset
-        size = self.rows.reader.block_rows
-        block, blocks = (left - span.first) // size, -(-span.rows // size)
         for counts, chosen in zip(self.counts, (TRAINED, HELD, TESTED), strict=True):
-            of_block = np.bincount(block[subset == chosen], minlength=blocks).tolist()
-            counts.update({span.number + i * size: count for i, count in enumerate(of_block)})
+            counts[block.number] = int(np.count_nonzero(subset == chosen))
         trained, seen = subset == TRAINED, subset != TESTED
         for name in self.levels:
             self._learn_levels(frame[name].filter(pl.Series(seen)))
             own = levels_of(frame[name].filter(pl.Series(trained)), self.rows.keys.missing)
-            self.trained_levels[name].update(own.to_list())
+            self.trained_levels[name].update(own)
         for name, mean in self.means.items():
-            mean.add(numbers(frame[name].filter(pl.Series(trained)), span.where, left[trained]))
+            mean.add(numbers(frame[name].filter(pl.Series(trained)), block.file.where, left[trained]))
 
     def _learn_levels(self, column: pl.Series) -> None:
         found = self.levels[column.name]
         self._learn_kind(column.name, column.dtype)
-        found.update(levels_of(column, self.rows.keys.missing).to_list())
+        found.update(levels_of(column, self.rows.keys.missing))
         refuse_too_many(column.name, len(found), column.dtype)
 
     def _learn_classes(self, text: pl.Series, kind: pl.DataType) -> None:
