@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from experiments.data.dataset import Dataset, select
+from experiments.data.prepared import Preparation, prepare
 from experiments.data.sources.crops import crops
 from experiments.data.sources.synthetic import Synthetic
 from experiments.errors import UserError
@@ -97,3 +98,16 @@ def test_select_keeps_the_truth_of_the_targets_it_keeps() -> None:
 def test_select_refuses(inputs: list[str] | None, targets: list[str] | None, words: str) -> None:
     with pytest.raises(UserError, match=words):
         select(crops(15), inputs, targets)
+
+
+def test_columns_and_classes_are_chosen_of_rows_that_the_source_sets_apart_too() -> None:
+    def rows(n: int, **apart: Dataset) -> Dataset:
+        x = torch.arange(3.0 * n).reshape(n, 3)
+        return Dataset(x, torch.arange(n)[:, None] % 3 * 2.0 + 1, ("a", "b", "c"), ("y",), **apart)
+
+    found = prepare(rows(9, held_out=rows(6), test=rows(4)), Preparation(inputs=["b"], labels=True))
+    assert found.x_validation is not None and found.held_out is not None and found.test is not None
+    assert found.x_validation[:, 0].tolist() == [1, 4, 7, 10, 13, 16]
+    for part in (found.table, found.held_out, found.test):
+        assert part.features == ("b",) and part.classes == (1, 3, 5)
+        assert part.y[:, 0].tolist() == [k % 3 for k in range(len(part.y))]

@@ -18,19 +18,16 @@ def classified(dataset: Dataset) -> Dataset:
     require_one_target(dataset.targets)
     if dataset.classes is not None:
         return dataset
-    name, parts = dataset.targets[0], [part for part in (dataset, dataset.held_out) if part is not None]
+    name, parts = dataset.targets[0], [dataset, *filter(None, (dataset.held_out, dataset.test))]
     for part in parts:
         if len(odd := (part.y[:, 0] != part.y[:, 0].round()).nonzero()):
             raise UserError(not_whole("data.targets", int(odd[0]) + 1, name, part.y[int(odd[0])].item()))
     found = torch.cat([part.y[:, 0] for part in parts]).unique()  # sorted
     classes = tuple(int(label) for label in found)
     require_classes(name, classes)
-
-    def numbered(part: Dataset) -> Dataset:
-        return dataclasses.replace(part, y=torch.searchsorted(found, part.y).to(part.y.dtype), classes=classes)
-
-    held_out = None if dataset.held_out is None else numbered(dataset.held_out)
-    return dataclasses.replace(numbered(dataset), held_out=held_out)
+    return dataset.each(
+        lambda rows: dataclasses.replace(rows, y=torch.searchsorted(found, rows.y).to(rows.y.dtype), classes=classes)
+    )
 
 
 def measured(dataset: Dataset) -> Dataset:
@@ -43,8 +40,7 @@ def measured(dataset: Dataset) -> Dataset:
             "loss=cross_entropy predicts; other losses need numbers"
         )
     values = torch.tensor([float(label) for label in dataset.classes], dtype=dataset.y.dtype)
-    held_out = None if dataset.held_out is None else measured(dataset.held_out)
-    return dataclasses.replace(dataset, y=values[dataset.y.long()], classes=None, held_out=held_out)
+    return dataset.each(lambda rows: dataclasses.replace(rows, y=values[rows.y.long()], classes=None))
 
 
 def require_every_class(table: Dataset, counts: Tensor | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,11 @@ class Dataset:
     def holding_out(self, rows: "Dataset") -> "Dataset":
         """This data set with `rows`, of the same columns, for validation."""
         return dataclasses.replace(self, held_out=rows)
+
+    def each(self, change: Callable[["Dataset"], "Dataset"]) -> "Dataset":
+        """This data set with `change` made to its rows, to those held out, and to those of the test."""
+        held_out, test = (None if rows is None else change(rows) for rows in (self.held_out, self.test))
+        return dataclasses.replace(change(self), held_out=held_out, test=test)
 
 
 def check_shapes(x: Tensor, y: Tensor) -> None:

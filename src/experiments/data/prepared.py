@@ -151,7 +151,7 @@ class Prepared:
 
 def prepare(dataset: Dataset, how: Preparation = Preparation()) -> Prepared:
     """Choose columns, split, scale by the training rows only, cast and place. Raises UserError."""
-    dataset = select(dataset, how.inputs, how.targets)
+    dataset = dataset.each(lambda rows: select(rows, how.inputs, how.targets))
     dataset = classified(dataset) if how.labels else measured(dataset)
     table, held_out, test = split(dataset, how)
     require_every_class(table)
