@@ -42,11 +42,10 @@ class Study:
         self, space: Space, sampler: optuna.samplers.BaseSampler | Sobol, directions: Sequence[Direction]
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.space, self._asked, self._points = space, None, None
-        if isinstance(sampler, Sobol):
-            self._points = sampler
-        else:
-            self._asked = optuna.create_study(sampler=sampler, directions=list(directions))
+        self.space = space
+        self._proposer: Sobol | optuna.Study = (
+            sampler if isinstance(sampler, Sobol) else optuna.create_study(sampler=sampler, directions=list(directions))
+        )
         self._next = 0
         self.kept: StoredStudy | None = None
         self.trials: list[FrozenTrial] = []
@@ -56,11 +55,12 @@ class Study:
         """The settings of the next trials."""
         found = []
         for number in range(self._next, self._next + count):
-            if self._asked is not None:
-                trial = self._asked.ask()
-                found.append(Setting(number, self.space.ask(partial(suggested, trial)), trial))
-            elif self._points is not None:
-                found.append(Setting(number, self.space.ask(partial(self._points.suggest, number))))
+            if isinstance(self._proposer, Sobol):
+                trial, suggest = None, partial(self._proposer.suggest, number)
+            else:
+                trial = self._proposer.ask()
+                suggest = partial(suggested, trial)
+            found.append(Setting(number, self.space.ask(suggest), trial))
         self._next += count
         return found
 
@@ -79,10 +79,10 @@ class Study:
         elif pruned is not None:
             state = TrialState.PRUNED
         steps = {} if values is None or pruned is None else {pruned: values[0]}
-        if self._asked is not None and setting.trial is not None:
+        if setting.trial is not None:
             for epoch, value in steps.items():
                 setting.trial.report(value, epoch)
-            self._asked.tell(setting.trial, values if state == TrialState.COMPLETE else None, state)
+            setting.trial.study.tell(setting.trial, values if state == TrialState.COMPLETE else None, state)
         return FrozenTrial(
             number=number, trial_id=number, state=state, value=None, values=values, params=setting.parameters,
             distributions={key: self.space.distributions[key] for key in setting.parameters}, intermediate_values=steps,
