@@ -101,9 +101,9 @@ def test_select_refuses(inputs: list[str] | None, targets: list[str] | None, wor
 
 
 def test_columns_and_classes_are_chosen_of_rows_that_the_source_sets_apart_too() -> None:
-    def rows(n: int, **apart: Dataset) -> Dataset:
-        x = torch.arange(3.0 * n).reshape(n, 3)
-        return Dataset(x, torch.arange(n)[:, None] % 3 * 2.0 + 1, ("a", "b", "c"), ("y",), **apart)
+    def rows(n: int, held_out: Dataset | None = None, test: Dataset | None = None) -> Dataset:
+        x, y = torch.arange(3.0 * n).reshape(n, 3), torch.arange(n)[:, None] % 3 * 2.0 + 1
+        return Dataset(x, y, ("a", "b", "c"), ("y",), held_out=held_out, test=test)
 
     found = prepare(rows(9, held_out=rows(6), test=rows(4)), Preparation(inputs=["b"], labels=True))
     assert found.x_validation is not None and found.held_out is not None and found.test is not None

@@ -97,6 +97,8 @@ def _single(kind: type, value: Any, rules: Mapping[str, Any]) -> Any:
         if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", value):
             raise ValueError("is an address, and what is there may be other rows next time; fetch it first, as with "
                              "curl -LO, and name the file")  # fmt: skip
+        if not value.strip():  # it would be the folder that the command is called in
+            raise ValueError("is empty; must be a file or folder")
         return os.path.abspath(os.path.expanduser(value))
     if isinstance(value, str) and rules.get("uri"):
         return checked_uri(value)

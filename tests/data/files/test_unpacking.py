@@ -80,6 +80,16 @@ def test_a_folder_of_csv_files_is_one_table(monkeypatch: pytest.MonkeyPatch, tmp
         read(Path("parts"))
 
 
+def test_files_of_a_folder_may_have_any_names_of_columns_and_kinds_that_go_together() -> None:
+    Path("parts").mkdir()
+    Path("parts/1.csv").write_text("*,a,b\n1,2,true\n")
+    Path("parts/2.csv").write_text("*,a,b\n3,x,false\n")
+    assert read(Path("parts")).rows() == [(1, "2", True), (3, "x", False)]
+    Path("parts/3.csv").write_text("*,a,b\n3,4,2024-01-31\n")
+    with pytest.raises(UserError, match=r"^data\.path=parts: column b differs from file to file: .*bool and date"):
+        read(Path("parts"))
+
+
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.zst", "t.csv", "t.xlsx"])
 def test_what_is_cut_off_is_told_by_the_files_own_name(name: str) -> None:
     FRAME.write_excel("t.xlsx")
@@ -101,3 +111,10 @@ def test_an_address_is_refused_with_the_reason(address: str, capsys: pytest.Capt
     assert main([*QUICK, "data=table", f"data.path={address}"]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"error: data.path={address}: is an address") and "fetch it first" in said
+
+
+@pytest.mark.parametrize("data", ["table", "stream"])
+def test_an_empty_path_is_not_the_folder_that_one_is_in(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    FRAME.write_csv("t.csv")
+    assert main([f"data={data}", "data.path=", "data.targets=[rent]", "training.epochs=1"]) == 2
+    assert capsys.readouterr().err == "error: data.path=: is empty; must be a file or folder\n"

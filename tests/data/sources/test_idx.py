@@ -91,7 +91,7 @@ def test_what_is_wrong_is_one_line() -> None:
     folder()
     Path("mnist/train-labels-idx1-ubyte").unlink()
     assert "data.path: data=idx needs a folder" in refused()
-    assert "data.path: data=idx needs a folder" in refused(path="none")
+    assert "data.images: is not given, and no file in data.path has train and images" in refused(path="none")
     assert "data.path=nowhere: there is no such folder" in refused(path="nowhere")
     assert "data.labels: is not given, and no file in data.path has train and labels" in refused(path="mnist")
     assert "data.labels: is not given" in refused(images=images)

@@ -46,7 +46,7 @@ def read(path: Path, bare: bool = False) -> pl.DataFrame:
     `bare`: a CSV file whose first line is all numbers has no header.
     """
     if os.path.isdir(path) and (parts := csv_files(path)):
-        return _joined(path, [read(part) for part in parts])
+        return _joined(path, [read(part, bare) for part in parts])
     suffix = checked(path)
     with guarded(path):
         if suffix in CSV:
@@ -81,7 +81,13 @@ def _joined(folder: Path, frames: list[pl.DataFrame]) -> pl.DataFrame:
         if odd := sorted(set(names) ^ set(frame.columns)):
             what = "has no column" if odd[0] in names else "has a column that the first file has not,"
             raise UserError(f"data.path={path}: {what} {odd[0]}; the files of a folder need the same columns")
-    return pl.concat([frame.select(names) for frame in frames], how="vertical_relaxed", rechunk=True)
+    columns = []
+    for name in names:
+        try:
+            columns.append(pl.concat([frame[[name]] for frame in frames], how="vertical_relaxed", rechunk=True))
+        except pl.exceptions.SchemaError as error:  # times in one file, dates in the next
+            raise UserError(f"data.path={folder}: column {name} differs from file to file: {one_line(error)}") from None
+    return pl.concat(columns, how="horizontal")
 
 
 @contextmanager

@@ -34,21 +34,19 @@ class Idx:
 
     def load(self) -> Dataset:
         """Bytes as shares of 255, other numbers as they are: x (n, pixels), float32. Raises UserError."""
-        found = self._pair("images", "labels")
-        if found is None:
+        if not (self.path or self.images or self.labels):
             raise UserError("data.path: data=idx needs a folder; add data.path=FOLDER, or data.images and data.labels")
-        held_out = None if self.validation else self._pair("validation_images", "validation_labels")
-        if held_out is None:
+        found, others = self._pair("images", "labels"), ("validation_images", "validation_labels")
+        if self.validation or not any(map(self._file, others)):
             return found
+        held_out = self._pair(*others)
         if held_out.image != found.image:
             raise UserError(f"data.validation_images: {held_out.image} pixels, those to train on have {found.image}")
         return found.holding_out(held_out)
 
-    def _pair(self, images: str, labels: str) -> Dataset | None:
-        """The pictures of two files, or None where neither is there. Raises UserError for one alone."""
+    def _pair(self, images: str, labels: str) -> Dataset:
+        """The pictures of two files. Raises UserError where one of them is not there."""
         files = self._file(images), self._file(labels)
-        if files == (None, None):
-            return None
         for key, path in zip((images, labels), files, strict=True):
             if path is None:
                 raise UserError(f"data.{key}: is not given, and no file in data.path has {' and '.join(NAMES[key])}")
