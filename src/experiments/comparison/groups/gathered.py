@@ -8,8 +8,7 @@ import polars as pl
 
 from experiments.comparison.curves import limits
 from experiments.comparison.groups.bands import BANDS
-from experiments.comparison.groups.best_of_n import best_of_n
-from experiments.comparison.groups.mean_curve import Curve, mean_curve
+from experiments.comparison.groups.curve import Curve, best_of_n, mean_curve
 from experiments.comparison.groups.repeats import repeats
 from experiments.comparison.groups.table import Grouping
 from experiments.comparison.groups.trials import in_runs, in_study, objective_of, search_of

@@ -19,10 +19,9 @@ from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.launching import Sweep
 from experiments.sweeps.results import stored_sweep, summary
 from experiments.sweeps.resuming import Found
-from experiments.sweeps.search.confirming import confirm
 from experiments.sweeps.search.curve import BestSoFar
 from experiments.sweeps.search.ended import BEST, Outcome, importance, ranked, show, write
-from experiments.sweeps.search.runs import average, revived, unwritten
+from experiments.sweeps.search.runs import average, confirm, revived, unwritten
 from experiments.sweeps.search.samplers import sampler_of
 from experiments.sweeps.search.space import Space
 from experiments.sweeps.search.storage import Direction, StoredStudy

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from experiments.comparison.groups.best_of_n import POINTS, best_of_n
+from experiments.comparison.groups.curve import TRIALS, best_of_n
 
 rng = np.random.default_rng(11)
 
@@ -47,5 +47,5 @@ def test_many_trials_are_told_at_some_n_and_as_exactly() -> None:
     """Of numbers 1 to N the least of n is expected at (N + 1) / (n + 1)."""
     total = 100_000
     found = best_of_n(np.arange(1.0, total + 1))
-    assert found.expected is not None and len(found.x) <= POINTS and (found.x[0], found.x[-1]) == (1, total)
+    assert found.expected is not None and len(found.x) <= TRIALS and (found.x[0], found.x[-1]) == (1, total)
     np.testing.assert_allclose(found.expected, (total + 1) / (found.x + 1), rtol=1e-6)
