@@ -46,7 +46,8 @@ def jobs(choice: Choice, sweep: str, notes: list[str]) -> list[str]:
 
 def of(roots: Sequence[str | Path]) -> list[str]:
     """The large sweeps below some folders."""
-    return [s for root in roots for s in everything(str(root)).sweeps if packed.count(s) > MOST_WHOLE]
+    below = [found for root in map(str, roots) if root not in (found := everything(root)).runs]
+    return [sweep for found in below for sweep in found.sweeps if packed.count(sweep) > MOST_WHOLE]
 
 
 def every_run(roots: Sequence[str | Path]) -> Runs:

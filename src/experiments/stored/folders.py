@@ -57,7 +57,8 @@ def find(
         require_folder(root)
         here = os.fspath(root)
         below = everything(here)
-        runs = [*below.runs, *(folder for sweep in below.sweeps for folder in packed_jobs(sweep))]
+        sweeps = () if here in below.runs else below.sweeps  # that of a single job has others
+        runs = [*below.runs, *(folder for sweep in sweeps for folder in packed_jobs(sweep))]
         notes += below.notes or ([] if runs else [f"{one_line(root)}{NOTHING}"])
         real = os.path.realpath(here)
         for folder in runs:  # links inside are not followed, so that the root's real path is enough

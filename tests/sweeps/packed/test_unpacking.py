@@ -8,6 +8,7 @@ import pytest
 
 from experiments.__main__ import main
 from experiments.comparison.kept import below
+from experiments.comparison.runs_table import collect
 from experiments.stored import stored_run
 from experiments.stored.lookup import load_run
 from experiments.sweeps.packed import laying, unpacking
@@ -131,3 +132,13 @@ def test_a_changed_config_is_said(
     assert orjson.loads(packed.of_folder(run.folder).config())["training"]["batch_size"] == 3  # type: ignore[union-attr]
     assert main(["rerun", str(tmp_path / "s/0")]) == 0
     assert "its config.json was changed after it began" in capsys.readouterr().out
+
+
+def test_an_unpacked_job_is_compared_alone(tmp_path: Path) -> None:
+    """Not with jobs of its sweep whose names are longer."""
+    sweep = tmp_path / "s"
+    assert main(["-m", "seed=range(0,12)", "training.epochs=1", "sweep.keep=none", f"hydra.sweep.dir={sweep}"]) == 0
+    assert main(["unpack", str(sweep / "2")]) == 0
+    (folder,) = (path for path in sweep.iterdir() if path.name.startswith("2_"))
+    assert collect([folder]).table["seed"].to_list() == [2]
+    assert collect([folder, sweep]).table.height == 12
