@@ -71,6 +71,14 @@ def test_a_setting_that_lost_its_runs_has_no_difference_and_the_others_have(swep
     assert last["verdict"] == "too few seeds" and "too few seeds" not in found["verdict"][:3]
 
 
+def test_where_all_is_lost_that_is_said(swept: Path) -> None:
+    runs = collect([swept])
+    fast = pl.col("optimizer.lr") > 1e-5
+    table = runs.table.with_columns(status=pl.when(fast).then(pl.lit("diverged")).otherwise("status"))
+    with pytest.raises(UserError, match="too few runs are left, 20 diverged or failed"):
+        against(runs, table, "lr=1e-5", None, "mean")
+
+
 def test_python_gets_what_the_command_prints(swept: Path, tmp_path: Path) -> None:
     for baseline, statistic, flags in (("lr=1e-5", "mean", []), ("model=linear", "iqm", ["--sort", "train_loss"])):
         line = ["--against", baseline, "--statistic", statistic, *flags, "--parquet", str(tmp_path / "t.parquet")]

@@ -36,6 +36,10 @@ def test_what_diverged_is_in_no_mean_and_is_counted() -> None:
     assert swept.table.select("lr", "centre", "without", "runs").rows() == [(0.1, 2.0, 1, 2), (0.9, None, 1, 1)]
 
 
+def test_of_seeds_that_all_diverged_there_is_no_spread() -> None:
+    assert sweep_of(table(seed=[0, 1], gap=[1e30, 1e31], status=["diverged"] * 2), ["seed"]) is None
+
+
 def test_two_numbers_are_a_map_the_one_with_more_values_across() -> None:
     runs = table(size=[1, 1, 1, 2, 2, 2], lr=[0.1, 0.2, 0.3] * 2, gap=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     swept = sweep_of(runs, ["size", "lr"])

@@ -51,6 +51,9 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
     if not pairs:
         raise UserError(f"--against {one_line(baseline)}: no other setting is there to compare with it")
     enough = {at: base for at, base in pairs.items() if min(len(settings[at]), len(settings[base])) >= FEWEST}
+    if not enough and lost:
+        gone = sum(lost.values())
+        raise UserError(f"--against {one_line(baseline)}: too few runs are left, {gone} diverged or failed")
     decisions = {at: decide(settings[at], settings[base], statistic) for at, base in (enough or pairs).items()}
     corrected = dict(zip(decisions, holm([d.p for d in decisions.values()]), strict=True))
     sign = 1 if larger_is_better(metric) else -1

@@ -81,6 +81,8 @@ def sweep_of(table: pl.DataFrame, varied: list[str], by: Grouping | None = None)
         found = rows.group_by(keys).agg(*counts, *(summary(good, kind).alias(name) for name, kind in ends))
     else:
         found = _with_band(rows, keys, measure, varied, by)
+    if not axes and found["centre"].is_null().all():
+        return None
     every = [*(key for some in independent(table, varied) for key in some), *(k for k in SEEDS if k in varied)]
     others = [key for key in every if key not in (*axes, *lines)]
     within = rows.group_by(keys).agg(pl.col(others).n_unique()).select(pl.col(others).max())

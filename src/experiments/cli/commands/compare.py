@@ -86,10 +86,10 @@ def main(arguments: Sequence[str]) -> int:
     drawn: dict[str, bytes] = {}
     if grouping:
         shown, drawn = _grouped(runs, choice, asked, files)
-        of = f"{shown.height} groups"
+        of = _counted(shown, "group")
     else:
         table = choice.of(runs.table) if asked.against is None else choice.filtered(runs.table)
-        of = f"{table.height} runs"
+        of = _counted(table, "run")
         if asked.against is not None:
             from experiments.comparison.against import against
 
@@ -200,4 +200,8 @@ def _hand_out(
             write_atomically(path, drawn[kind] if kind in drawn else content(shown, kind))
         except OSError as error:
             raise UserError(f"--{kind} {one_line(path)}: can't be written ({error.strerror})") from None
-        print(f"{of if kind in drawn else f'{shown.height} rows'}: {path}")
+        print(f"{of if kind in drawn else _counted(shown, 'row')}: {path}")
+
+
+def _counted(table: "polars.DataFrame", noun: str) -> str:
+    return f"{table.height} {noun}{'s' * (table.height != 1)}"
