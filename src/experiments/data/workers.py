@@ -56,7 +56,7 @@ class Workers:
             for i, node in enumerate(nodes[self.rank]):
                 sent[1 + i * width : 1 + (i + 1) * width] = found[node]
             got = [torch.empty_like(sent) for _ in range(self.size)]
-            with _told():
+            with _lost_is_told():
                 dist.all_gather(got, sent)
             word = int(torch.stack([parts[0] for parts in got]).max())
             found = {
@@ -71,7 +71,7 @@ class Workers:
         if self.size == 1:
             return [own]
         every: list[Any] = [None] * self.size
-        with _told():
+        with _lost_is_told():
             dist.all_gather_object(every, own)
         return every
 
@@ -112,7 +112,7 @@ class Share:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _lost_is_told() -> Iterator[None]:
     """The backend's word that a process is gone, as WorkerLost."""
     try:
         yield

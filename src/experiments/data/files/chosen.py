@@ -42,11 +42,11 @@ class FileKeys(Table):
         return path
 
     @property
-    def telling(self) -> list[str]:
+    def split_columns(self) -> list[str]:
         """The columns, besides inputs and targets, that tell which rows are held out."""
         return [name for name in (self.validation_column, self.groups) if name]
 
-    def split(self) -> str | None:
+    def split_key(self) -> str | None:
         """The key that tells which rows are held out. Raises UserError where more than one does."""
         asked = [k for k in ("validation", "folds", "validation_column", "validation_path") if getattr(self, k)]
         if len(asked) > 1:
@@ -62,7 +62,7 @@ def chosen_targets(keys: FileKeys, columns: Sequence[str]) -> tuple[str, ...]:
             + ", ".join(columns[:20])
         )
     require(columns, keys.targets, "data.targets")
-    _unlike("data.targets", keys.targets, ())
+    _require_once("data.targets", keys.targets, ())
     return tuple(keys.targets)
 
 
@@ -72,7 +72,7 @@ def chosen_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str], w
     `frame` holds all the columns of the file, and rows enough to tell what they hold; `where` is what errors call it.
     """
     require(frame.columns, keys.categories, "data.one_hot")
-    _unlike("data.one_hot", keys.categories, targets)
+    _require_once("data.one_hot", keys.categories, targets)
     if keys.inputs is None:
         kept = _numeric_inputs(keys, frame, targets, where)
     elif keys.inputs:
@@ -80,7 +80,7 @@ def chosen_inputs(keys: FileKeys, frame: pl.DataFrame, targets: Sequence[str], w
         require(frame.columns, kept, "data.inputs")
     else:
         raise UserError("data.inputs=[]: at least one column is needed")
-    _unlike("data.inputs", kept, targets)
+    _require_once("data.inputs", kept, targets)
     for name in (*kept, *targets):
         if name not in keys.categories and _beyond_float(frame[name]):
             log.warning("column %s holds integers beyond 2^53: a number keeps about 16 digits of them", name)
@@ -121,7 +121,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _unlike(key: str, names: Sequence[str], targets: Sequence[str]) -> None:
+def _require_once(key: str, names: Sequence[str], targets: Sequence[str]) -> None:
     """Raise UserError for a column that is named twice."""
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise UserError(f"{key}: names {twice[0]} twice; each column is used once")
@@ -135,7 +135,7 @@ def _beyond_float(column: pl.Series) -> bool:
     return isinstance(low, int) and isinstance(high, int) and max(-low, high) > 2**53
 
 
-def said_held(column: pl.Series, rows: RowNumbers = None, file: str = "") -> pl.Series:
+def held_by_column(column: pl.Series, rows: RowNumbers = None, file: str = "") -> pl.Series:
     """True where a column says that its row is for validation. Raises UserError for other words and missing cells.
 
     `file` is where the column is, if that must be told.
@@ -151,7 +151,7 @@ def said_held(column: pl.Series, rows: RowNumbers = None, file: str = "") -> pl.
     return held
 
 
-def said_groups(column: pl.Series, rows: RowNumbers = None) -> pl.Series:
+def group_names(column: pl.Series, rows: RowNumbers = None) -> pl.Series:
     """What each row belongs to, as text. Raises UserError for a missing cell."""
     said = words(column, "data.groups")
     if (row := first(said.is_null())) is not None:

@@ -112,12 +112,12 @@ def guarded(path: Path, before: tuple[int, int] | None = None, known_as: Path | 
 
 
 @contextmanager
-def validation_file() -> Iterator[None]:
-    """What is wrong with a file read in here is said of data.validation_path."""
+def errors_of(key: str) -> Iterator[None]:
+    """What is wrong with a file read in here is said of the config key that names it."""
     try:
         yield
     except (UserError, DataChanged) as error:
-        raise type(error)(str(error).replace("data.path=", "data.validation_path=", 1)) from error
+        raise type(error)(str(error).replace("data.path=", f"{key}=", 1)) from error
 
 
 def checked(path: Path, formats: tuple[str, ...] = FORMATS) -> str:

@@ -10,7 +10,7 @@ import torch
 from experiments.data.dataset import Dataset
 from experiments.data.files.chosen import FileKeys
 from experiments.data.files.columns import require_numbers, side_by_side
-from experiments.data.files.reading import read
+from experiments.data.files.reading import errors_of, read
 from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.data.splitting import TESTED
 from experiments.data.streaming.reader import InMemory
@@ -43,8 +43,8 @@ class Table(FileKeys):
 
     def _dataset(self, rows: Rows) -> Dataset:
         (block,) = rows.reader.blocks
-        with rows.spoken_of():
-            frame, numbers, mask = rows.left(block)
+        with errors_of(rows.key):
+            frame, numbers, mask = rows.remaining(block)
             if mask is not None:
                 frame, numbers = frame.filter(pl.Series(mask)), numbers[mask]
             x, y = (side_by_side(columns) for columns in rows.encoded(frame, block, numbers))

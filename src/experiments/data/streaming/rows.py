@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,11 @@ import torch
 from torch import Tensor
 
 from experiments.data.dataset import Dataset
-from experiments.data.files.chosen import FileKeys, said_groups, said_held
+from experiments.data.files.chosen import FileKeys, group_names, held_by_column
 from experiments.data.files.columns import numbers, present, require_numbers, side_by_side, words
 from experiments.data.files.encoding import Encoding
 from experiments.data.files.levels import labels, numbered, with_missing_level
-from experiments.data.files.reading import validation_file
+from experiments.data.files.reading import errors_of
 from experiments.data.splitting import TESTED, TRAINED, subsets
 from experiments.data.streaming.reader import Block, Reader
 from experiments.errors import UserError
@@ -33,8 +32,8 @@ class Rows:
     targets: tuple[str, ...]
     subset: int = TRAINED
     """Which rows these are, see `splitting`."""
-    second: bool = False
-    """Whether they are those of data.validation_path, all of them."""
+    key: str = "data.path"
+    """The config key that names the file; of data.validation_path all rows are held out."""
     counts: tuple[dict[int, int], ...] = ({}, {}, {})
     """How many rows of each subset each block has, by its number."""
     dropped: int = 0
@@ -59,9 +58,10 @@ class Rows:
         """The file's columns that inputs and targets are made of: a missing cell in one drops its row."""
         return (*self.encoding.inputs, *self.targets)
 
-    def spoken_of(self) -> AbstractContextManager:
-        """What is wrong with a second file is said of its own key."""
-        return validation_file() if self.second else nullcontext()
+    @property
+    def second(self) -> bool:
+        """Whether they are those of a second file, for which nothing is learned."""
+        return self.key != "data.path"
 
     def size(self, block: Block) -> int:
         """How many rows of a block these are."""
@@ -80,12 +80,12 @@ class Rows:
         block. Later nothing is: the file is the same, or is found changed.
         """
         plain = not (self.encoding.categories or self.encoding.means or self.keys.validation_column or self.labels)
-        with self.spoken_of():
+        with errors_of(self.key):
             if plain and self.keys.missing != "drop" and block.file.is_array:
                 table, rows = self.reader.array(block, self.used, spare), block.row_numbers
                 mask = self._mask(block, pl.DataFrame(), rows)
             else:
-                frame, rows, mask = self.left(block)
+                frame, rows, mask = self.remaining(block)
                 inputs, targets = self.encoded(frame, block, rows)
                 table = side_by_side([*inputs, *targets], spare)
             if largest is not None:
@@ -113,12 +113,12 @@ class Rows:
             dropped=self.dropped,
         )
 
-    def left(self, block: Block) -> tuple[pl.DataFrame, np.ndarray, np.ndarray | None]:
+    def remaining(self, block: Block) -> tuple[pl.DataFrame, np.ndarray, np.ndarray | None]:
         """The rows of a block that are not dropped, as the file has them; their numbers in it; a mask of ours.
 
         The mask (rows,) is None where all are ours.
         """
-        frame = self.reader.frame(block, list(dict.fromkeys([*self.used, *self.keys.telling])))
+        frame = self.reader.frame(block, list(dict.fromkeys([*self.used, *self.keys.split_columns])))
         rows = block.row_numbers
         if self.keys.missing == "drop":
             kept = complete(frame, self.used)
@@ -154,11 +154,11 @@ class Rows:
         `frame` has their columns that tell, `rows` their numbers.
         """
         keys, held = self.keys, None
-        if self.second or (keys.split() in (None, "validation_path") and not keys.test):
+        if self.second or (keys.split_key() in (None, "validation_path") and not keys.test):
             return None
         if keys.validation_column:
             file = f"{block.file.known_as}: " if len(self.reader.files) > 1 else ""
-            held = said_held(frame[keys.validation_column], rows, file).to_numpy()
+            held = held_by_column(frame[keys.validation_column], rows, file).to_numpy()
         elif not keys.folds and not keys.validation:
             held = np.zeros(len(rows), bool)
         elif not keys.folds and not keys.groups and not keys.test:
@@ -167,7 +167,7 @@ class Rows:
         if self.labels and (keys.folds or keys.test):
             classes = number_of(labels(frame[self.targets[0]], block.file.where, rows))
         if keys.groups:
-            groups = number_of(said_groups(frame[keys.groups], rows))
+            groups = number_of(group_names(frame[keys.groups], rows))
         return subsets(keys, classes, groups, held)
 
     def _mask(self, block: Block, frame: pl.DataFrame, rows: np.ndarray) -> np.ndarray | None:

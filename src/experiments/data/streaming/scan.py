@@ -17,7 +17,7 @@ from experiments.data.files.chosen import FileKeys, chosen_inputs, chosen_target
 from experiments.data.files.columns import empty_column, kind_of, numbers, present, require
 from experiments.data.files.encoding import Encoding
 from experiments.data.files.levels import checked_categories, checked_classes, labels, levels_of, refuse_too_many
-from experiments.data.files.reading import validation_file
+from experiments.data.files.reading import errors_of
 from experiments.data.labels import MOST_CLASSES, require_classes, require_one_target
 from experiments.data.splitting import HELD, TESTED, TRAINED
 from experiments.data.streaming.reader import Block, Reader
@@ -34,7 +34,7 @@ def opened(
 
     With `classes` the target is a column of labels.
     """
-    targets, split, head = chosen_targets(keys, reader.names), keys.split(), reader.head()
+    targets, split, head = chosen_targets(keys, reader.names), keys.split_key(), reader.head()
     if classes:
         require_one_target(targets)
     inputs = chosen_inputs(keys, head, targets, reader.where)
@@ -51,11 +51,11 @@ def opened(
     if split != "validation_path":
         return training, held if split else None
     assert keys.validation_path
-    with validation_file():
+    with errors_of(key := "data.validation_path"):
         reader = another(Path(keys.validation_path))
         require(reader.names, rows.used, reader.where)
         reader.cut(len(training.names))
-        second, _ = learned(dataclasses.replace(training, reader=reader, second=True, dropped=0))
+        second, _ = learned(dataclasses.replace(training, reader=reader, key=key, dropped=0))
     _tell_dropped(second)
     return dataclasses.replace(training, dropped=training.dropped + second.dropped), second
 
@@ -136,7 +136,7 @@ class Scan:
         """With data.missing=drop: how many cells of each column are not missing."""
         self.counts: tuple[dict[int, int], ...] = ({}, {}, {})
         """How many rows of each subset each block has left, by the block's number."""
-        told = [*([self.label] if self.label else []), *(keys.telling if learning else [])]
+        told = [*([self.label] if self.label else []), *(keys.split_columns if learning else [])]
         self.columns = list(dict.fromkeys([*self.levels, *self.means, *self.cells, *told]))
         """Those that are read: none where nothing is to be learned."""
 
