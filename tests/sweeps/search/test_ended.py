@@ -64,6 +64,15 @@ def test_the_end_of_a_search(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--save-preset", "won"]) == 2
 
 
+def test_a_preset_of_a_search_over_folds_is_of_all_of_them() -> None:
+    asked = [RATE, SHORT, "data.folds=2", "search.trials=2", "search.confirm=0", "--save-preset", "won"]
+    assert main(["-m", "hydra/sweeper=search", *asked]) == 0
+    assert yaml.safe_load(Path("conf/experiment/won.yaml").read_text())["data"] == {"folds": 2}
+    asked = [RATE, SHORT, "data.folds=2", "data.fold=1", "search.trials=2", "search.confirm=0", "--save-preset", "one"]
+    assert main(["-m", "hydra/sweeper=search", *asked]) == 0
+    assert yaml.safe_load(Path("conf/experiment/one.yaml").read_text())["data"] == {"folds": 2, "fold": 1}
+
+
 def test_search_from_python() -> None:
     found = search(RATE, SHORT, trials=8, confirm=0)
     assert found.table["trial"].to_list() == list(range(8))

@@ -11,6 +11,8 @@ from experiments.config.schema import GROUPS
 from experiments.config.validation import choice_of
 from experiments.errors import UserError
 from experiments.stored.lookup import load_run
+from experiments.sweeps.compose.overrides import FOLD
+from experiments.sweeps.results import stored_sweep
 from experiments.tracking import packed
 from experiments.tracking.files import read_json, write_atomically
 
@@ -26,19 +28,21 @@ def place(name: str) -> Path:
 
 
 def save(path: Path, sweep: Path) -> None:
-    """Write what the winner of a search has set, from its stored config. Raises OSError."""
-    found = read_json(sweep / "search.json")
+    """Write what the winner of a search has set, from its stored config; not the fold of one of its runs.
+
+    Raises OSError.
+    """
+    found, swept = read_json(sweep / "search.json"), stored_sweep.read(sweep)["swept"]
     plain = load_run(sweep / found["best"]).config
     keys = [override.partition("=")[0].lstrip("+") for override in _overrides(sweep / found["best"])]
+    keys = [key for key in keys if key != FOLD or key not in swept]
     groups = {key: choice_of(key, plain[key]) for key in keys if key in GROUPS}
     content: dict[str, Any] = {"defaults": [{f"override /{group}": choice} for group, choice in groups.items()]}
     for key in keys:
         section, _, name = key.partition(".")
         if name and section not in ("sweep", "search", "hydra", "tracking") and name in plain.get(section, {}):
             content.setdefault(section, {})[name] = plain[section][name]
-    text = (
-        yaml.safe_dump(content, sort_keys=False) if groups else yaml.safe_dump({k: v for k, v in content.items() if v})
-    )
+    text = yaml.safe_dump({name: part for name, part in content.items() if part}, sort_keys=False)
     head = f"# @package _global_\n# Trial {found['trial']} of the search in {sweep}: {found['found']}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (head + text).encode())
