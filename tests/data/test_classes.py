@@ -10,8 +10,8 @@ import pytest
 import torch
 from sklearn import datasets
 
-from experiments.data.dataset import Dataset
-from experiments.data.prepared import Preparation, Prepared, data_hash, prepare
+from experiments.data.dataset import Dataset, data_hash
+from experiments.data.prepared import Preparation, Prepared, prepare
 from experiments.data.sources.crops import crops
 from experiments.data.sources.samples import BreastCancer, Digits, Iris, Wine
 from experiments.data.sources.stream import Stream

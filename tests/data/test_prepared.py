@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from experiments.data.dataset import Dataset
-from experiments.data.prepared import Preparation, data_hash, prepare, split
+from experiments.data.dataset import Dataset, data_hash
+from experiments.data.prepared import Preparation, prepare, split
 from experiments.data.sources.crops import crops
 from experiments.errors import UserError
 

@@ -1,7 +1,6 @@
 """From a table to what a run trains on: columns chosen, rows split, scaled, cast, and placed on the device."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,7 @@ from experiments.config.schema import Data
 from experiments.data.allocation import CACHE_LINE
 from experiments.data.batches import Batches
 from experiments.data.classes import classified, measured, require_every_class
-from experiments.data.dataset import Dataset, finite, select
+from experiments.data.dataset import Dataset, data_hash, finite, select
 from experiments.data.scaling import ROWS_AT_ONCE, Scaling, identity, scaled, standardization
 from experiments.data.splitting import HELD, TESTED, TRAINED, subsets
 from experiments.errors import UserError
@@ -193,12 +192,3 @@ def on_cache_line(table: Tensor) -> Tensor:
 
 def _rows(dataset: Dataset, rows: Tensor) -> Dataset:
     return dataclasses.replace(dataset, x=dataset.x[rows], y=dataset.y[rows])
-
-
-def data_hash(dataset: Dataset) -> str:
-    """16 hexadecimal digits of the table's bytes and names: the same data, the same digits."""
-    about = (dataset.features, dataset.targets, tuple(dataset.x.shape), *([dataset.classes] if dataset.classes else []))
-    digest = hashlib.sha256(repr(about).encode())
-    for tensor in (dataset.x, dataset.y):
-        digest.update(tensor.contiguous().numpy().data)
-    return digest.hexdigest()[:16]

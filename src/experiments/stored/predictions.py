@@ -47,7 +47,7 @@ def best_of(folder: str, data_hash: str | None) -> Best:
         raise UserError("its data is of a class of one's own")
     import torch
 
-    from experiments.data.prepared import data_hash as hash_of
+    from experiments.data.dataset import data_hash as hash_of
     from experiments.running import assembly
 
     table = assembly.load(config, torch.device("cpu"), torch.float64).table

@@ -15,7 +15,7 @@ def tested(run: Run) -> tuple[int, str, dict[str, Any]]:
     import numpy as np
     import torch
 
-    from experiments.data.prepared import data_hash
+    from experiments.data.dataset import data_hash
     from experiments.running import assembly
     from experiments.running.measures.metrics import Models, metrics
     from experiments.running.measures.reference import Reference

@@ -21,7 +21,8 @@ import torch
 from experiments import load_run, run
 from experiments.__main__ import main
 from experiments.config.quoting import quoted
-from experiments.data.prepared import Preparation, data_hash
+from experiments.data.dataset import data_hash
+from experiments.data.prepared import Preparation
 from experiments.data.sources import sql
 from experiments.data.sources.sql import Sql, answer, ordered
 from experiments.data.sources.table import Table

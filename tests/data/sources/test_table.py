@@ -13,6 +13,7 @@ from experiments import run
 from experiments.__main__ import main
 from experiments.config.validation import validate
 from experiments.data.files import reading
+from experiments.data.files.columns import side_by_side
 from experiments.data.files.encoding import Encoding
 from experiments.data.files.reading import read
 from experiments.data.prepared import Preparation, prepare
@@ -71,11 +72,11 @@ def test_dates_booleans_and_levels_become_numbers(tmp_path):
     assert (found.feature_units, found.target_units) == (("d", "", "", ""), ("t/ha",))
     again = Encoding.from_json(json.loads(json.dumps(found.encoding)))
     other = pl.DataFrame({"city": ["Bern"], "ok": [False], "day": [datetime.datetime(1970, 1, 2, 12)]})
-    assert again.encode(other, "table").tolist() == [[1.5, 0, 0, 0]]
+    assert side_by_side(again.columns(other, "table")).tolist() == [[1.5, 0, 0, 0]]
     with pytest.raises(
         UserError, match=r"row 1, column city is Berne; must be one of its categories .*did you mean Bern"
     ):
-        again.encode(other.with_columns(city=pl.lit("Berne")), "table")
+        again.columns(other.with_columns(city=pl.lit("Berne")), "table")
 
 
 def test_integers_are_exact_and_float32_is_not_copied_to_float64(tmp_path):

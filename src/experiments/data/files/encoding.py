@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from experiments.data.files.columns import (
@@ -12,8 +11,6 @@ from experiments.data.files.columns import (
     in_file,
     numbers,
     require,
-    require_numbers,
-    side_by_side,
     words,
 )  # fmt: skip
 from experiments.data.files.levels import MISSING_LEVEL, numbered
@@ -40,17 +37,12 @@ class Encoding:
         spread = [[f"{n}={v}" for v in self.categories[n][1:]] if n in self.categories else [n] for n in self.inputs]
         return tuple(name for names in spread for name in names)
 
-    def encode(self, frame: pl.DataFrame, where: str, rows: RowNumbers = None) -> np.ndarray:
-        """The inputs (rows, features) of a frame, float32 where every column is, else float64.
-
-        Raises UserError for a column that is not there, and for the first cell that is no finite number and no level.
-        """
-        table = side_by_side(self.columns(frame, where, rows))
-        require_numbers(table, self.features, where, rows)
-        return table
-
     def columns(self, frame: pl.DataFrame, where: str, rows: RowNumbers = None) -> list[pl.Series]:
-        """The inputs of a frame, each a column of floats; missing cells stay so where no mean fills them."""
+        """The inputs of a frame, each a column of floats; missing cells stay so where no mean fills them.
+
+        Raises UserError for a column that is not there, for the first cell of text that is no number, and for one of
+        categories that is none of them.
+        """
         require(frame.columns, self.inputs, where)
         columns: list[pl.Series] = []
         for name in self.inputs:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.data.files.columns import TEXT, kind_of, numbers, require, stripped, words
+from experiments.data.files.columns import TEXT, kind_of, numbers, require, side_by_side, stripped, words
 from experiments.data.files.dialect import MISSING
 from experiments.data.files.encoding import Encoding
 from experiments.data.files.given_rows import UNNAMED, frame_of, require_width
@@ -103,7 +103,7 @@ def _encoded(frame: pl.DataFrame, cells: list[pl.Series], encoding: Encoding, wh
             at = at if where else f"{cell}: given for {one_line(column.name)},"
             raise UserError(f"{at} where {wanted} belongs")
     rows = range(first, first + frame.height)
-    return encoding.encode(pl.DataFrame(cells), one_line(where) or "VALUES", rows).astype(float)
+    return side_by_side(encoding.columns(pl.DataFrame(cells), one_line(where) or "VALUES", rows)).astype(float)
 
 
 def _cells(column: pl.Series, encoding: Encoding, where: str) -> pl.Series:
