@@ -91,6 +91,8 @@ def test_python_gets_what_the_command_prints(swept: Path, tmp_path: Path) -> Non
     assert compare([swept], against=run).height == 5
     with pytest.raises(UserError, match="go with against="):
         compare(swept, statistic="median")
+    with pytest.raises(UserError, match="statistic=mode: must be one of mean, iqm, median"):
+        compare(swept, against="lr=1e-5", statistic="mode")
 
 
 def test_a_run_stands_for_its_setting(swept: Path) -> None:

@@ -90,6 +90,8 @@ def test_compare_warns_of_what_it_leaves_out_and_refuses_nothing_at_all(tmp_path
         compare(tmp_path / "empty")
     with pytest.raises(UserError, match="there is no such folder"):
         compare(tmp_path / "nosuch")
+    with pytest.raises(UserError, match="no folder is named"):
+        compare([])
     (tmp_path / "a file").touch()
     with pytest.raises(UserError, match="is a file; name the folder"):
         compare(tmp_path / "a file")

@@ -10,7 +10,7 @@ import polars as pl
 
 from experiments.comparison.choosing import column
 from experiments.comparison.deciding import FOLD, REPEATED, Decision, decide, holm, repeat
-from experiments.comparison.groups.bands import centre
+from experiments.comparison.groups.bands import STATISTICS, centre
 from experiments.comparison.runs_table import Runs, ranked_by
 from experiments.errors import UserError, one_line
 from experiments.stored.cells import cell
@@ -34,6 +34,8 @@ def against(runs: Runs, table: pl.DataFrame, baseline: str, metric: str | None, 
 
     Raises UserError.
     """
+    if statistic not in STATISTICS:
+        raise UserError(f"statistic={one_line(statistic)}: must be one of {', '.join(STATISTICS)}")
     metric = ranked_by(table) if metric is None else column(metric, table.columns)
     if not table.schema[metric].is_numeric():
         raise UserError(f"--sort {metric}: is no number, so there is no difference to tell")

@@ -36,6 +36,8 @@ def compare(
     import warnings
 
     roots = [Path(root) for root in ([folders] if isinstance(folders, str | os.PathLike) else folders)]
+    if not roots:
+        raise UserError("compare: no folder is named")
     runs = collect(roots, partial(jobs, Choice())) if against is None else every_run(roots)
     for note in runs.notes:
         warnings.warn(note, stacklevel=2)

@@ -9,6 +9,7 @@ import numpy as np
 from experiments.comparison.groups.medians import interval
 from experiments.errors import UserError
 
+STATISTICS = ("mean", "iqm", "median")
 BANDS = {"std": "standard deviation", "sem": "standard error", "interval": "95 % interval"}
 LEVEL = 0.95
 TRIM = 0.25
