@@ -110,3 +110,13 @@ def test_an_infinite_cell_is_named_and_not_the_missing_one_before_it(source: str
     pl.DataFrame({"a": [1.0, None, 3.0, float("inf")], "y": [1.0, 2, 3, 4]}).write_parquet("t.parquet")
     with pytest.raises(UserError, match=r"row 4, column a is inf: infinite"):
         loaded(source, "t.parquet", missing="mean")
+
+
+@pytest.mark.parametrize("source", ["table", "stream"])
+@pytest.mark.parametrize("name", ["city=s", "y"])
+def test_a_column_called_as_a_level_is_told(source: str, name: str) -> None:
+    frame = pl.DataFrame({"city": ["n", "s", "n"], name: [1.0, 2, 3], "a": [1.0, 2, 4]})
+    frame.rename({"y": "city=s"}, strict=False).write_parquet("t.parquet")
+    keys: dict[str, Any] = {"one_hot": ["city"], "targets": ["a"] if name == "city=s" else ["city=s"]}
+    with pytest.raises(UserError, match=r"^data\.one_hot: city=s is a level, and a column is called so; rename"):
+        loaded(source, "t.parquet", **keys)

@@ -96,6 +96,8 @@ def learned(rows: Rows) -> tuple[Rows, Rows]:
         encoding = dataclasses.replace(rows.encoding, categories=categories, means=means)
         classes = checked_classes(scan.label, scan.classes, scan.kinds[scan.label]) if scan.label else None
         rows = dataclasses.replace(rows, encoding=encoding, classes=classes)
+        if twice := [name for i, name in enumerate(rows.names) if name in rows.names[:i]]:
+            raise UserError(f"data.one_hot: {twice[0]} is a level, and a column is called so; rename the column")
     rows = dataclasses.replace(rows, counts=scan.counts, dropped=rows.reader.rows - trained - held - tested)
     return rows, dataclasses.replace(rows, subset=HELD)
 

@@ -20,7 +20,7 @@ from experiments.errors import UserError
 
 
 class SharedBatches:
-    """The face of `StreamedBatches`, but that a batch is a Share."""
+    """Gives batches as `StreamedBatches` does, but each a Share."""
 
     def __init__(self, blocks: BlocksAsTrained, batch_size: int, together: int, workers: Workers) -> None:
         """Raises UserError for a batch of fewer rows than blocks, and for more processes than blocks."""

@@ -32,7 +32,7 @@ MOST_COLUMNS = 8_192
 
 @dataclass(frozen=True)
 class Streamed(Prepared):
-    """What a run trains on, with the face of `Prepared`; `table`, `x` and `y` are a sample of the rows."""
+    """What a run trains on, with the methods of `Prepared`; `table`, `x` and `y` are a sample of the rows."""
 
     streamed: ClassVar[bool] = True
 

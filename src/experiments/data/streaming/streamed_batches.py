@@ -63,7 +63,7 @@ class BlocksAsTrained:
 
 
 class StreamedBatches:
-    """The face of `Batches` over the blocks of a file."""
+    """Gives batches as `Batches` does, from the blocks of a file."""
 
     def __init__(self, blocks: BlocksAsTrained, batch_size: int) -> None:
         self.blocks, self.batch_size = blocks, batch_size
