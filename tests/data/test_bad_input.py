@@ -117,7 +117,7 @@ TEXTS = {
     "\n\n": "the file is empty, apart from blanks",
     "  \n \n": "the file is empty, apart from blanks",
     "a,b,y\n\n\n": "the table has no rows",
-    "a,b,y\n": "the table has no rows",
+    "a,b,y\n": "the table has no rows",  # below its header
     "a,b,y": "the table has no rows",
     "a,a,y\n1,2,3\n": "two columns are called a",
     "a, a ,y\n1,2,3\n": "two columns are called a",
@@ -170,6 +170,7 @@ def test_a_bad_place_or_file_is_one_line():
     np.save("complex.npy", np.zeros((3, 3), complex))
     np.save("objects.npy", np.array([[1, "x"]], object))
     np.save("flat.npy", np.zeros(3))
+    np.save("words.npy", np.array([["a", "b"]]))
     np.save("columns.npy", np.zeros((3, 0)))
     np.savez("complex.npz", a=np.zeros(3, complex), y=np.zeros(3))
     np.savez("twice.npz", a=np.zeros((3, 2)), a1=np.zeros(3), y=np.zeros(3))
@@ -188,6 +189,7 @@ def test_a_bad_place_or_file_is_one_line():
         refused(data, "/nowhere/t.csv", "there is no such file")
         refused(data, "complex.npy", "must be numbers of shape (rows, columns)")
         refused(data, "flat.npy", "must be numbers of shape (rows, columns)")
+        refused(data, "words.npy", "must be numbers of shape (rows, columns)")
         refused(data, "objects.npy", "it holds Python objects")
         refused(data, "columns.npy", "the table has no columns")
         refused(data, "t.parquet", "names a twice", inputs=["a", "a"])

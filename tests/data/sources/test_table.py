@@ -10,16 +10,13 @@ import pytest
 import torch
 
 from experiments import run
-from experiments.__main__ import main
 from experiments.config.validation import validate
-from experiments.data.files import reading
 from experiments.data.files.columns import side_by_side
 from experiments.data.files.encoding import Encoding
-from experiments.data.files.reading import read
 from experiments.data.prepared import Preparation, prepare
 from experiments.data.sources.table import Table
 from experiments.data.splitting import held_out_rows
-from experiments.errors import DataChanged, UserError
+from experiments.errors import UserError
 
 TEXT = "temp,rain,yield\n73,67,56\n91,88.5,81\n87,134,119\n"
 X = [[73, 67], [91, 88.5], [87, 134]]
@@ -161,73 +158,22 @@ def test_validation_by_a_second_file_and_by_share(tmp_path):
 @pytest.mark.parametrize(
     ("text", "keys", "said"),
     [
-        ("", {}, "the file is empty"),
-        ("temp,yield\n", {}, "the table has no rows below its header"),
         (TEXT, {"targets": ["yeild"]}, "there is no column yeild; did you mean yield?"),
         (TEXT, {"inputs": ["tmp"]}, "did you mean temp?"),
         (TEXT, {"targets": None}, "name the columns to predict, as data.targets=[yield]"),
         (TEXT, {"inputs": ["yield"]}, "both name yield"),
         (TEXT, {"units": {"tempp": "C"}}, "data.units: there is no column tempp; did you mean temp?"),
-        ("a,yield\n1,1\n2,2\nx3,3\n4,4\n", {}, "row 3, column a is x3, no number"),
         ("a,yield\n1,1\nhigh,2\n", {"inputs": ["a"]}, "row 2, column a is high, no number"),
         ("a,yield\n1,1\n1,many\n2,3\n", {}, "row 2, column yield is many, no number"),
         ("a,b,yield\nNaN,1,1\nNaN,2,2\n", {}, "every cell of column a is missing"),
         ("a,b,yield\n,1,1\n,2,2\n", {"missing": "mean"}, "every cell of column a is missing"),
         ("a,b,yield\n,1,1\n,2,2\n", {"missing": "drop"}, "every cell of column a is missing"),
-        ("a,yield\n1,1\ninf,2\n", {}, "row 2, column a is inf: infinite"),
-        ("a,yield\n1,1\n2e308,2\n", {}, "row 2, column a is inf: infinite, or beyond 1.8e308"),
-        ("a,a,yield\n1,2,3\n", {}, "two columns are called a"),
-        ("a,yield\n1,2,3\n", {}, "a line has more cells than the header"),
-        ("city,yield\nOslo,1\nRome,2\n", {}, "no numeric column is left"),
         ("city,a,yield\nOslo,1,1\nOslo,2,2\n", {"one_hot": ["city"]}, "city has 1 level"),
         (TEXT, {"validation": 0.1}, "this leaves no row for validation"),
     ],
 )
 def test_a_bad_table_is_one_line(tmp_path, text, keys, said):
     assert said in refusal(tmp_path, text, **keys)
-
-
-def test_a_bad_file_is_one_line(tmp_path):
-    written(tmp_path, TEXT, "harvest.csv")
-    (tmp_path / "folder.csv").mkdir()
-    pl.DataFrame({"yield": np.arange(10_000.0)}).write_parquet(tmp_path / "whole.parquet")
-    content = (tmp_path / "whole.parquet").read_bytes()
-    (tmp_path / "cut.parquet").write_bytes(content[: len(content) // 2])
-    np.save(tmp_path / "flat.npy", np.arange(3.0))
-    np.save(tmp_path / "words.npy", np.array([["a", "b"]]))
-    np.save(tmp_path / "cut.npy", np.zeros((100, 2)))
-    (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:300])
-    for name, said in (
-        ("harvst.csv", "no such file; did you mean harvest.csv?"),
-        ("folder.csv", "is a folder without CSV files"),
-        ("cut.parquet", "may be cut off or damaged"),
-        ("cut.npy", "may be cut off or damaged"),
-        ("flat.npy", "of shape (3,); must be numbers of shape (rows, columns)"),
-        ("words.npy", "must be numbers"),
-        ("table.xlsx", "there is no such file"),
-    ):
-        with pytest.raises(UserError) as caught:
-            read(tmp_path / name)
-        assert said in str(caught.value) and "\n" not in str(caught.value), name
-
-
-def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
-    stamps = iter([(1, 1), (2, 2)])
-    monkeypatch.setattr(reading, "stamp", lambda path: next(stamps))
-    with pytest.raises(DataChanged, match="changed while it was read"):
-        load(tmp_path, TEXT)
-
-
-def test_one_row_and_more_features_than_rows_train(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    written(tmp_path, "a,b,c,yield\n1,2,3,4\n", "t.csv")
-    done = main(
-        ["data=table", "data.path=t.csv", "data.targets=[yield]", "optimizer.lr=0.01", "tracking.figures=false"]
-    )
-    said = capsys.readouterr()
-    assert done == 0
-    assert "the optimum is not unique: rank 1 of 4 columns" in said.err
-    assert "3 features but only 1 row: infinitely many weights fit the rows equally well" in said.err
 
 
 def test_dependent_columns_are_named(tmp_path, caplog, monkeypatch):
