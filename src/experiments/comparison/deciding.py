@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison.groups.bands import LEVEL, TRIM, estimate
+from experiments.comparison.groups.bands import LEVEL, TRIM, estimate, for_interval
 from experiments.comparison.groups.medians import interval, p_of_zero
 from experiments.errors import UserError
 
@@ -121,7 +121,7 @@ def compared(
         return np.median(values, axis=0), low, high, p_of_zero(values)
     trim = TRIM * (statistic == "iqm")
     if paired:
-        difference, error, degrees = estimate(ours - theirs, trim, overlap)
+        difference, error, degrees = for_interval(ours - theirs, trim, overlap)
     else:
         (centre, a, of_a), (other, b, of_b) = estimate(ours, trim), estimate(theirs, trim)
         difference, error = centre - other, np.hypot(a, b)
