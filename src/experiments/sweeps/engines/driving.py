@@ -42,12 +42,12 @@ class Workers(Protocol):
     slots: int
     """Parcels that are under way at once."""
     parts: int
-    """Parcels made of what is left, for each slot: the more, the more evenly workers end."""
+    """Into how many parcels what is left is divided for each slot: the more, the more evenly workers end."""
     seconds: float
-    """What a parcel takes at most, by what packs have taken so far."""
+    """What a parcel takes at most, as far as can be told from the packs that have ended."""
     shared: bool
     processes: int
-    """Of each worker."""
+    """That each worker trains with."""
 
     def send(self, parcel: Parcel) -> None:
         """Have a worker do it, sooner or later."""
@@ -83,7 +83,7 @@ class _Sent:
         """Those that have not ended."""
 
     def left(self) -> list["Pack"]:
-        """What its packs have left; of jobs that are compared all."""
+        """Its packs with the jobs that have not ended; with all where halving compares them with one another."""
         found = []
         for pack in self.parcel.packs:
             jobs = [job for job in pack.jobs if job.number in self.jobs]
@@ -101,13 +101,15 @@ class _Drive:
     ) -> None:
         self.workers, self.packs, self.folders, self.done, self.crashed = workers, packs, folders, done, crashed
         self.again: deque[Pack] = deque()
-        """Those that come before `packs`."""
+        """Packs that are sent once more, before the next of `packs`."""
         self.jobs = jobs
-        """That `packs` still has, or fewer."""
+        """At most so many jobs are left in `packs`."""
         self.sent: dict[int, _Sent] = {}
         self.numbers, self.origin = itertools.count(), Origin()
-        self.seconds, self.ended, self.losses = 0.0, 0, 0
-        """What jobs took that have ended, how many, and workers lost since the last one."""
+        self.ended, self.seconds = 0, 0.0
+        """Jobs that have ended, and the seconds that workers spent on them."""
+        self.losses = 0
+        """Workers lost since a job ended."""
 
     def run(self) -> None:
         while True:
@@ -122,7 +124,7 @@ class _Drive:
                     self._lose(self.sent.pop(number), message)
 
     def _group(self) -> list["Pack"]:
-        """What travels next; nothing where nothing is left."""
+        """The packs of the next parcel; none where none are left."""
         workers = self.workers
         left = self.jobs + sum(len(pack.jobs) for pack in self.again)
         size = left / (workers.parts * workers.slots)

@@ -32,7 +32,7 @@ FOLDER = ".submitit"
 TASKS = "tasks.json"
 LARGEST = 2**20
 TASK_SECONDS = 300.0
-"""What a task of SLURM takes at least, by the estimate of `sweep.dry_run`; a smaller one waits longer than it works."""
+"""The shortest task of SLURM, as `sweep.dry_run` estimates it: a shorter one waits longer than it works."""
 GENERAL = ("name", "timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb")
 """Settings that submitit takes for every cluster; the others are SLURM's."""
 LOOK_EVERY = 0.2
@@ -56,7 +56,7 @@ class Submitit:
         self.slots = self.workers
         self._waiting: list[_Task] = []
         self._jobs: dict[int, tuple[Any, set[str]]] = {}
-        """By the number of the parcel: submitit's job, and the reports of it that were read."""
+        """By the number of the parcel: submitit's job, and the names of its reports that were read."""
 
     def run(self, packs: Iterator["Pack"], folders: "Folders", done: "Done", crashed: "Crashed", jobs: int) -> None:
         bare = [pack.without_tables() for pack in packs]
@@ -66,7 +66,7 @@ class Submitit:
         self.slots = self.workers
         self._folder = folders.root / FOLDER
         self._executor = self._made()
-        # those that are left: of `jobs` an earlier session may have trained most, and one task would get all of these
+        # of `jobs` an earlier session may have trained most: counted by it, one task would get all that are left
         drive(self, iter(bare), folders, done, crashed, sum(len(pack.jobs) for pack in bare))
         with contextlib.suppress(OSError):
             (self._folder / TASKS).unlink()
@@ -150,7 +150,7 @@ class Submitit:
 
 
 class _Task:
-    """What runs at the other end."""
+    """What a task runs: its parcel, or what an earlier attempt has left of it."""
 
     def __init__(self, parcel: Parcel) -> None:
         self.parcel = parcel

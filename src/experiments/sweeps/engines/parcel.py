@@ -58,7 +58,7 @@ class Parcel:
     """Whether the worker writes into the sweep's folder, else it sends back what it would have written."""
     processes: int = 1
     as_rows: "AsRows | None" = None
-    """How jobs without folders are kept, see `Folders`."""
+    """How jobs without folders are kept, as in `Folders`."""
     varied: Sequence[str] = ()
 
 
@@ -69,11 +69,11 @@ class Report:
     results: list[tuple[int, Result | str]] = field(default_factory=list)
     failed: list[tuple[int, Exception]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
-    """By their path in the sweep's folder, where that is not shared."""
+    """Contents by their path in the sweep's folder, where the worker can not write there."""
     stopped: Exception | None = None
-    """What every other pack would meet there too."""
+    """The error that every other pack would meet there, too: a full disk, other versions."""
     seconds: float = 0.0
-    """That its results took."""
+    """Spent on its results."""
 
 
 class _Bare(Folders):
@@ -85,7 +85,7 @@ class _Bare(Folders):
 
 Tell = Callable[[Report], None]
 AT_ONCE = 256
-"""Results a report, where they are told while others are still trained."""
+"""Results in a report that is sent while other jobs are still trained."""
 
 
 def work_on(content: bytes) -> bytes:
