@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -14,7 +15,7 @@ FLAGS = (
     "--window-size=1700,1250",
 )  # fmt: skip
 PATIENCE = 60
-HANGS = 60
+HANGS = 30
 """Seconds after which a chromium that loads no page is taken for hung, which it is at times on a busy machine."""
 ALL = """
     const all = (root, selector) => [...root.querySelectorAll(selector)].concat(
@@ -29,19 +30,21 @@ class Browser:
 
     def __init__(self, profiles: Path) -> None:
         self.profiles = profiles
-        self.driver = started(profiles / "0")
+        self.driver = started(profiles)
 
     def open(self, url: str) -> None:
-        """Loads the page; a chromium that hangs meanwhile is replaced, once. Raises what the second one raises."""
+        """Loads the page; a chromium that hangs meanwhile is replaced, twice. Raises what the last one raises."""
         from selenium.common.exceptions import WebDriverException
         from urllib3.exceptions import HTTPError
 
-        try:
-            self.load(url)
-        except (WebDriverException, HTTPError):
-            self.driver.quit()
-            self.driver = started(self.profiles / "1")
-            self.load(url)
+        for _ in range(2):
+            try:
+                self.load(url)
+                return
+            except (WebDriverException, HTTPError):
+                self.driver.quit()
+                self.driver = started(self.profiles)
+        self.load(url)
 
     def load(self, url: str) -> None:
         self.driver.get("about:blank")  # else a page that differs in its hash alone is not loaded again
@@ -75,14 +78,14 @@ class Browser:
         return [e["message"] for e in self.driver.get_log("browser") if e["level"] == "SEVERE"]
 
 
-def started(profile: Path) -> Any:
-    """A driver with a chromium whose new profile lies in `profile`."""
+def started(profiles: Path) -> Any:
+    """A driver with a chromium whose profile is new, in a folder below `profiles`."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, f"--user-data-dir={mkdtemp(dir=profiles)}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
