@@ -1,5 +1,6 @@
 """The Parquet copies of CSV files: one for each file, made once by however many, removed when nobody reads them."""
 
+import errno
 import gc
 import os
 import threading
@@ -92,6 +93,14 @@ def test_without_locks_it_works_all_the_same(monkeypatch: pytest.MonkeyPatch, ro
     assert values(Reader(write(1, at=1), 10)) == [1] * 5
     assert values(Reader(write(2, at=2), 10)) == [2] * 5
     assert len(kept(root)) == 2  # nothing is removed that somebody may read
+
+
+def test_a_file_system_that_refuses_locks_has_copies_all_the_same(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert values(Reader(write(1, at=1), 10)) == [1] * 5
 
 
 def test_a_full_disk_is_told_as_such_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:

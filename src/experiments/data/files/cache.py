@@ -44,7 +44,9 @@ def converted(path: Path, reader: object = None) -> Path:
         if _kept(copy, reader):
             return copy
         root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / f".{own}.lock"):  # one process at a time; one that dies leaves
+        with contextlib.ExitStack() as alone:  # one process at a time; one that dies leaves
+            with contextlib.suppress(OSError):  # file systems without locks: each process makes its own copy
+                alone.enter_context(FileLock(root / f".{own}.lock"))
             if not _kept(copy, reader):  # made meanwhile by another process
                 _convert(path, before, copy)
                 _remove_others(root, own, copy)
