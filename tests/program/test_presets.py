@@ -1,6 +1,7 @@
 """The tutorial's two experiments and the standardised one, held to the numbers in tutorial-facts."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from experiments.comparison.runs_table import collect
 from experiments.comparison.swept import sweep_of
 from experiments.config import schema as schema
 from experiments.config.composition import compose
+from experiments.config.paths import config_folder
 from experiments.config.schema import Config
 from experiments.data.sources.crops import crops
 from experiments.exact.optimum import solve
@@ -129,3 +131,16 @@ def test_the_map_of_rates_has_the_predicted_edge_within_a_step_of_its_grid() -> 
 def test_what_a_preset_makes_a_sweep_gives_python_its_rows() -> None:
     rows: Any = run("hydra.mode=MULTIRUN", "seed=0,1", "training.epochs=1")
     assert [row["number"] for row in rows] == [0, 1] and {row["status"] for row in rows} == {"completed"}
+
+
+def test_a_config_of_ones_own_may_make_every_run_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = shutil.copytree(config_folder(), tmp_path / "conf")
+    text = (own / "config.yaml").read_text()
+    for change in (("\nhydra:\n", "\nhydra:\n  mode: MULTIRUN\n"), ("experiment: null", "experiment: twice")):
+        assert text.count(change[0]) == 1
+        (own / "config.yaml").write_text(text.replace(*change))
+        (own / "experiment" / "twice.yaml").write_text("# @package _global_\nhydra:\n  mode: MULTIRUN\n")
+        for module in ("experiments.cli.application", "experiments.config.composition"):
+            monkeypatch.setattr(f"{module}.config_folder", lambda: own)
+        rows: Any = run("seed=0,1", "training.epochs=1")
+        assert [row["number"] for row in rows] == [0, 1]

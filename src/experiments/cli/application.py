@@ -1,6 +1,7 @@
 """The Hydra application: hands the typed config to the runner, and reports."""
 
 import gc
+import re
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 from experiments.config import command_line, folder_names
 from experiments.config.composition import hydra_for, plain
 from experiments.config.explain import explain
+from experiments.config.paths import config_folder
 from experiments.config.schema import Config
 from experiments.config.validation import validate
 from experiments.errors import UserError
@@ -126,9 +128,16 @@ def launch(
 
 
 def may_sweep(asked: Namespace) -> bool:
-    """Whether something that was asked for may set hydra.mode. To read it costs a composition, half of a short run."""
-    own = asked.config_dir or asked.config_path or asked.config_name
-    return bool(own) or any(word.lstrip("+").startswith(("experiment", "hydra")) for word in asked.overrides)
+    """Whether hydra.mode may be set, by what was asked for or in a config.yaml that somebody has changed.
+
+    To read it costs a composition, half of a short run.
+    """
+    if asked.config_dir or asked.config_path or asked.config_name:
+        return True
+    if any(word.lstrip("+").startswith(("experiment", "hydra")) for word in asked.overrides):
+        return True
+    defaults = (config_folder() / "config.yaml").read_text(encoding="utf-8")
+    return re.search(r"\bmode:|experiment: (?!null)", defaults) is not None
 
 
 def refuse_taken_folder(overrides: Sequence[str]) -> None:
