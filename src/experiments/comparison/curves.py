@@ -9,7 +9,7 @@ import polars as pl
 from experiments.comparison.runs_table import Runs
 from experiments.comparison.swept import Swept, sweep_of
 from experiments.errors import UserError, one_line
-from experiments.stored import run_files, stored_run
+from experiments.stored import stored_run
 from experiments.stored.predictions import Best, best_of
 from experiments.stored.ranking import FINISHED
 
@@ -104,11 +104,13 @@ def in_packs(folder: str) -> tuple[str, int]:
 
 def curve_of(folder: str) -> tuple[Array, Array]:
     """A run's logged epochs and training losses, both (k,). Raises OSError, ValueError."""
-    records = stored_run.records(folder)
-    pairs = [(run_files.finite(r["epoch"]), run_files.finite(r.get("loss/train"))) for r in records]
-    kept = [(epoch, loss) for epoch, loss in pairs if loss is not None and epoch is not None]
-    epochs, losses = zip(*kept, strict=True) if kept else ((), ())
-    return np.array(epochs, dtype=np.float64), np.array(losses, dtype=np.float64)
+    pairs = [(record["epoch"], record.get("loss/train")) for record in stored_run.records(folder)]
+    try:
+        values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    except TypeError:
+        raise ValueError("an epoch or a loss that is no number") from None
+    epochs, losses = values[np.isfinite(values).all(axis=1)].T
+    return epochs, losses
 
 
 def thinned(epochs: Array, losses: Array, longest: int) -> tuple[Array, Array]:

@@ -89,7 +89,7 @@ def _of_numbers(
     optimum = optimum if squared and not penalized(loss) else None
     sums = _Sums(models.runs, len(data.table.targets), None if squared else loss)
     sums.take(blocks(models.predictions, data, held_out), optimum)
-    found = [sums.of(run) for run in range(models.runs)]
+    found = sums.of_each()
     if optimum is not None:
         found = [its | {"distance": d} for its, d in zip(found, sums.excess.mean(1) / sums.rows, strict=True)]
     return found, sums.mean_square
@@ -137,20 +137,19 @@ class _Sums:
         """Of the targets."""
         return float((self.spread / self.rows + self.mean**2).mean())
 
-    def of(self, run: int) -> dict[str, Any]:
-        """Loss, R^2 and RMSE of a model."""
-        total = self.squares[run].mean() if self.loss is None else self.other[run]
-        return {"loss": float(total / self.rows), "r2": self.r2(run), "rmse": self.rmse(run)}
+    def of_each(self) -> list[dict[str, Any]]:
+        """Loss, and R^2 and RMSE, one a target, of each model. A target without spread has no R^2."""
+        totals = self.squares.mean(1) if self.loss is None else self.other
+        with np.errstate(all="ignore"):
+            r2 = _finite(np.where(self.spread > 0, 1 - self.squares / self.spread, np.nan))
+            rmse = _finite(np.sqrt(self.squares / self.rows))
+        pairs = zip((totals / self.rows).tolist(), r2, rmse, strict=True)
+        return [{"loss": loss, "r2": its_r2, "rmse": its_rmse} for loss, its_r2, its_rmse in pairs]
 
-    def r2(self, run: int) -> list[float | None]:
-        """The share of the spread that a model explains, one a target; None where there is no spread."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            pairs = zip(self.squares[run], self.spread, strict=True)
-            return [finite_or_none(1 - square / spread) if spread > 0 else None for square, spread in pairs]
 
-    def rmse(self, run: int) -> list[float | None]:
-        """The root mean square error of a model, one a target."""
-        return [finite_or_none(np.sqrt(square / self.rows)) for square in self.squares[run]]
+def _finite(values: np.ndarray) -> list[list[float | None]]:
+    """Numbers (R, targets) as lists, with None for what is none, as `finite_or_none`."""
+    return np.where(np.isfinite(values), values, None).tolist()
 
 
 def _squares(predicted: Tensor, goal: Tensor) -> np.ndarray:
