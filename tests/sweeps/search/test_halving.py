@@ -122,8 +122,9 @@ def test_a_power_law_is_projected_to_what_it_comes_to_and_what_rises_stays() -> 
         (["search.pruner=halvin"], "did you mean halving?"),
         (["search.pruner=halving", "search.objectives=[gap,steps]"], "compares runs by one objective"),
         (["search.eta=1"], "search.eta=1: must be at least 2"),
+        (["search.objectives=[gap,steps,gap]"], "search.objectives: has gap twice"),
     ],
 )
-def test_bad_pruners_are_one_line(asked: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_settings_are_one_line(asked: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SEARCH, *asked]) == 2
     assert reason in capsys.readouterr().err

@@ -41,6 +41,8 @@ class Generations:
         self.repeats = space.repeats(range(self.seed, self.seed + settings.seeds), self.folds)
         objective = config.sweep.objective
         self.objectives: list[str] = settings.objectives or ([objective] if objective else [])
+        if twice := [name for name in dict.fromkeys(self.objectives) if self.objectives.count(name) > 1]:
+            raise UserError(f"search.objectives: has {twice[0]} twice; name each metric once")
         if settings.direction and len(self.objectives) > 1:
             raise UserError(f"search.direction={settings.direction}: is for one objective; each of several has its own")
         if settings.pruner and len(self.objectives) > 1:
