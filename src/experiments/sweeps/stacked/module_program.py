@@ -71,7 +71,8 @@ class ModuleProgram:
         with models.evaluating(self.module):
             for at in torch.arange(len(parameters)).tensor_split(min(parts, len(parameters))):
                 own = with_spare_runs(at, x.shape[1])
-                outputs = vmap(self._call)(parameters[own, 0], {k: b[own] for k, b in buffers.items()}, x[own])
+                own_x = x[own] if x.stride(0) else x[:1].expand(len(own), *x.shape[1:])  # the same rows: not copied
+                outputs = vmap(self._call)(parameters[own, 0], {k: b[own] for k, b in buffers.items()}, own_x)
                 found.append(outputs[: len(at)].transpose(1, 2))
         return torch.cat(found)
 
