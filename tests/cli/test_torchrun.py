@@ -93,7 +93,7 @@ def test_a_process_killed_ends_the_others_and_torchrun_or_resume_goes_on_to_the_
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
-    more = ["training.epochs=60", "optimizer.lr=0.01", "optimizer.momentum=0.5"]
+    more = ["training.epochs=30", "optimizer.lr=0.01", "optimizer.momentum=0.5"]
     run(*words("numbers", place / "whole", *more))
     folder = place / "killed"
     started = torchrun(place, 2, words("numbers", folder, *more), "--max-restarts", "1")
@@ -106,7 +106,7 @@ def test_a_process_killed_ends_the_others_and_torchrun_or_resume_goes_on_to_the_
     assert said == [f"error: another process of torchrun has ended; go on with: experiments resume {folder}"] * 2
     assert started.returncode != 0 and list((folder / "checkpoint").glob("*.safetensors"))
     assert main(["resume", str(folder)]) == 0
-    assert "completed after 60 epochs" in capsys.readouterr().out
+    assert "completed after 30 epochs" in capsys.readouterr().out
     assert left(folder) == left(place / "whole")
 
 

@@ -1,14 +1,18 @@
 """Whether classes can be separated, against scipy's linear programs."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
+from scipy import optimize
 
 from experiments.exact import separation
 from experiments.exact.minimum_norm import orthonormal_basis
 from experiments.exact.separation import differences, separable, separated_by
+
+linprog: Any = optimize.linprog  # pyright takes ten seconds over what scipy has it return
 
 
 def by_linear_program(a: np.ndarray, labels: np.ndarray, classes: int) -> bool:

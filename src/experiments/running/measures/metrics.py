@@ -149,7 +149,9 @@ class _Sums:
 
 def _finite(values: np.ndarray) -> list[list[float | None]]:
     """Numbers (R, targets) as lists, with None for what is none, as `finite_or_none`."""
-    return np.where(np.isfinite(values), values, None).tolist()
+    found = values.astype(object)
+    found[~np.isfinite(values)] = None
+    return found.tolist()
 
 
 def _squares(predicted: Tensor, goal: Tensor) -> np.ndarray:
