@@ -1,4 +1,6 @@
-"""Progress while a run works: quiet in a pipe, a bar on a terminal."""
+"""Progress while a run works: quiet in a pipe, a bar on a terminal; warnings when it has ended or was interrupted."""
+
+import logging
 
 import pytest
 
@@ -14,6 +16,16 @@ def test_display_is_quiet_in_a_pipe(configured: Configured, capsys: pytest.Captu
         display.watch(Evaluation(1, 3, 1e-5, 1.0, None))
         display.watch(None)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("ended", "told"), [(KeyboardInterrupt, "warning: slow\n"), (ValueError, "")])
+def test_who_interrupts_sees_what_was_warned_of(
+    ended: type[BaseException], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ended), Display():
+        logging.getLogger("experiments").warning("slow")
+        raise ended
+    assert capsys.readouterr().err == told
 
 
 def test_display_shows_progress_on_a_terminal(

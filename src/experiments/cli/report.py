@@ -86,7 +86,7 @@ class Display:
         if self._bar is not None:
             self._bar.stop()
         self._warnings.close()
-        if kind is None:  # an error is one line by itself
+        if kind is None or kind is KeyboardInterrupt:  # an error is one line by itself; who gave up waiting may see why
             self._warnings.show()
 
     def summary(self, result: "Result") -> None:
