@@ -22,9 +22,13 @@ def test_display_is_quiet_in_a_pipe(configured: Configured, capsys: pytest.Captu
 def test_who_interrupts_sees_what_was_warned_of(
     ended: type[BaseException], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ended), Display():
-        logging.getLogger("experiments").warning("slow")
-        raise ended
+    def run() -> None:
+        with Display():
+            logging.getLogger("experiments").warning("slow")
+            raise ended
+
+    with pytest.raises(ended):
+        run()
     assert capsys.readouterr().err == told
 
 
