@@ -125,5 +125,5 @@ def written(folder: str, name: str) -> float:
 
 
 def pointers(folder: Path, above: Path) -> list[str]:
-    """The last lines of a run's and a sweep's summary: the folder, and the command that shows what is in `above`."""
+    """The last lines of a run's and a sweep's summary: the folder, and the command that shows what `above` means."""
     return [f"folder: {folder}", f"look:   experiments board {shlex.quote(str(above))}"]

@@ -96,6 +96,14 @@ def test_losses_of_other_kinds_are_ranked_apart_and_that_is_said(tmp_path: Path,
     assert "note:" not in alone and "best 2 by gap" in alone
 
 
+def test_the_last_line_shows_the_sweep_by_a_word_while_it_is_the_newest(tmp_path: Path, capsys: Capture) -> None:
+    folder = tmp_path / "outputs" / "sweeps" / "2026-01-02_00-00-00_00000000"
+    folder.mkdir(parents=True)
+    assert summary_of(folder, {"seed=0": ended(0.5)}, None, capsys).splitlines()[-1] == "look:   experiments board last"
+    (tmp_path / "outputs" / "runs" / "2026-01-02_00-00-01_00000000").mkdir(parents=True)
+    assert summary_of(folder, {"seed=0": ended(0.5)}, None, capsys).splitlines()[-1].endswith(f"board {folder}")
+
+
 def test_other_held_out_rows_are_said(tmp_path: Path, capsys: Capture) -> None:
     held = replace(FAILED, status="completed", error=None, metrics={**FAILED.metrics, "validation_loss": 2.0})
     said = summary_of(tmp_path, {"data.split_seed=0": held, "data.split_seed=1": held}, None, capsys)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from experiments.errors import Failure, one_line
 from experiments.stored.comparable import groups, remarks
-from experiments.stored.folders import pointers
+from experiments.stored.folders import OUTPUTS, pointers
 from experiments.stored.ranking import default_metric
 from experiments.sweeps.compose.jobs import Job
 from experiments.sweeps.results import jobs_table
@@ -60,8 +61,15 @@ def show(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> None:
         )
     for line in failures(outcomes):
         console.print(one_line(line), markup=False, soft_wrap=True)
-    for line in [outcomes.note] * bool(outcomes.note) + pointers(outcomes.folder, outcomes.folder):
+    for line in [outcomes.note] * bool(outcomes.note) + pointers(outcomes.folder, _word(outcomes.folder)):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _word(folder: Path) -> Path:
+    """`last`, where that is what means the sweep: it lies in outputs/, and no name there begins with a later time."""
+    outputs = Path(OUTPUTS).absolute()
+    newest = max((found.name for found in outputs.glob("*/*")), default="") if folder.parent.parent == outputs else ""
+    return Path("last") if folder.name == newest else folder
 
 
 def _apart(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> tuple[list[str], list[str]]:
