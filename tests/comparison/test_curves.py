@@ -70,6 +70,15 @@ def test_of_the_best_runs_alone_means_are_over_all(tmp_path: Path) -> None:
         assert losses.tolist() == curve_of(folder)[1].tolist()
 
 
+def test_a_loss_that_is_no_number_costs_the_curve_and_null_its_point(tmp_path: Path) -> None:
+    lines = tmp_path / "metrics.jsonl"
+    lines.write_text('{"epoch": 1, "loss/train": 2.5}\n{"epoch": 2, "loss/train": null}\n{"epoch": 3}\n')
+    assert [part.tolist() for part in curve_of(str(tmp_path))] == [[1.0], [2.5]]
+    lines.write_text('{"epoch": 1, "loss/train": {}}\n')
+    with pytest.raises(ValueError, match="no number"):
+        curve_of(str(tmp_path))
+
+
 def test_packed_jobs_are_read_in_the_order_of_their_numbers() -> None:
     names = ["s/10_a", "s/9_b", "r/11", "s/last", "s/100"]
     assert sorted(names, key=in_packs) == ["r/11", "s/last", "s/9_b", "s/10_a", "s/100"]

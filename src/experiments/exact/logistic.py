@@ -110,7 +110,7 @@ def _penalized(x: Array, q: Array, penalty: Penalty, bias: bool) -> Optimum | No
 
 def _newton(a: Array, q: Array, costs: Array) -> Array | NoOptimum:
     """Coefficients (k, outputs) of the smallest value(a @ c, q) + sum(costs * c^2), with columns a (n, k)."""
-    c: Array = np.zeros((a.shape[1], outputs_of(q.shape[1])))
+    c = np.zeros((a.shape[1], outputs_of(q.shape[1])))
     bounded = bool(np.any(costs > 0) or np.all(q > 0))
     last = np.inf
     for step in range(STEPS):

@@ -99,6 +99,7 @@ def test_losses_of_other_kinds_are_ranked_apart_and_that_is_said(tmp_path: Path,
 def test_the_last_line_shows_the_sweep_by_a_word_while_it_is_the_newest(tmp_path: Path, capsys: Capture) -> None:
     folder = tmp_path / "outputs" / "sweeps" / "2026-01-02_00-00-00_00000000"
     folder.mkdir(parents=True)
+    (tmp_path / "outputs" / "tables" / "ffff").mkdir(parents=True)  # of Python's frames; no run, whatever its name
     assert summary_of(folder, {"seed=0": ended(0.5)}, None, capsys).splitlines()[-1] == "look:   experiments board last"
     (tmp_path / "outputs" / "runs" / "2026-01-02_00-00-01_00000000").mkdir(parents=True)
     assert summary_of(folder, {"seed=0": ended(0.5)}, None, capsys).splitlines()[-1].endswith(f"board {folder}")

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from experiments.config.folder_names import STAMP
 from experiments.errors import Failure, one_line
 from experiments.stored.comparable import groups, remarks
 from experiments.stored.folders import OUTPUTS, pointers
@@ -68,7 +69,9 @@ def show(outcomes: Outcomes, rows: Sequence[jobs_table.Row]) -> None:
 def _word(folder: Path) -> Path:
     """`last`, where that is what means the sweep: it lies in outputs/, and no name there begins with a later time."""
     outputs = Path(OUTPUTS).absolute()
-    newest = max((found.name for found in outputs.glob("*/*")), default="") if folder.parent.parent == outputs else ""
+    if folder.parent.parent != outputs:
+        return folder
+    newest = max((found.name for found in outputs.glob("*/*") if STAMP.match(found.name)), default="")
     return Path("last") if folder.name == newest else folder
 
 
